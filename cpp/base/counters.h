@@ -1,0 +1,77 @@
+// The counters of one driver (a thread of an engine, a generator, a simulation).
+//
+// Thread safety: one writer; any thread or process may read while it writes (relaxed atomics, so a reader
+// sees each value whole but not all of one instant).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace zyphos {
+
+// name, meaning. Names are column names (server_<name>, client_<name>).
+#define ZYPHOS_COUNTERS(X)                                                         \
+  X(accepted, "connections accepted")                                              \
+  X(connected, "connections established by dialing")                               \
+  X(closed, "connections ended, whoever ended them")                               \
+  X(requests, "requests answered (server) or completed (client)")                  \
+  X(bytes_in, "payload bytes received from the kernel")                            \
+  X(bytes_out, "payload bytes given to the kernel")                                \
+  X(bytes_copied, "bytes that an Inbox had to copy to make a message contiguous")  \
+  X(recv_calls, "receive operations that returned")                                \
+  X(recv_again, "receive operations that found nothing (EAGAIN)")                  \
+  X(send_calls, "send operations that returned")                                   \
+  X(send_again, "send operations that found no room (EAGAIN)")                     \
+  X(partial_writes, "send operations that took less than was given")               \
+  X(wakeups, "times the driver woke with something to do")                         \
+  X(events, "events or completions handled")                                       \
+  X(wakes, "wakes delivered to a connection")                                      \
+  X(interrupted, "system calls ended by a signal (EINTR)")                         \
+  X(timers, "deadlines that came due")                                             \
+  X(accept_paused, "times accepting was paused for want of descriptors")           \
+  X(buffers_exhausted, "receives ended for want of a provided buffer (ENOBUFS)")
+
+enum class Counter : std::uint8_t {
+#define X(name, text) name,
+  ZYPHOS_COUNTERS(X)
+#undef X
+};
+
+#define X(name, text) +1
+inline constexpr std::size_t kCounterCount = 0 ZYPHOS_COUNTERS(X);
+#undef X
+
+// The counters proper, then one per Errc ("error_<name>").
+inline constexpr std::size_t kBoardCounterCount = kCounterCount + kErrcCount;
+
+class Counters {
+ public:
+  void add(Counter counter, std::uint64_t n = 1) { bump(static_cast<std::size_t>(counter), n); }
+  void error(Errc code) { bump(kCounterCount + static_cast<std::size_t>(code), 1); }
+
+  std::uint64_t value(Counter counter) const { return at(static_cast<std::size_t>(counter)); }
+  std::uint64_t errors(Errc code) const {
+    return at(kCounterCount + static_cast<std::size_t>(code));
+  }
+  // By position, 0 <= index < kBoardCounterCount.
+  std::uint64_t at(std::size_t index) const {
+    return values_[index].load(std::memory_order_relaxed);
+  }
+  void bump(std::size_t index, std::uint64_t n) {
+    auto& value = values_[index];
+    value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kBoardCounterCount> values_{};
+};
+
+// Name of a position on the board: "requests", ..., "error_peer_reset", ...
+std::string_view counter_name(std::size_t index);
+
+}  // namespace zyphos

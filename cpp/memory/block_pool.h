@@ -1,0 +1,36 @@
+// Equal blocks of memory, handed out last-in first-out so that the hot one is used again. A connection holds a
+// block only while it holds bytes: an idle connection costs none.
+//
+// Thread safety: none, one pool per driver thread. Invariants: (1) every block has kReadPadding readable bytes
+// behind it; (2) blocks are never given back to the system before the pool ends; (3) all blocks are back by then.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace zyphos {
+
+class BlockPool {
+ public:
+  static constexpr std::size_t kBlock_bytes = 16 * 1024;
+
+  BlockPool() = default;
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+  ~BlockPool();
+
+  // O(1); allocates only when more blocks are out than ever before.
+  std::byte* take();
+  void give(std::byte* block);
+
+  std::size_t out() const { return out_; }
+  std::size_t total() const { return owned_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<std::byte[]>> owned_;
+  std::vector<std::byte*> free_;
+  std::size_t out_ = 0;
+};
+
+}  // namespace zyphos

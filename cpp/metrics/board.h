@@ -1,0 +1,61 @@
+// Board: counters that others read while they change. It lies in memory that may be shared (a memfd): offsets only, a
+// schema hash, one writer per slot. The runner maps it and takes snapshots at the edges of the measured window.
+//
+// Thread safety: take() and retire() from any thread; each Counters by its one writer; snapshot() from anywhere, also
+// another process. Invariants: (1) a slot has at most one writer; (2) totals never go down: what a retired slot held
+// is added to `retired` before the slot is used again; (3) an unequal schema hash is refused.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/counters.h"
+
+namespace zyphos {
+
+struct BoardSnapshot {
+  std::array<std::uint64_t, kBoardCounterCount> values{};  // by counter_name(index)
+};
+
+class Board {
+ public:
+  static constexpr std::uint32_t kSlots = 1024;
+
+  // Bytes that a shared board needs.
+  static std::size_t bytes();
+  // Hash of the counters' names and order.
+  static std::uint64_t schema();
+
+  // In private memory.
+  Board();
+  // In `memory` (bytes() long, zeroed, page aligned), which outlives the board.
+  explicit Board(void* memory);
+  ~Board();
+  Board(const Board&) = delete;
+  Board& operator=(const Board&) = delete;
+
+  // A slot for one writer. When all are taken (more threads than slots) it is an overflow slot in private memory, whose
+  // totals enter `retired` at retire(): late, never lost.
+  Counters& take();
+  void retire(Counters& slot);
+
+  BoardSnapshot snapshot() const { return snapshot(layout_); }
+  // Of a mapped board; std::invalid_argument when it is not one of this schema.
+  static BoardSnapshot snapshot(const void* memory);
+
+ private:
+  struct Layout;
+
+  std::unique_ptr<std::byte[]> own_;
+  Layout* layout_;
+  std::mutex mutex_;
+  std::vector<std::uint32_t> free_;
+  std::vector<std::unique_ptr<Counters>> overflow_;
+};
+
+}  // namespace zyphos

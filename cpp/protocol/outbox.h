@@ -1,0 +1,134 @@
+// Outbox: the bytes that one connection wants sent, in order: written into the driver's memory, or referred to where they
+// stay put, cut into send calls where the connection says so.
+//
+// Back-pressure: room() bounds payload; a small reserve behind it is for control frames and error answers only, so that
+// two peers whose outboxes are full never wait for each other. Memory is held only while there is something to send.
+// Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "base/bytes.h"
+#include "memory/block_pool.h"
+
+namespace zyphos {
+
+// Keeps referred bytes alive; released once, when the kernel no longer needs them. Move-only.
+class Hold {
+ public:
+  using Release = void (*)(void* owner);
+
+  Hold() = default;  // bytes that live longer than any connection
+  Hold(Release release, void* owner) : release_(release), owner_(owner) {}
+  Hold(Hold&& other) noexcept
+      : release_(std::exchange(other.release_, nullptr)), owner_(other.owner_) {}
+  Hold& operator=(Hold&& other) noexcept {
+    if (this != &other) {
+      reset();
+      release_ = std::exchange(other.release_, nullptr);
+      owner_ = other.owner_;
+    }
+    return *this;
+  }
+  ~Hold() { reset(); }
+
+  void reset() {
+    if (auto* release = std::exchange(release_, nullptr)) release(owner_);
+  }
+
+ private:
+  Release release_ = nullptr;
+  void* owner_ = nullptr;
+};
+
+// A piece of an open file; the descriptor stays open until the Hold is released.
+struct FileRange {
+  int fd = -1;
+  std::uint64_t offset = 0;
+  std::size_t size = 0;
+};
+
+class Outbox {
+ public:
+  static constexpr std::size_t kSegments = 64;
+  static constexpr std::size_t kReserve_bytes = 1024;
+  // Referred bytes pending beyond which room() is 0.
+  static constexpr std::size_t kHighWater_bytes = 256 * 1024;
+
+  // `takes_files`: whether the driver can send file ranges.
+  explicit Outbox(BlockPool& pool, bool takes_files = false)
+      : pool_(&pool), takes_files_(takes_files) {}
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+  ~Outbox() { clear(); }
+  // Exchanges everything, also the memory (two outboxes of one connection: one in flight, one filling).
+  void swap(Outbox& other) noexcept;
+
+  // --- for the connection ---
+
+  // Payload bytes that write() takes now, contiguous; 0 also when too much is pending.
+  std::size_t room() const;
+  // Payload capacity of an empty outbox.
+  static std::size_t capacity();
+  // Copies as much as there is room for; returns how much.
+  std::size_t write(ConstBytes bytes);
+  // All or nothing, may use the reserve: control frames, error answers. False: not even there.
+  bool write_control(ConstBytes bytes);
+  // `n` writable bytes in place (empty span: no room); commit() says how many were used. One at a time.
+  Bytes prepare(std::size_t n);
+  void commit(std::size_t n);
+  // Sends `bytes` from where they are. False when no segment is left or too much is pending (nothing is taken, the
+  // hold is released).
+  bool refer(ConstBytes bytes, Hold hold);
+  // What follows belongs to another send call.
+  void boundary();
+  // Everything pending is sent under TCP_CORK (several send calls, whole segments on the wire).
+  void cork() { corked_ = true; }
+  bool takes_files() const { return takes_files_; }
+  // As refer(), for a file; only where takes_files().
+  bool file(FileRange range, Hold hold);
+
+  // --- for the driver ---
+
+  bool empty() const { return first_ == last_; }
+  std::size_t pending() const { return pending_; }
+  bool corked() const { return corked_; }
+  // The parts of the next send call, at most parts.size(): up to a boundary or a file. 0: a file is next, or empty.
+  std::size_t gather(std::span<ConstBytes> parts) const;
+  // Is another send call after the gathered one already here?
+  bool more_than(std::size_t gathered_parts) const { return first_ + gathered_parts < last_; }
+  // The file that is next, nullptr when bytes are.
+  const FileRange* next_file() const;
+  // `n` bytes went to the kernel, from the front.
+  void sent(std::size_t n);
+  void clear();
+
+ private:
+  struct Segment {
+    const std::byte* data = nullptr;  // nullptr: file
+    std::size_t size = 0;
+    FileRange range;
+    Hold hold;
+    bool boundary = false;
+  };
+  struct Block;
+
+  Segment& segment(std::size_t index) const;
+  bool push(Segment segment);
+  Bytes space(std::size_t n, std::size_t limit);
+  void release();
+
+  BlockPool* pool_;
+  std::byte* block_ = nullptr;  // segments, then bytes
+  std::size_t used_ = 0;        // of the block's bytes
+  std::size_t pending_ = 0;
+  std::uint32_t first_ = 0;
+  std::uint32_t last_ = 0;
+  bool corked_ = false;
+  bool takes_files_;
+};
+
+}  // namespace zyphos
