@@ -1,0 +1,60 @@
+# Zyphos Lab: every command sets up what it needs first (see .ci/setup.sh) and is quick when nothing
+# has changed. ARGS="..." is handed on to the program that is run.
+.DEFAULT_GOAL := help
+.PHONY: help run build test asan tsan fuzz bench lint format docs report clean
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+FUZZ_SECONDS ?= 30
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: ## set up, build, and run experiments/tcp_nodelay.yaml
+	@.ci/setup.sh release
+	$(BIN)/zyphos-lab run experiments/tcp_nodelay.yaml $(ARGS)
+
+build: ## set up and build, nothing else
+	@.ci/setup.sh release
+
+test: ## set up, build, and pass the tests
+	@.ci/setup.sh release
+	$(PYTEST) $(ARGS)
+
+asan: ## the native tests and programs under AddressSanitizer and UBSan
+	@.ci/setup.sh release asan
+	@.ci/sanitized.sh asan $(ARGS)
+
+tsan: ## the native tests and programs under ThreadSanitizer
+	@.ci/setup.sh release tsan
+	@.ci/sanitized.sh tsan $(ARGS)
+
+fuzz: ## every fuzzer for FUZZ_SECONDS (30), with clang 19
+	@.ci/setup.sh fuzz
+	@.ci/fuzz.sh $(FUZZ_SECONDS)
+
+bench: ## every Google Benchmark program
+	@.ci/setup.sh release
+	@for program in build/release/bench/*_bench; do "$$program" $(ARGS); done
+
+lint: ## layout, ruff, mypy --strict, clang-tidy
+	@.ci/setup.sh release lint
+	@.ci/lint.sh check
+
+format: ## apply clang-format and ruff
+	@.ci/setup.sh lint
+	@.ci/lint.sh format
+
+docs: ## docs/ from the program itself: the schema and the commands
+	@.ci/setup.sh release
+	@$(BIN)/python .ci/docs.py
+
+report: ## the report of every run in results/ anew
+	@.ci/setup.sh release
+	@.ci/report.sh
+
+clean: ## remove what was built (.venv and results stay)
+	rm -rf build
