@@ -1,0 +1,126 @@
+#include "probe/perf_event.h"
+
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace zyphos {
+namespace {
+
+struct Kind {
+  std::string_view name;
+  std::uint32_t type;
+  std::uint64_t config;
+};
+
+constexpr Kind kKinds[] = {
+    {"task_clock_ns", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK},
+    {"context_switches", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES},
+    {"cpu_migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS},
+    {"page_faults_minor", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS_MIN},
+    {"page_faults_major", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS_MAJ},
+    {"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
+    {"instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
+    {"branches", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_INSTRUCTIONS},
+    {"branch_misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_MISSES},
+    {"cache_misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
+};
+
+int open_event(const Kind& kind, pid_t thread) {
+  perf_event_attr attributes{};
+  attributes.size = sizeof attributes;
+  attributes.type = kind.type;
+  attributes.config = kind.config;
+  attributes.inherit = 1;
+  attributes.exclude_hv = 1;
+  attributes.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
+  return static_cast<int>(
+      syscall(SYS_perf_event_open, &attributes, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
+}
+
+std::string paranoid() {
+  std::ifstream file("/proc/sys/kernel/perf_event_paranoid");
+  std::string value;
+  return file >> value ? value : "unknown";
+}
+
+std::string refusal(const Kind& kind, int error) {
+  const std::string number = " (errno " + std::to_string(error) + ")";
+  if (kind.type == PERF_TYPE_HARDWARE && (error == ENOENT || error == EOPNOTSUPP))
+    return std::string("no PMU: ") + (error == ENOENT ? "ENOENT" : "EOPNOTSUPP") +
+           " from perf_event_open; a virtual machine needs a vPMU from its host";
+  if (error == EACCES || error == EPERM)
+    return "perf_event_open: " + std::string(std::strerror(error)) + number +
+           ", perf_event_paranoid is " + paranoid() +
+           "; run as root, or: sudo sysctl -w kernel.perf_event_paranoid=1";
+  if (error == EMFILE)
+    return "perf_event_open: too many threads for the descriptor limit" + number +
+           "; raise it: ulimit -n 65536";
+  return "perf_event_open: " + std::string(std::strerror(error)) + number;
+}
+
+std::vector<pid_t> threads_of(pid_t process) {
+  std::vector<pid_t> threads;
+  std::error_code gone;  // a process that has ended has no threads
+  const auto folder = "/proc/" + std::to_string(process) + "/task";
+  for (const auto& entry : std::filesystem::directory_iterator(folder, gone)) {
+    const std::string name = entry.path().filename();
+    pid_t thread = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), thread).ec == std::errc{})
+      threads.push_back(thread);
+  }
+  return threads;
+}
+
+}  // namespace
+
+PerfCounters::PerfCounters(std::span<const pid_t> processes) {
+  for (const auto& kind : kKinds)
+    events_.push_back({kind.name, kind.type == PERF_TYPE_HARDWARE, {}, {}});
+  // One listing, no second one: a thread made meanwhile inherits from its maker if that was open,
+  // and opening it once more would count it twice.
+  for (const pid_t process : processes)
+    for (const pid_t thread : threads_of(process)) open_thread(thread);
+  for (auto& event : events_)
+    if (event.fds.empty() && event.reason.empty()) event.reason = "no thread left to count";
+}
+
+PerfCounters::~PerfCounters() {
+  for (const auto& event : events_)
+    for (const int fd : event.fds) close(fd);
+}
+
+void PerfCounters::open_thread(pid_t thread) {
+  for (std::size_t index = 0; index < events_.size(); ++index) {
+    auto& event = events_[index];
+    if (!event.reason.empty()) continue;
+    const int fd = open_event(kKinds[index], thread);
+    if (fd >= 0) {
+      event.fds.push_back(fd);
+    } else if (errno != ESRCH) {  // ESRCH: the thread ended between listing and opening
+      event.reason = refusal(kKinds[index], errno);
+    }
+  }
+}
+
+PerfReading PerfCounters::read(const PerfEvent& event) const {
+  PerfReading sum;
+  for (const int fd : event.fds) {
+    PerfReading one;
+    if (::read(fd, &one, sizeof one) != sizeof one)
+      throw std::system_error(errno, std::system_category(), "read a perf event");
+    sum.value += one.value;
+    sum.enabled_ns += one.enabled_ns;
+    sum.running_ns += one.running_ns;
+  }
+  return sum;
+}
+
+}  // namespace zyphos

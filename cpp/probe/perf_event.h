@@ -1,0 +1,56 @@
+// Kernel and hardware event counts of whole processes, over perf_event_open(2).
+//
+// Counts every thread that exists when it is opened, and by inheritance every thread and child
+// process that those make later, whether or not they still live when it is read. Knows no windows:
+// the caller subtracts two readings.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zyphos {
+
+// One event's sum over all threads. `running_ns` < `enabled_ns` where the hardware had to be shared
+// (multiplexing); then `value` is what was seen, and the whole is about value * enabled / running.
+struct PerfReading {
+  std::uint64_t value = 0;
+  std::uint64_t enabled_ns = 0;
+  std::uint64_t running_ns = 0;
+};
+
+// One event's name, its figures, or the reason why there are none.
+struct PerfEvent {
+  std::string_view name;  // "context_switches", as in the record's columns
+  bool hardware = false;
+  std::string reason;  // empty where the event counts
+  std::vector<int> fds;
+};
+
+class PerfCounters {
+ public:
+  // Opens every event on every thread of `processes` (thread-group ids) and counts from now on.
+  // An event that the machine refuses carries its reason; the others count. Never excludes the
+  // kernel: that would silently zero context switches. Costs one descriptor per event and thread.
+  // A thread made meanwhile by a thread not yet opened is missed: open when the target is at rest.
+  explicit PerfCounters(std::span<const pid_t> processes);
+  PerfCounters(const PerfCounters&) = delete;
+  PerfCounters& operator=(const PerfCounters&) = delete;
+  ~PerfCounters();
+
+  std::span<const PerfEvent> events() const { return events_; }
+  // Reads one event over all threads; one read(2) per thread. Throws std::system_error.
+  // Precondition: its reason is empty. Not thread-safe.
+  PerfReading read(const PerfEvent& event) const;
+
+ private:
+  void open_thread(pid_t thread);
+
+  std::vector<PerfEvent> events_;
+};
+
+}  // namespace zyphos
