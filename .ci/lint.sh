@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# .ci/lint.sh check: layout (clang-format, ruff), mypy --strict, clang-tidy; fails when one complains.
+# .ci/lint.sh check: layout (clang-format, ruff), mypy --strict, clang-tidy; fails when one does.
 # .ci/lint.sh format: applies the layout.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -83,8 +83,9 @@ apt_install() {
 }
 
 # Debian's nginx package starts a server on port 80 and enables it for every boot. The lab wants the
-# program only: the unit is masked while the package is set up (where systemd does not run, RUNLEVEL=1
-# says "single user" to invoke-rc.d), then disabled. An nginx that was there before is left alone.
+# program only: the unit is masked while the package is set up (where systemd does not run,
+# RUNLEVEL=1 says "single user" to invoke-rc.d), then disabled. An nginx that was there before is
+# left alone.
 keep_nginx_quiet() {
   [ -d /run/systemd/system ] || return 0
   case $1 in
@@ -129,5 +130,5 @@ report_missing() {
   if command -v apt-get >/dev/null; then mapfile -t names < <(choose "$@"); else names=("$@"); fi
   say "missing ($group): ${names[*]}"
   say "to install:  sudo apt-get install -y --no-install-recommends ${names[*]}"
-  if [ "$group" = optional ]; then say "going on without them: what needs them is skipped by name"; fi
+  if [ "$group" = optional ]; then say "going on without: what needs them is skipped by name"; fi
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The tests that exercise native code, against the sanitized build build/NAME. Extra arguments go to pytest.
+# The tests that exercise native code, against the sanitized build build/NAME. ARGS go to pytest.
 #
-#   .ci/sanitized.sh asan [ARGS]    ASan + UBSan: native tests and programs; then the tests that load
-#                                   the Python module, in an interpreter with the runtime preloaded
+#   .ci/sanitized.sh asan [ARGS]    ASan + UBSan: native tests and programs; then the tests that
+#                                   load the Python module, with the runtime preloaded
 #   .ci/sanitized.sh tsan [ARGS]    TSan: native tests and programs
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

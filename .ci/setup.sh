@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Sets up a machine for the lab: system packages, .venv, native builds. Each step is skipped when its
-# stamp in build/stamps holds the fingerprint of what it depends on, so a second call takes a moment.
+# Sets up a machine for the lab: system packages, .venv, native builds. Each step is skipped when
+# its stamp in build/stamps holds the fingerprint of what it depends on: a second call takes a moment.
 #
 #   .ci/setup.sh release            packages, .venv, the release build with its tests
-#   .ci/setup.sh asan | tsan        the same, and the build with sanitizers in build/asan, build/tsan
+#   .ci/setup.sh asan | tsan        the build with sanitizers in build/asan, build/tsan
 #   .ci/setup.sh fuzz               the fuzzers, with clang 19, in build/fuzz
 #   .ci/setup.sh lint               the linters, in .venv
 set -euo pipefail

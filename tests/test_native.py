@@ -1,0 +1,194 @@
+"""The native tests under pytest: each gtest case is one item, each bench runs once, each fuzzer
+replays its corpus. Knows nothing of what they test; a failing item shows the program's output."""
+
+import functools
+import json
+import os
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import BUILD, ROOT
+
+pytestmark = pytest.mark.native
+
+LIMIT_SECONDS = 300
+CORPUS = ROOT / "tests" / "corpus"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One run of a native program."""
+
+    code: int
+    output: str
+
+    def tail(self) -> str:
+        return f"exit code {self.code}\n" + "\n".join(self.output.splitlines()[-200:])
+
+
+def run(program: Path, *arguments: str) -> Finished:
+    """Runs a program to its end; output and errors together, in order."""
+    try:
+        done = subprocess.run(
+            [str(program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=LIMIT_SECONDS,
+            cwd=tempfile.gettempdir(),
+        )
+    except subprocess.TimeoutExpired as late:
+        output = late.output or b""
+        text = output if isinstance(output, str) else output.decode(errors="replace")
+        return Finished(-1, f"{text}\nstill running after {LIMIT_SECONDS} s")
+    return Finished(done.returncode, done.stdout)
+
+
+def built(kind: str, build: Path = BUILD) -> list[Path]:
+    """The programs of one kind that the build made: `test`, `bench` or `fuzz`."""
+    paths = sorted((build / kind).glob(f"*_{kind}"))
+    return [path for path in paths if os.access(path, os.X_OK)]
+
+
+def written(kind: str) -> list[str]:
+    """The names of the programs that the sources promise."""
+    sources = sorted((ROOT / "cpp").rglob(f"*_{kind}.cpp"))
+    return [str(s.relative_to(ROOT / "cpp").with_suffix("")).replace("/", "_") for s in sources]
+
+
+def parse_list(text: str) -> list[str]:
+    """The full names in the output of --gtest_list_tests (`Suite.` lines, indented cases)."""
+    names, suite = [], ""
+    for line in text.splitlines():
+        name = line.split("#")[0].rstrip()
+        if name.endswith(".") and not name.startswith(" "):
+            suite = name
+        elif name.startswith("  ") and suite:
+            names.append(suite + name.strip())
+    return names
+
+
+@functools.cache
+def cases(program: Path) -> list[str]:
+    """The gtest cases of a program; a program that cannot even list them is one failing case."""
+    listed = run(program, "--gtest_list_tests")
+    return parse_list(listed.output) if listed.code == 0 else ["*"]
+
+
+@functools.cache
+def results(program: Path) -> tuple[Finished, dict[str, str]]:
+    """Runs a gtest program once: what became of each case ('' passed, else why not)."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        done = run(program, f"--gtest_output=json:{report}")
+        outcomes = parse_report(report.read_text()) if report.exists() else {}
+    return done, outcomes
+
+
+def parse_report(text: str) -> dict[str, str]:
+    """Per case of a gtest JSON report: '' passed, 'skipped: ...', or its failures."""
+    return {
+        f"{case['classname']}.{case['name']}": outcome(case)
+        for suite in json.loads(text)["testsuites"]
+        for case in suite["testsuite"]
+    }
+
+
+def outcome(case: dict) -> str:
+    failures = [failure["failure"] for failure in case.get("failures", [])]
+    if failures:
+        return "\n".join(failures)
+    if case.get("result") == "SKIPPED":
+        return "skipped: " + " ".join(entry["message"] for entry in case.get("skipped", []))
+    return "" if case.get("result") == "COMPLETED" else "did not run"
+
+
+def items() -> list:
+    return [
+        pytest.param(program, case, id=f"{program.name}-{case}")
+        for program in built("test")
+        for case in cases(program)
+    ]
+
+
+@pytest.mark.parametrize(("program", "case"), items())
+def test_gtest(program: Path, case: str) -> None:
+    done, outcomes = results(program)
+    found = outcomes.get(case)
+    if found is None:
+        pytest.fail(f"{program.name} ended without a result for {case}: {done.tail()}")
+    if found.startswith("skipped: "):
+        pytest.skip(found.removeprefix("skipped: "))
+    assert not found, f"{found}\n\n{done.tail()}"
+
+
+@pytest.mark.parametrize("program", built("test"), ids=lambda path: path.name)
+def test_program_ends_well(program: Path) -> None:
+    """Leaks and races found at exit show in the exit code alone."""
+    done, outcomes = results(program)
+    expected = any(text and not text.startswith("skipped: ") for text in outcomes.values())
+    assert (done.code != 0) == expected, done.tail()
+
+
+@pytest.mark.parametrize("program", built("bench"), ids=lambda path: path.name)
+def test_bench_runs(program: Path) -> None:
+    done = run(program, "--benchmark_min_time=0.001")
+    assert done.code == 0, done.tail()
+    assert "ERROR OCCURRED" not in done.output, done.tail()
+    assert re.search(r"^\S+ +[\d.]+ [num]?s ", done.output, re.M), f"no result: {done.tail()}"
+
+
+@pytest.mark.parametrize("program", built("fuzz"), ids=lambda path: path.name)
+def test_fuzz_replay(program: Path) -> None:
+    corpus = CORPUS / program.name
+    assert any(corpus.iterdir()), f"no corpus in {corpus}"
+    done = run(program, str(corpus))
+    assert done.code == 0, done.tail()
+
+
+def has_tests(build: Path) -> bool:
+    cache = build / "CMakeCache.txt"
+    return cache.exists() and "ZYPHOS_TESTS:BOOL=ON" in cache.read_text(errors="replace")
+
+
+@pytest.mark.parametrize("kind", ["test", "bench", "fuzz"])
+def test_every_source_became_a_program(kind: str) -> None:
+    """A test that is not built would otherwise look like one that passes."""
+    if not has_tests(BUILD):
+        pytest.skip(f"{BUILD} was built without native tests (libgtest-dev missing?)")
+    if kind == "bench" and not (BUILD / "bench").is_dir():
+        pytest.skip(f"{BUILD} has no benches (a sanitizer build, or libbenchmark-dev missing)")
+    assert [path.name for path in built(kind)] == sorted(written(kind))
+
+
+# --- the reader of gtest's own output ------------------------------------------------------------
+
+
+def test_list_is_read() -> None:
+    text = "Running main() from gtest_main.cc\nA.\n  one\n  two  # GetParam() = 3\nB/C.\n  x/0\n"
+    assert parse_list(text) == ["A.one", "A.two", "B/C.x/0"]
+
+
+def test_report_is_read() -> None:
+    suite = [
+        {"classname": "A", "name": "good", "result": "COMPLETED"},
+        {"classname": "A", "name": "bad", "result": "COMPLETED", "failures": [{"failure": "1!=2"}]},
+        {"classname": "A", "name": "idle", "result": "SKIPPED", "skipped": [{"message": "no"}]},
+    ]
+    found = parse_report(json.dumps({"testsuites": [{"testsuite": suite}]}))
+    assert found == {"A.good": "", "A.bad": "1!=2", "A.idle": "skipped: no"}
+
+
+def test_a_crash_is_a_failure(tmp_path: Path) -> None:
+    crash = tmp_path / "x_test"
+    crash.write_text("#!/bin/sh\necho about to die\nkill -SEGV $$\n")
+    crash.chmod(0o755)
+    done, outcomes = results(crash)
+    assert done.code == -11 and "about to die" in done.output and outcomes == {}
+    assert cases(crash) == ["*"]
