@@ -1,0 +1,41 @@
+"""Statistics of a run: contrasts with verdicts, and what single cells say.
+
+Reads trials frames (`Store.trials()`); knows no files and no presentation.
+"""
+
+from zyphos_lab.stats.cells import Estimate, estimate
+from zyphos_lab.stats.contrasts import (
+    Comparison,
+    Contrast,
+    compare,
+    compare_arms,
+    contrast,
+    differs,
+    direction,
+    factor_columns,
+    label,
+    pair,
+)
+from zyphos_lab.stats.readings import Reading, by_block, read
+from zyphos_lab.stats.signflip import interval, sign_flip, step_down
+
+__all__ = [
+    "Comparison",
+    "Contrast",
+    "Estimate",
+    "Reading",
+    "by_block",
+    "compare",
+    "compare_arms",
+    "contrast",
+    "differs",
+    "direction",
+    "estimate",
+    "factor_columns",
+    "interval",
+    "label",
+    "pair",
+    "read",
+    "sign_flip",
+    "step_down",
+]
