@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzzer of build/fuzz for SECONDS, starting from its corpus in tests/corpus/NAME. What
-# is new goes to build/fuzz/corpus; an input that fails is kept in build/fuzz/found and ends the run.
+# is new goes to build/fuzz/corpus; an input that fails is kept in build/fuzz/found and ends it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up a machine for the lab: system packages, .venv, native builds. Each step is skipped when
-# its stamp in build/stamps holds the fingerprint of what it depends on: a second call takes a moment.
+# its stamp in build/stamps holds the fingerprint of what it depends on.
 #
 #   .ci/setup.sh release            packages, .venv, the release build with its tests
 #   .ci/setup.sh asan | tsan        the build with sanitizers in build/asan, build/tsan
@@ -24,8 +24,11 @@ digest() { sha256sum | cut -d' ' -f1; }
 fresh() { [ "$(cat "$stamps/$1" 2>/dev/null)" = "$2" ]; }
 done_with() { echo "$2" >"$stamps/$1"; }
 
+# What the native builds depend on. Of the Python files only the names: an editable install knows
+# the modules that it was made with.
 sources() {
   find cpp CMakeLists.txt pyproject.toml -printf '%p %T@ %s\n' | LC_ALL=C sort
+  find zyphos_lab -type f ! -name '*.pyc' | LC_ALL=C sort
   echo "$root"
   cat "$stamps/venv" 2>/dev/null || true
   cat .ci/setup.sh
@@ -91,8 +94,8 @@ build_release() {
   find_tools
   say "building (build/release)"
   run_logged release .venv/bin/python -m pip install -v --disable-pip-version-check \
-    --no-build-isolation --no-deps --editable . -C build-dir=build/release \
-    -C cmake.define.ZYPHOS_TESTS=$tests
+    --no-build-isolation --no-deps --editable . --config-settings=build-dir=build/release \
+    --config-settings=cmake.define.ZYPHOS_TESTS=$tests
   done_with release "$fingerprint"
 }
 

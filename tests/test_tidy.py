@@ -23,6 +23,7 @@ CHECKS: list[Check] = [
     text.check_notes,
     text.check_places,
     text.check_top_level,
+    readme.check_links,
 ]
 
 
@@ -81,6 +82,7 @@ BAD: list[tuple[Check, str, str, str]] = [
     (text.check_notes, "Makefile", f"# {NOTE}: later\n", NOTE),
     (text.check_places, "docs/a.md", f"see {PLACE}\n", "path"),
     (text.check_top_level, "src/a.py", "", "fixed list"),
+    (readme.check_links, "docs/a.md", "see [b](../cpp/b.h) and [c](#c)\n", "no such file"),
 ]
 
 

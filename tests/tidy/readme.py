@@ -1,7 +1,8 @@
-"""The commands that the documents show: every ```sh block of README.md and docs/ is read line by
-line. `make` targets, `zyphos-lab` subcommands and options, and files must exist."""
+"""What the documents show can be done: every ```sh block of README.md and docs/ is read line by
+line; `make` targets, `zyphos-lab` subcommands and options, files and links must exist."""
 
 import itertools
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ from tidy.tree import Complaint, File
 
 ASSIGNMENT = re.compile(r"^[A-Z_]+=")
 FENCE = re.compile(r"^```(\w*)\s*$")
+LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 TARGET = re.compile(r"^([a-z][a-z0-9_-]*):", re.MULTILINE)
 FILE = re.compile(r"^(experiments|notebooks|results|tests|docs|cpp|zyphos_lab)/[\w./-]+$")
 # What a reader's own line may begin with besides ours: named, so that a misspelt one is found.
@@ -99,6 +101,20 @@ def wrong_command(group: click.Group, words: list[str]) -> str:
         if re.match(r"^--?[a-zA-Z]", word) and name not in options | {"-h", "--version"}:
             return f"{command.name} has no option {name}"
     return ""
+
+
+def check_links(files: Iterable[File]) -> list[Complaint]:
+    """Every relative link of a document leads to a file of the tree (or one that `make` writes)."""
+    every = list(files)
+    known = {file.path for file in every}
+    found = []
+    for file in every:
+        for number, line in enumerate(file.lines if file.suffix == ".md" else [], 1):
+            for target in LINK.findall(line):
+                path = os.path.normpath(os.path.join(os.path.dirname(file.path), target))
+                if path not in known and not any(name.startswith(path + "/") for name in known):
+                    found.append(Complaint(file.path, number, "link", f"no such file: {target}"))
+    return found
 
 
 def check_commands(files: Iterable[File], judge: Judge) -> list[Complaint]:
