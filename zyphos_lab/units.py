@@ -127,9 +127,9 @@ def _significant(value: float) -> str:
     """Three significant digits without an exponent; whole numbers from 100 on."""
     if value == 0:
         return "0"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    rounded = round(value, digits)
-    return f"{rounded:.{max(digits, 0)}f}" if abs(rounded) < 100 else f"{rounded:.0f}"
+    rounded = float(f"{value:.2e}")
+    digits = 2 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(digits, 0)}f}"
 
 
 def _stepped(value: float, steps: list[tuple[float, str]]) -> str:
@@ -145,7 +145,9 @@ def format_duration(ns: float) -> str:
 
 
 def format_size(size: float) -> str:
-    """`13.0 B`, `16.0 KiB` for a number of bytes."""
+    """`13 B`, `16.0 KiB` for a number of bytes."""
+    if size == int(size) and abs(size) < BYTES_PER["KiB"]:
+        return f"{int(size)} B"
     return _stepped(size, [(BYTES_PER[unit], f" {unit}") for unit in ("GiB", "MiB", "KiB", "B")])
 
 

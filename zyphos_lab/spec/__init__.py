@@ -1,0 +1,35 @@
+"""The experiment file: read, checked, resolved into cells. docs/experiment.md is its reference."""
+
+from zyphos_lab.spec.cell import Cell
+from zyphos_lab.spec.experiment import Experiment, Request, load, loads
+from zyphos_lab.spec.models import (
+    AttachTarget,
+    CommandTarget,
+    EngineTarget,
+    Link,
+    Load,
+    Socket,
+)
+from zyphos_lab.spec.references import Case, Contrast, Expectation
+from zyphos_lab.spec.statement import Statement
+from zyphos_lab.spec.words import load_words, serve_words
+
+__all__ = [
+    "AttachTarget",
+    "Case",
+    "Cell",
+    "CommandTarget",
+    "Contrast",
+    "EngineTarget",
+    "Expectation",
+    "Experiment",
+    "Link",
+    "Load",
+    "Request",
+    "Socket",
+    "Statement",
+    "load",
+    "load_words",
+    "loads",
+    "serve_words",
+]

@@ -1,0 +1,33 @@
+"""A cell: one combination of the factors' values, as the runner uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zyphos_lab.spec.fields import Value
+from zyphos_lab.spec.models import AttachTarget, CommandTarget, EngineTarget, Link, Load
+
+AnyTarget = EngineTarget | CommandTarget | AttachTarget
+PLAIN_ID = "all"  # id of the one cell of an experiment without factors
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell with everything set. `id` is `nodelay=false,write=two`; safe to share between threads.
+
+    `factors` holds the declared values (of labelled ones the label), `labels` the same as text.
+    """
+
+    id: str
+    factors: Mapping[str, Value]
+    labels: Mapping[str, str]
+    target_name: str
+    target: AnyTarget
+    load: Load
+    link: Link
+
+
+def id_of(labels: Mapping[str, str]) -> str:
+    """Id of the cell with these labels, in the order of the factors."""
+    return ",".join(f"{name}={label}" for name, label in labels.items()) or PLAIN_ID

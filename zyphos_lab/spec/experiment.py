@@ -1,0 +1,291 @@
+"""An experiment, read and resolved: the file, one profile, `--set` and `--only` applied.
+
+`load` is the way in. Everything in the file is checked before anything runs, every profile included, and all
+complaints come at once as one SpecError. An Experiment is frozen and may be shared between threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import PrivateAttr, TypeAdapter, ValidationError
+
+from zyphos_lab.errors import Complaint, SpecError, UsageError
+from zyphos_lab.spec import factors, references, rules
+from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
+from zyphos_lab.spec.complaints import complaints_of, in_order
+from zyphos_lab.spec.models import Document, Link, Load, Outline, Target
+from zyphos_lab.spec.only import chosen
+from zyphos_lab.spec.overlay import (
+    fixed_in_profiles,
+    profile_names,
+    unknown_profile,
+    with_profile,
+    with_sets,
+)
+from zyphos_lab.spec.references import Contrast, Expectation, References
+from zyphos_lab.spec.source import Mark, Path, Source, read
+
+SCHEMA = 1
+CELLS_MAX = 10_000
+
+_TARGET: TypeAdapter[AnyTarget] = TypeAdapter(Target)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an experiment was made of: enough to make it again (`loads(**request)`)."""
+
+    text: str
+    file: str
+    profile: str | None = None
+    sets: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+
+class Experiment(Document):
+    """A checked experiment. Its fields are the file's keys; a factor's first values stand where it sets them."""
+
+    _request: Request = PrivateAttr()
+    _source: Source = PrivateAttr()
+    _cells: tuple[Cell, ...] = PrivateAttr(default=())
+    _contrasts: tuple[Contrast, ...] = PrivateAttr(default=())
+    _expectations: tuple[Expectation, ...] = PrivateAttr(default=())
+
+    @property
+    def request(self) -> Request:
+        return self._request
+
+    @property
+    def text(self) -> str:
+        """The file as it was written."""
+        return self._request.text
+
+    @property
+    def profile(self) -> str | None:
+        return self._request.profile
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The file as plain data, profile and `--set` applied: an experiment file again."""
+        found: dict[str, Any] = self._source.data
+        return found
+
+    @property
+    def positions(self) -> Mapping[Path, Mark]:
+        """Where each value was written."""
+        return self._source.values
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that run, in the order of the factors' values."""
+        return self._cells
+
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """The contrasts of `compare` both of whose cells run."""
+        return self._contrasts
+
+    @property
+    def expectations(self) -> tuple[Expectation, ...]:
+        """The expectations with a cell that runs."""
+        return self._expectations
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One variant of the file (a profile, or none) on its way to an experiment."""
+
+    source: Source
+    document: Document | None = None
+    cells: dict[str, Cell] = field(default_factory=dict)
+    contrasts: list[Contrast] = field(default_factory=list)
+    expectations: list[Expectation] = field(default_factory=list)
+    complaints: list[Complaint] = field(default_factory=list)
+
+
+def _outline(draft: _Draft) -> Outline | None:
+    """Validates the whole draft; None when not even its factors can be read.
+
+    Complaints about values that a factor sets are left to the cells.
+    """
+    sample = _with_first_values(draft.source)
+    try:
+        draft.document = Document.model_validate(sample.data)
+        return draft.document
+    except ValidationError as error:
+        draft.complaints += complaints_of(error, sample)
+        bad = {found["loc"][0] for found in error.errors() if found["loc"]}
+    if "factors" in bad:
+        return None
+    kept = {key: draft.source.data[key] for key in Outline.model_fields if key in draft.source.data}
+    return Outline.model_validate({key: value for key, value in kept.items() if key not in bad})
+
+
+def _with_first_values(source: Source) -> Source:
+    """The file with the first value of each factor set, where the factors make that possible."""
+    given = source.data.get("factors")
+    try:
+        outline = Outline.model_validate({"factors": given} if given is not None else {})
+    except ValidationError:
+        return source
+    dimensions, _ = factors.resolve(source, outline.factors)
+    return factors.applied(source, dimensions, next(factors.choices(dimensions), {}))
+
+
+def _cell(draft: _Draft, dimensions: list[factors.Dimension], choice: factors.Choice) -> Cell | None:
+    """The cell of one combination; None (and complaints) when it does not hold together."""
+    source = factors.applied(draft.source, dimensions, choice)
+    name = factors.target_name(source, dimensions, choice)
+    parts: list[Any] = []
+    for path, adapter in (
+        (("targets", name), _TARGET.validate_python),
+        (("load",), Load.model_validate),
+        (("link",), Link.model_validate),
+    ):
+        try:
+            value = source.at(path)
+            parts.append(adapter({} if value is None and path == ("link",) else value))
+        except ValidationError as error:
+            draft.complaints += complaints_of(error, source, path)
+    if len(parts) < 3:
+        return None
+    labels = {dimension: level.label for dimension, level in choice.items()}
+    values = {dimension: level.value for dimension, level in choice.items()}
+    cell = Cell(id_of(labels), values, labels, name, *parts)
+    found = rules.check(cell, source)
+    draft.complaints += found
+    return None if found else cell
+
+
+def _resolve(source: Source) -> _Draft:
+    """Everything that can be known of one variant of the file, and everything that is wrong with it."""
+    draft = _Draft(source)
+    outline = _outline(draft)
+    if outline is None:
+        return draft
+    dimensions, complaints = factors.resolve(source, outline.factors)
+    draft.complaints += complaints
+    probes = draft.document.probes if draft.document else Document.model_fields["probes"].default
+    names = References(source, dimensions, probes)
+    labels = _labels(draft, outline, names, dimensions)
+    if labels:
+        draft.contrasts = references.contrasts(outline, names, labels)
+        draft.expectations = references.expectations(outline, names, labels)
+    draft.complaints += names.complaints
+    if draft.document and not complaints:
+        for choice in factors.choices(dimensions) if labels else ():
+            if id_of({name: level.label for name, level in choice.items()}) in labels:
+                cell = _cell(draft, dimensions, choice)
+                draft.cells.update({cell.id: cell} if cell else {})
+    return draft
+
+
+def _labels(
+    draft: _Draft, outline: Outline, names: References, dimensions: list[factors.Dimension]
+) -> dict[str, dict[str, str]]:
+    """Id and labels of every cell that is not excluded; empty (and a complaint) when there are none."""
+    count = 1
+    for dimension in dimensions:
+        count *= len(dimension.levels)
+    if count > CELLS_MAX:
+        mark = draft.source.key_mark(("factors",))
+        draft.complaints.append(mark.complaint(f"{count} cells are more than {CELLS_MAX}"))
+        return {}
+    left_out = references.excluded(outline, names)
+    found = {}
+    for choice in factors.choices(dimensions):
+        labels = {name: level.label for name, level in choice.items()}
+        if not any(references.matches(labels, where) for where in left_out):
+            found[id_of(labels)] = labels
+    if not found:
+        mark = draft.source.key_mark(("exclude",))
+        draft.complaints.append(mark.complaint("no cell is left: `exclude` leaves out every one"))
+    return found
+
+
+def _check_version(source: Source) -> None:
+    """Raises SpecError unless the file says `schema: 1`: nothing else of another schema can be judged."""
+    given = source.data.get("schema")
+    if given == SCHEMA and not isinstance(given, bool):
+        return
+    if given is None:
+        complaint = source.mark(()).complaint("the experiment lacks the key `schema`", "`schema: 1`")
+    else:
+        message = f"schema {given} is not known: this version reads schema {SCHEMA}"
+        complaint = source.mark(("schema",)).complaint(message)
+    raise SpecError([complaint])
+
+
+def _checked(source: Source, profile: str | None, sets: Sequence[str]) -> _Draft:
+    """The variant asked for; raises SpecError with what is wrong with it or any other variant."""
+    complaints = list(fixed_in_profiles(source))
+    names = profile_names(source)
+    if profile is not None and profile not in names:
+        complaints.append(unknown_profile(source, profile))
+    for variant in (None, *names):
+        complaints += _resolve(with_profile(source, variant) if variant else source).complaints
+    if complaints:
+        raise SpecError(in_order(complaints))
+    draft = _resolve(with_sets(with_profile(source, profile) if profile else source, sets))
+    if draft.complaints:
+        raise SpecError(in_order(draft.complaints))
+    return draft
+
+
+def _kept(expectation: Expectation, ids: set[str]) -> Expectation | None:
+    """`expectation` with the cases that run; a control that does not run becomes None."""
+    cases = []
+    for case in expectation.cases:
+        if case.cell in ids and case.baseline_cell in {None, *ids}:
+            runs = case.control in ids and case.control_baseline in {None, *ids}
+            cases.append(case if runs else replace(case, control=None, control_baseline=None))
+    return replace(expectation, cases=tuple(cases)) if cases else None
+
+
+def loads(
+    text: str,
+    file: str = "experiment",
+    profile: str | None = None,
+    sets: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> Experiment:
+    """The experiment in `text`; `file` is what complaints call it. Raises SpecError."""
+    source = read(text, file)
+    _check_version(source)
+    draft = _checked(source, profile, sets)
+    cells = chosen(draft.cells, only)
+    ids = {cell.id for cell in cells}
+    experiment = Experiment.model_validate(_with_first_values(draft.source).data)
+    experiment._request = Request(text, file, profile, tuple(sets), tuple(only))
+    experiment._source = draft.source
+    experiment._cells = tuple(cells)
+    pairs = [found for found in draft.contrasts if {found.cell, found.baseline_cell} <= ids]
+    experiment._contrasts = tuple(pairs)
+    kept = (_kept(expectation, ids) for expectation in draft.expectations)
+    experiment._expectations = tuple(expectation for expectation in kept if expectation)
+    return experiment
+
+
+def load(
+    path: str | FilePath,
+    profile: str | None = None,
+    sets: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> Experiment:
+    """The experiment in the file at `path`.
+
+    `profile`: one of the file's profiles; `sets`: texts `a.b=value`; `only`: texts `factor=value[,...]` or
+    ids of cells, of which any may match. Raises SpecError with every complaint, UsageError when the file
+    cannot be read.
+    """
+    try:
+        text = FilePath(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"cannot read {path}: it is not UTF-8 text") from None
+    return loads(text, str(path), profile, sets, only)

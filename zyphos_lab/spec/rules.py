@@ -1,0 +1,184 @@
+"""What the parts of a cell must agree on. Each rule yields complaints that point at the key to change.
+
+Rules see a cell whose every value is valid on its own. What depends on the machine (CPUs, congestion control,
+programs) is no matter of the file: plan.py and the runner say it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from zyphos_lab.errors import Complaint
+from zyphos_lab.spec.cell import Cell
+from zyphos_lab.spec.models import CommandTarget, EngineTarget
+from zyphos_lab.spec.shape import meant
+from zyphos_lab.spec.source import Path, Source
+
+Found = Iterator[Complaint]
+
+PLACEHOLDERS = ("{port}", "{dir}")
+LOAD_KEYS = {
+    "echo": ("message_bytes", "write_pattern"),
+    "http1": ("method", "path", "headers", "body", "body_bytes", "check"),
+}
+TARGET_KEYS = {"echo": ("message_bytes",), "http1": ("app", "response_bytes")}
+
+
+def _given(source: Source, path: Path) -> bool:
+    """Whether the cell says something at `path` (null says nothing)."""
+    return source.at(path) is not None
+
+
+def _foreign_keys(source: Source, owner: Path, protocol: str, table: dict[str, tuple[str, ...]]) -> Found:
+    """Keys that only another protocol knows."""
+    for other, keys in table.items():
+        for key in keys if other != protocol else ():
+            if _given(source, (*owner, key)):
+                message = f"`{key}` is for protocol {other}, this one speaks {protocol}"
+                yield source.key_mark((*owner, key)).complaint(message)
+
+
+def load_keys(cell: Cell, source: Source) -> Found:
+    yield from _foreign_keys(source, ("load",), cell.load.protocol, LOAD_KEYS)
+
+
+def target_keys(cell: Cell, source: Source) -> Found:
+    if isinstance(cell.target, EngineTarget):
+        owner = ("targets", cell.target_name)
+        yield from _foreign_keys(source, owner, cell.target.protocol, TARGET_KEYS)
+
+
+def same_protocol(cell: Cell, source: Source) -> Found:
+    target, load = cell.target, cell.load
+    if not isinstance(target, EngineTarget):
+        return
+    owner: Path = ("targets", cell.target_name)
+    if target.protocol != load.protocol:
+        message = f"the load speaks {load.protocol} and the target `{cell.target_name}` {target.protocol}"
+        yield source.mark((*owner, "protocol")).complaint(message)
+    elif load.protocol == "echo" and target.message_bytes != load.message_bytes:
+        sizes = f"{load.message_bytes} bytes and the target `{cell.target_name}` {target.message_bytes}"
+        where = ("load", "message_bytes")
+        mark = source.mark(where if _given(source, where) else (*owner, "message_bytes"))
+        hint = "set both: `[load.message_bytes, targets.*.message_bytes]`"
+        yield mark.complaint(f"the load's messages have {sizes}", hint)
+
+
+def arrival(cell: Cell, source: Source) -> Found:
+    law, path = cell.load.arrival.law, ("load", "arrival")
+    rated = cell.load.arrival.rate_per_second is not None
+    if law == "closed" and rated:
+        message = "a closed load has no rate: it sends when an answer has come"
+        yield source.key_mark((*path, "rate")).complaint(message, "use `law: constant` or `law: poisson`")
+    if law != "closed" and not rated:
+        mark = source.mark((*path, "law"))
+        yield mark.complaint(f"law {law} needs a rate", "such as `rate: 10000/s`")
+    if law != "closed" and cell.load.arrival.think_ns:
+        yield source.key_mark((*path, "think")).complaint(f"`think` is for law closed, this is {law}")
+
+
+def write_pattern(cell: Cell, source: Source) -> Found:
+    load = cell.load
+    if load.protocol == "echo" and load.pipeline > 1 and load.write_pattern != "one":
+        message = f"write_pattern {load.write_pattern} does not go with pipeline {load.pipeline}"
+        yield source.mark(("load", "pipeline")).complaint(message, "one message at a time is split")
+
+
+def connections(cell: Cell, source: Source) -> Found:
+    load = cell.load
+    if load.connections < load.threads:
+        message = f"{load.threads} threads cannot share {load.connections} connections"
+        yield source.mark(("load", "threads")).complaint(message)
+
+
+def body(cell: Cell, source: Source) -> Found:
+    load = cell.load
+    if load.body is not None and load.body_bytes is not None:
+        mark = source.key_mark(("load", "body_bytes"))
+        yield mark.complaint("`body` and `body_bytes` exclude each other")
+    text, size = load.check.body, load.check.body_bytes
+    if text is not None and size is not None and len(text.encode()) != size:
+        message = f"`check.body` has {len(text.encode())} bytes, `check.body_bytes` says {size}"
+        yield source.mark(("load", "check", "body_bytes")).complaint(message)
+
+
+def cpus(cell: Cell, source: Source) -> Found:
+    pinned = {("load", "cpus"): cell.load.cpus}
+    if not isinstance(cell.target, EngineTarget | CommandTarget):
+        pinned[("targets", cell.target_name, "cpus")] = ()
+    else:
+        pinned[("targets", cell.target_name, "cpus")] = cell.target.cpus
+    for path, listed in pinned.items():
+        if len(set(listed)) != len(listed):
+            yield source.mark(path).complaint(f"`{'.'.join(path)}` names a CPU twice")
+
+
+def ready(cell: Cell, source: Source) -> Found:
+    if not isinstance(cell.target, CommandTarget):
+        return
+    check, path = cell.target.ready, ("targets", cell.target_name, "ready")
+    given = [name for name in ("http", "tcp", "log") if getattr(check, name) is not None]
+    if len(given) != 1:
+        message = f"`ready` needs exactly one of http, tcp, log; it has {len(given)}"
+        yield source.owner_mark(path).complaint(message)
+    if check.log is not None:
+        try:
+            re.compile(check.log)
+        except re.error as error:
+            mark = source.mark((*path, "log"))
+            yield mark.complaint(f"`log` is not a regular expression: {error.msg}")
+
+
+def _texts(target: CommandTarget, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text of a command target in which placeholders are filled in."""
+    yield from ((((*path, "command", at)), text) for at, text in enumerate(target.command))
+    yield from ((((*path, "env", name)), text) for name, text in target.env.items())
+    yield from ((((*path, "files", name)), text) for name, text in target.files.items())
+    yield (*path, "cwd"), target.cwd
+
+
+def placeholders(cell: Cell, source: Source) -> Found:
+    if not isinstance(cell.target, CommandTarget):
+        return
+    path = ("targets", cell.target_name)
+    told = False
+    for at, text in _texts(cell.target, path):
+        told = told or "{port}" in text
+        for word in dict.fromkeys(re.findall(r"\{[a-z_]+\}", text)):
+            hint = meant(word, PLACEHOLDERS)
+            if word not in PLACEHOLDERS and hint.startswith("did"):
+                yield source.mark(at).complaint(f"unknown placeholder `{word}`", hint)
+    if cell.target.port == "auto" and not told:
+        message = f"nothing tells the program of target `{cell.target_name}` which port to use"
+        hint = "put `{port}` into command, env or files, or give a fixed `port`"
+        yield source.mark((*path, "command")).complaint(message, hint)
+
+
+def file_names(cell: Cell, source: Source) -> Found:
+    if not isinstance(cell.target, CommandTarget):
+        return
+    for name in cell.target.files:
+        if name.startswith("/") or ".." in name.split("/") or not name:
+            mark = source.key_mark(("targets", cell.target_name, "files", name))
+            yield mark.complaint(f"`{name}` would lie outside the trial's folder")
+
+
+RULES: tuple[Callable[[Cell, Source], Found], ...] = (
+    load_keys,
+    target_keys,
+    same_protocol,
+    arrival,
+    write_pattern,
+    connections,
+    body,
+    cpus,
+    ready,
+    placeholders,
+    file_names,
+)
+
+
+def check(cell: Cell, source: Source) -> list[Complaint]:
+    """Everything in `cell` that does not fit together; `source` is the data that the cell was made of."""
+    return [complaint for rule in RULES for complaint in rule(cell, source)]

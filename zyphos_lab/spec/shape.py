@@ -1,0 +1,94 @@
+"""What may stand under a path of the experiment file, read off the models.
+
+Serves the suggestions ("did you mean") and the paths of factors and `--set`. Pure functions.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from zyphos_lab.spec import models
+from zyphos_lab.spec.source import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What stands at a path: `keys` of a model, or `anything` (free keys), or neither (a plain value)."""
+
+    keys: Mapping[str, Any]
+    anything: Any = None
+
+
+def _bare(annotation: Any) -> Any:
+    """`annotation` without Annotated and `| None`."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        rest = [part for part in get_args(annotation) if part is not type(None)]
+        return _bare(rest[0]) if len(rest) == 1 else annotation
+    return annotation
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Keys of a model as the file spells them, with what stands behind each."""
+    fields = model.model_fields.items()
+    return {field.alias or name: _annotation(field) for name, field in fields}
+
+
+def _annotation(field: Any) -> Any:
+    return field.annotation
+
+
+def shape_of(annotation: Any, data: Any) -> Shape:
+    """Shape behind `annotation`; `data`, what the file has there, tells the kinds of target apart."""
+    bare = _bare(annotation)
+    if get_origin(bare) in (Union, types.UnionType):
+        kind = models.target_kind(data)
+        if models.EngineTarget not in [_bare(part) for part in get_args(bare)] or kind is None:
+            return Shape({})
+        bare = models.TARGET_KINDS[kind.strip("<>")]
+    if isinstance(bare, type) and issubclass(bare, BaseModel):
+        return Shape(keys_of(bare))
+    if get_origin(bare) is dict:
+        return Shape({}, get_args(bare)[1])
+    if get_origin(bare) is tuple:
+        return Shape({}, get_args(bare)[0])
+    return Shape({})
+
+
+def shape_at(path: Path, data: Any) -> Shape | None:
+    """Shape of what may stand at `path` of a document; None when nothing may."""
+    annotation: Any = models.Document
+    for step in path:
+        shape = shape_of(annotation, data)
+        if step in shape.keys:
+            annotation = shape.keys[str(step)]
+        elif shape.anything is not None:
+            annotation = shape.anything
+        else:
+            return None
+        held = isinstance(data, dict) or (isinstance(data, list) and isinstance(step, int))
+        data = (data.get(step) if isinstance(data, dict) else data[step]) if held else None
+    return shape_of(annotation, data)
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """`did you mean `x`?` for the closest of `known`, else a list of them when it is short, else ''."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.55)
+    if not close:
+        close = [name for name in names if name.lower() == word.lower()]
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return f"known: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+
+
+def spelled(path: Path) -> str:
+    """`path` as people write it: `targets.echo.cpus.0`."""
+    return ".".join(str(step) for step in path)

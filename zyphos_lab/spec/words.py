@@ -1,0 +1,69 @@
+"""A target and a load as the `key=value` words that zyphos-serve and zyphos-load take.
+
+Names are those of the experiment file, dotted for nesting; durations are whole nanoseconds, switches
+`true|false`, lists comma separated. What is not set is not said: the program's default is the system's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zyphos_lab.spec.models import EngineTarget, Load, Repeat, Socket
+
+
+def _word(key: str, value: object) -> Iterator[str]:
+    """`key=value`, or nothing for null and the empty list."""
+    if value is None or value == ():
+        return
+    if isinstance(value, bool):
+        value = str(value).lower()
+    elif isinstance(value, tuple):
+        value = ",".join(str(item) for item in value)
+    elif isinstance(value, float):
+        value = int(value) if value == int(value) else repr(value)
+    yield f"{key}={value}"
+
+
+def _socket_words(socket: Socket) -> Iterator[str]:
+    for name in Socket.model_fields:
+        yield from _word(f"socket.{name}", getattr(socket, name))
+
+
+def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
+    """Words for zyphos-serve. The runner adds `board_fd` itself."""
+    names = ["engine", "protocol", "address", "threads", "cpus", "idle_timeout_ns"]
+    names += ["message_bytes"] if target.protocol == "echo" else ["app", "response_bytes"]
+    words = [word for name in names for word in _word(name, getattr(target, name))]
+    return [*words, *_word("port", port), *_socket_words(target.socket)]
+
+
+def _request_words(load: Load) -> Iterator[str]:
+    """What a request of the load's protocol is, and what a right answer."""
+    if load.protocol == "echo":
+        yield from _word("message_bytes", load.message_bytes)
+        yield from _word("write_pattern", load.write_pattern)
+        return
+    for name in ("method", "path", "body", "body_bytes"):
+        yield from _word(name, getattr(load, name))
+    for name, text in load.headers.items():
+        yield from _word(f"header.{name}", text)
+    for name in ("status", "body_bytes", "body"):
+        yield from _word(f"check.{name}", getattr(load.check, name))
+
+
+def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int) -> list[str]:
+    """Words for zyphos-load against `address`:`port`. The runner adds `board_fd` itself."""
+    words = [
+        word
+        for name in ("protocol", "connections", "threads", "cpus", "pipeline", "deadline_ns", "wire_timeout_ns")
+        for word in _word(name, getattr(load, name))
+    ]
+    words += [*_word("address", address), *_word("port", port), *_word("seed", seed)]
+    words += _word("arrival.law", load.arrival.law)
+    if load.arrival.law == "closed":
+        words += _word("arrival.think_ns", load.arrival.think_ns)
+    else:
+        words += _word("arrival.rate_per_second", load.arrival.rate_per_second)
+    for name in ("warmup_ns", "window_ns", "interval_ns"):
+        words += _word(name, getattr(repeat, name))
+    return [*words, *_request_words(load), *_socket_words(load.socket)]
