@@ -1,0 +1,46 @@
+// Socket options as data: each is set only when it was asked for. One table gives names to the
+// command line, the experiment file and the binding.
+//
+// Names are the kernel's; a value without a unit in its name has the kernel's own (bytes for
+// buffers, seconds for so_linger, microseconds for so_busy_poll).
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zyphos {
+
+struct SocketOptions {
+  std::optional<bool> tcp_nodelay = {};
+  std::optional<bool> tcp_quickack =
+      {};  // true does not last in the kernel: rearm_quickack() after every receive
+  std::optional<std::string> tcp_congestion = {};
+  std::optional<int> tcp_user_timeout_ms = {};
+  std::optional<int> tcp_notsent_lowat = {};
+  std::optional<int> so_rcvbuf = {};
+  std::optional<int> so_sndbuf = {};
+  std::optional<int> so_linger = {};  // seconds; 0: close resets
+  std::optional<bool> so_keepalive = {};
+  std::optional<int> so_busy_poll = {};
+
+  friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
+};
+
+// "tcp_nodelay", ... in the order of the struct.
+std::vector<std::string_view> socket_option_names();
+
+// From text ("true", "4096", "cubic"). Error: one line, what was wrong.
+std::expected<void, std::string> set_option(SocketOptions& options, std::string_view name,
+                                            std::string_view text);
+
+// Sets what was asked for on a TCP socket; std::system_error says which option failed. One system
+// call each.
+void apply(int fd, const SocketOptions& options);
+
+// One system call when tcp_quickack is true, nothing otherwise.
+void rearm_quickack(int fd, const SocketOptions& options);
+
+}  // namespace zyphos
