@@ -1,0 +1,224 @@
+"""Probe `host`: what else the machine did in the window, as `host_*`: the evidence for the verdict.
+
+The CPUs watched are those that the trial's threads may run on. `host_pinned` says whether each
+process keeps to a part of the machine; only then is other load told apart from the trial's own.
+Sources: /proc/stat (10 ms a CPU: smaller amounts are not seen), /proc/vmstat, /proc/pressure,
+cpu.stat of the trial's cgroup, thermal_throttle in sysfs, the processes' own CPU clocks (exact).
+Some 150 us a snapshot.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass, field
+
+from zyphos_lab.probes import processes
+from zyphos_lab.probes.base import ROLES, Columns, Pids, Probe, Skipped, absent, now_ns
+from zyphos_lab.probes.rusage import TICK_NS
+
+COLUMNS = (
+    "host_window_ns",
+    "host_cpus_watched",
+    "host_pinned",
+    "host_steal_ns",
+    "host_steal_ratio",
+    "host_cpu_own_ns",
+    "host_cpu_other_ns",
+    "host_cpu_other_ratio",
+    "host_context_switches",
+    "host_swap_in_pages",
+    "host_swap_out_pages",
+    "host_throttled_ns",
+    "host_thermal_throttles",
+    "host_psi_cpu_some_ns",
+    "host_psi_memory_some_ns",
+    "host_psi_memory_full_ns",
+    "host_psi_io_some_ns",
+)
+PRESSURES = (("cpu", "some"), ("memory", "some"), ("memory", "full"), ("io", "some"))
+THERMAL = "/sys/devices/system/cpu/cpu*/thermal_throttle/core_throttle_count"
+
+
+@dataclass(frozen=True, slots=True)
+class RawHost:
+    """Files as read, the trial's own CPU per process, and which CPUs its threads may use."""
+
+    time_ns: int
+    stat: bytes
+    vmstat: bytes | None
+    throttle: bytes | None
+    thermal: tuple[int, ...]
+    pressure: dict[str, bytes | None]
+    own_ns: dict[int, int]
+    affinities: dict[int, frozenset[int]] = field(default_factory=dict)
+
+
+class HostProbe(Probe[RawHost]):
+    """Always on; needs no rights."""
+
+    name = "host"
+
+    def __init__(self) -> None:
+        self._roots: tuple[int, ...] = ()
+        self._throttle_file = _throttle_file(os.getpid())
+        self._thermal_files = glob.glob(THERMAL)
+
+    def attach(self, pids: Pids, port: int) -> None:
+        self._roots = tuple(pid for role in ROLES for pid in pids.get(role, ()))
+        self._throttle_file = _throttle_file(self._roots[0] if self._roots else os.getpid())
+
+    def snapshot(self) -> RawHost:
+        members = processes.tree(self._roots)
+        clocks = {process: processes.cpu_ns(process) for process in members}
+        return RawHost(
+            now_ns(),
+            processes.read("/proc/stat") or b"",
+            processes.read("/proc/vmstat"),
+            processes.read(self._throttle_file) if self._throttle_file else None,
+            tuple(int(processes.read(path) or 0) for path in self._thermal_files),
+            {name: processes.read(f"/proc/pressure/{name}") for name in ("cpu", "memory", "io")},
+            {process: cpu for process, cpu in clocks.items() if cpu is not None},
+            {process: _affinity(process) for process in members},
+        )
+
+    def columns(self, before: RawHost, after: RawHost, requests: int) -> tuple[Columns, Skipped]:
+        columns = absent(COLUMNS)
+        skipped: Skipped = {}
+        columns["host_window_ns"] = after.time_ns - before.time_ns
+        _add_cpus(columns, skipped, before, after)
+        _add_vmstat(columns, skipped, before, after)
+        _add_throttling(columns, skipped, before, after)
+        _add_pressure(columns, skipped, before, after)
+        return columns, skipped
+
+
+def _affinity(process: int) -> frozenset[int]:
+    cpus: frozenset[int] = frozenset()
+    # Threads of one process are pinned alike or one by one; past some hundred the first ones must
+    # do.
+    for thread in processes.threads(process)[:128]:
+        cpus |= processes.affinity(thread)
+    return cpus
+
+
+def _add_cpus(columns: Columns, skipped: Skipped, before: RawHost, after: RawHost) -> None:
+    old, new = _cpus(before.stat), _cpus(after.stat)
+    online = frozenset(new)
+    sets = [cpus & online for cpus in (after.affinities or before.affinities).values() if cpus]
+    watched = sorted(frozenset().union(*sets) or online)
+    window_ns = max(1, after.time_ns - before.time_ns)
+    steals = [(new[c].steal - old[c].steal) * TICK_NS for c in watched if c in old]
+    busy_ns = sum((new[c].busy - old[c].busy) * TICK_NS for c in watched if c in old)
+    own_ns = sum(cpu - before.own_ns.get(pid, 0) for pid, cpu in after.own_ns.items())
+    columns["host_cpus_watched"] = ",".join(map(str, watched))
+    columns["host_pinned"] = pinned = bool(sets) and all(cpus < online for cpus in sets)
+    columns["host_steal_ns"] = sum(steals)
+    columns["host_steal_ratio"] = max(steals, default=0) / window_ns
+    columns["host_cpu_own_ns"] = own_ns
+    columns["host_context_switches"] = _context_switches(after.stat) - _context_switches(
+        before.stat
+    )
+    if pinned and before.own_ns.keys() == after.own_ns.keys():
+        # Never below zero: ticks are coarser than the processes' own clocks.
+        columns["host_cpu_other_ns"] = other_ns = max(0, busy_ns - own_ns)
+        columns["host_cpu_other_ratio"] = other_ns / window_ns
+        return
+    skipped["host_cpu_other"] = (
+        "processes of the trial came or went in the window"
+        if pinned
+        else "the trial's processes are not pinned to a part of the machine"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """One CPU's line of /proc/stat, in clock ticks (10 ms)."""
+
+    busy: int
+    steal: int
+
+
+def _cpus(stat: bytes) -> dict[int, Cpu]:
+    found: dict[int, Cpu] = {}
+    for line in stat.splitlines():
+        words = line.split()
+        if words and words[0].startswith(b"cpu") and words[0] != b"cpu":
+            user, nice, system, _, _, irq, softirq, steal = map(int, words[1:9])
+            found[int(words[0][3:])] = Cpu(user + nice + system + irq + softirq, steal)
+    return found
+
+
+def _context_switches(stat: bytes) -> int:
+    return _numbers(stat)["ctxt"]
+
+
+def _numbers(text: bytes) -> dict[str, int]:
+    """Lines "name number" (more numbers are left out) as a mapping."""
+    pairs = (line.split() for line in text.decode("ascii").splitlines())
+    return {words[0]: int(words[1]) for words in pairs if len(words) > 1 and words[1].isdigit()}
+
+
+def _add_vmstat(columns: Columns, skipped: Skipped, before: RawHost, after: RawHost) -> None:
+    old, new = _numbers(before.vmstat or b""), _numbers(after.vmstat or b"")
+    for column, key in (("host_swap_in_pages", "pswpin"), ("host_swap_out_pages", "pswpout")):
+        if key in old and key in new:
+            columns[column] = new[key] - old[key]
+        else:
+            skipped[column] = f"no {key} in /proc/vmstat: this kernel has no swap"
+
+
+def _add_throttling(columns: Columns, skipped: Skipped, before: RawHost, after: RawHost) -> None:
+    old, new = _throttled_ns(before.throttle), _throttled_ns(after.throttle)
+    if old is None or new is None:
+        skipped["host_throttled_ns"] = "no cpu.stat with throttling figures in the trial's cgroup"
+    else:
+        columns["host_throttled_ns"] = new - old
+    if after.thermal:
+        columns["host_thermal_throttles"] = sum(after.thermal) - sum(before.thermal)
+    else:
+        skipped["host_thermal_throttles"] = (
+            "no thermal_throttle in sysfs (virtual machine, or not x86)"
+        )
+
+
+def _throttle_file(process: int) -> str | None:
+    """cpu.stat of the process's CPU cgroup, version 2 or 1; None where there is none."""
+    for line in (processes.read(f"/proc/{process}/cgroup") or b"").decode().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mounts = (
+            (f"/sys/fs/cgroup/{controllers}", "/sys/fs/cgroup/cpu")
+            if controllers
+            else ("/sys/fs/cgroup",)
+        )
+        for mount in mounts:
+            file = f"{mount}{path.rstrip('/')}/cpu.stat"
+            if _throttled_ns(processes.read(file)) is not None:
+                return file
+    return None
+
+
+def _throttled_ns(text: bytes | None) -> int | None:
+    numbers = _numbers(text or b"")
+    if "throttled_usec" in numbers:  # version 2
+        return numbers["throttled_usec"] * 1000
+    return numbers.get("throttled_time")  # version 1, ns
+
+
+def _add_pressure(columns: Columns, skipped: Skipped, before: RawHost, after: RawHost) -> None:
+    for resource, kind in PRESSURES:
+        old = _stalled_ns(before.pressure[resource], kind)
+        new = _stalled_ns(after.pressure[resource], kind)
+        if old is None or new is None:
+            skipped["host_psi"] = "no /proc/pressure: boot with psi=1"
+        else:
+            columns[f"host_psi_{resource}_{kind}_ns"] = new - old
+
+
+def _stalled_ns(text: bytes | None, kind: str) -> int | None:
+    for line in (text or b"").decode("ascii").splitlines():
+        if line.startswith(kind):
+            return int(line.rpartition("total=")[2]) * 1000
+    return None

@@ -1,0 +1,115 @@
+"""Probe `syscalls`: system calls by name, counted in the kernel (cpp/probe/syscalls.h): exact.
+
+Columns, for each side: `server_syscalls` (all), `server_syscall_<name>` for every name that
+either side called in the window, and all of them per request. A number that the build's headers
+have no name for is `server_syscall_nr<number>`. `observer_bpf_ns` is what counting cost the
+counted processes together: calls counted times the cost of one, measured when the programs were
+loaded.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from zyphos_lab.probes import native, processes
+from zyphos_lab.probes.base import (
+    NO_PROCESS,
+    ROLES,
+    Columns,
+    Pids,
+    Probe,
+    Role,
+    Skipped,
+    absent,
+    add_per_request,
+    others,
+)
+
+RawSyscalls = dict[Role, bytes]
+
+
+class SyscallsProbe(Probe[RawSyscalls]):
+    """Loads the BPF programs when made (some 15 ms); `attach` only names processes to it."""
+
+    name = "syscalls"
+
+    def __init__(self) -> None:
+        self._counter: Any = None
+        self._roles: tuple[Role, ...] = ()
+        try:
+            loaded = native.core().load_syscall_counter()
+        except ImportError as error:
+            self.reason = str(error)
+            return
+        if isinstance(loaded, str):
+            self.reason = loaded
+        else:
+            self._counter = loaded
+
+    def attach(self, pids: Pids, port: int) -> None:
+        self._roles = tuple(role for role in ROLES if pids.get(role))
+        if self._counter is None:
+            return
+        self._counter.forget_all()
+        for role in self._roles:
+            self._follow(role, tuple(pids[role]), others(pids, role))
+
+    def _follow(self, role: Role, roots: tuple[int, ...], apart: frozenset[int]) -> None:
+        # What a followed process forks is followed by the kernel; what was forked meanwhile by
+        # one not yet followed shows up in the next walk.
+        followed: set[int] = set()
+        while new := set(processes.tree(roots, apart)) - followed:
+            for process in new:
+                self._counter.follow(process, ROLES.index(role))
+            followed |= new
+
+    def snapshot(self) -> RawSyscalls:
+        if self._counter is None:
+            return {}
+        return {role: self._counter.counts(ROLES.index(role)) for role in self._roles}
+
+    def columns(
+        self, before: RawSyscalls, after: RawSyscalls, requests: int
+    ) -> tuple[Columns, Skipped]:
+        totals = [f"{role}_syscalls" for role in ROLES]
+        columns = absent(("observer_bpf_ns", *totals), totals)
+        if self._counter is None:
+            return columns, {"syscalls": self.reason}
+        skipped: Skipped = {
+            f"{role}_syscalls": NO_PROCESS for role in ROLES if role not in self._roles
+        }
+        deltas = {role: _delta(before[role], after[role]) for role in self._roles}
+        self._add_counts(columns, deltas, requests)
+        cost_ns = self._counter.cost_ns
+        if cost_ns < 0:
+            skipped["observer_bpf_ns"] = "the machine was too restless to measure it when loading"
+        else:
+            columns["observer_bpf_ns"] = round(cost_ns * sum(map(sum, deltas.values())))
+        return columns, skipped
+
+    def _add_counts(self, columns: Columns, deltas: dict[Role, list[int]], requests: int) -> None:
+        seen = sorted(
+            number for number, calls in enumerate(zip(*deltas.values(), strict=True)) if any(calls)
+        )
+        for role, calls in deltas.items():
+            names = {f"{role}_syscalls": sum(calls)}
+            names.update({f"{role}_syscall_{_name(number)}": calls[number] for number in seen})
+            columns.update(names)
+            add_per_request(columns, names, requests)
+
+    def close(self) -> None:
+        self._counter = None
+        self.reason = "the probe is closed"
+
+
+def _delta(before: bytes, after: bytes) -> list[int]:
+    return [new - old for old, new in zip(array("Q", before), array("Q", after), strict=True)]
+
+
+def _name(number: int) -> str:
+    core = native.core()
+    if number == core.SYSCALL_SLOTS - 1:
+        return "other"
+    name: str | None = core.syscall_name(number)
+    return name if name is not None else f"nr{number}"

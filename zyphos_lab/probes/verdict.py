@@ -1,0 +1,131 @@
+"""What the kernel's evidence says about a trial: reasons to doubt it, as data.
+
+Looks only at columns that probes give. What is missing says nothing: it is in the record's
+`skipped`. The thresholds are those of METHOD.md and stand here once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from zyphos_lab.probes.rusage import TICK_NS
+
+Severity = Literal["DEGRADED", "INVALID"]
+Reason = dict[str, Any]
+
+STEAL_DEGRADED, STEAL_INVALID = 0.01, 0.05  # of the window, on the CPU that lost most
+THROTTLE_DEGRADED, THROTTLE_INVALID = 0.01, 0.05  # of the window
+OTHER_LOAD_DEGRADED = 0.05  # of one core, on the pinned cores together
+MEMORY_STALL_DEGRADED = 0.01  # of the window with every task waiting for memory
+
+# What /proc/stat cannot tell from nothing: one tick of rounding at either edge of the window.
+RESOLUTION_NS = 2 * TICK_NS
+
+
+def verdict_reasons(columns: Mapping[str, Any]) -> list[Reason]:
+    """Reasons {code, severity, message, evidence} that the columns of one trial give; often none.
+
+    `evidence` is the columns that it rests on, by name. Pure; order is fixed.
+    """
+    checks = (
+        _steal,
+        _throttled,
+        _thermal,
+        _other_load,
+        _swap,
+        _memory_stall,
+        _listen_drops,
+        _softnet_drops,
+    )
+    return [reason for check in checks if (reason := check(columns)) is not None]
+
+
+def _reason(
+    columns: Mapping[str, Any], code: str, severity: Severity, message: str, *names: str
+) -> Reason:
+    return {
+        "code": code,
+        "severity": severity,
+        "message": message,
+        "evidence": {name: columns.get(name) for name in names},
+    }
+
+
+def _number(columns: Mapping[str, Any], name: str) -> float:
+    """The column, or 0 where it is missing: what was not measured gives no reason."""
+    value = columns.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _window_ns(columns: Mapping[str, Any]) -> float:
+    return max(1.0, _number(columns, "host_window_ns"))
+
+
+def _steal(columns: Mapping[str, Any]) -> Reason | None:
+    ratio = _number(columns, "host_steal_ratio")
+    if ratio <= STEAL_DEGRADED or _number(columns, "host_steal_ns") < RESOLUTION_NS:
+        return None
+    severity: Severity = "INVALID" if ratio > STEAL_INVALID else "DEGRADED"
+    message = f"the hypervisor took {ratio:.1%} of the window from one of the trial's CPUs"
+    return _reason(columns, "steal", severity, message, "host_steal_ratio", "host_steal_ns")
+
+
+def _throttled(columns: Mapping[str, Any]) -> Reason | None:
+    ratio = _number(columns, "host_throttled_ns") / _window_ns(columns)
+    if ratio <= THROTTLE_DEGRADED:
+        return None
+    severity: Severity = "INVALID" if ratio > THROTTLE_INVALID else "DEGRADED"
+    message = f"the cgroup's CPU limit held the trial back for {ratio:.1%} of the window"
+    return _reason(columns, "throttled", severity, message, "host_throttled_ns")
+
+
+def _thermal(columns: Mapping[str, Any]) -> Reason | None:
+    if _number(columns, "host_thermal_throttles") <= 0:
+        return None
+    message = "a CPU was slowed down for its heat"
+    return _reason(columns, "thermal", "DEGRADED", message, "host_thermal_throttles")
+
+
+def _other_load(columns: Mapping[str, Any]) -> Reason | None:
+    other_ns = _number(columns, "host_cpu_other_ns")
+    ratio = other_ns / _window_ns(columns)
+    cpus = len(str(columns.get("host_cpus_watched") or "").split(","))
+    if ratio <= OTHER_LOAD_DEGRADED or other_ns <= RESOLUTION_NS * cpus:
+        return None
+    message = f"other work took {ratio:.1%} of a core on the trial's own CPUs"
+    evidence = ("host_cpu_other_ratio", "host_cpu_other_ns", "host_cpus_watched")
+    return _reason(columns, "other_load", "DEGRADED", message, *evidence)
+
+
+def _swap(columns: Mapping[str, Any]) -> Reason | None:
+    names = ("host_swap_in_pages", "host_swap_out_pages")
+    pages = sum(_number(columns, name) for name in names)
+    if pages <= 0:
+        return None
+    return _reason(columns, "swap", "DEGRADED", f"{pages:.0f} pages were swapped", *names)
+
+
+def _memory_stall(columns: Mapping[str, Any]) -> Reason | None:
+    ratio = _number(columns, "host_psi_memory_full_ns") / _window_ns(columns)
+    if ratio <= MEMORY_STALL_DEGRADED:
+        return None
+    message = f"every task waited for memory for {ratio:.1%} of the window"
+    return _reason(columns, "memory_stall", "DEGRADED", message, "host_psi_memory_full_ns")
+
+
+def _listen_drops(columns: Mapping[str, Any]) -> Reason | None:
+    names = ("net_listen_overflows", "net_listen_drops")
+    drops = max(_number(columns, name) for name in names)
+    if drops <= 0:
+        return None
+    message = f"{drops:.0f} connections were dropped at a full listen queue"
+    return _reason(columns, "listen_drops", "DEGRADED", message, *names)
+
+
+def _softnet_drops(columns: Mapping[str, Any]) -> Reason | None:
+    drops = _number(columns, "net_softnet_drops")
+    if drops <= 0:
+        return None
+    message = f"{drops:.0f} packets were dropped before any socket saw them (backlog full)"
+    return _reason(columns, "softnet_drops", "DEGRADED", message, "net_softnet_drops")
