@@ -7,6 +7,7 @@
 #include <system_error>
 #include <variant>
 
+#include "probe/hypervisor.h"
 #include "probe/perf_event.h"
 #include "probe/sock_diag.h"
 #include "probe/syscall_names.h"
@@ -139,6 +140,7 @@ void bind_probes(py::module_& module) {
   bind_syscalls(module);
   bind_sock_diag(module);
   bind_perf(module);
+  module.def("hypervisor_signature", &hypervisor_signature);
 }
 
 }  // namespace zyphos

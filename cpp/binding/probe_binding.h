@@ -7,7 +7,7 @@ namespace zyphos {
 
 // Adds to `module`: load_syscall_counter() -> SyscallCounter | str (the reason),
 // syscall_name(number)
-// -> str | None, SockDiag, TcpSocket, PerfCounters.
+// -> str | None, SockDiag, TcpSocket, PerfCounters, hypervisor_signature() -> str.
 void bind_probes(pybind11::module_& module);
 
 }  // namespace zyphos
