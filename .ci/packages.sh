@@ -74,12 +74,12 @@ may_install() {
 refresh_lists() {
   local recent
   recent=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mtime -7 2>/dev/null | head -1)
-  [ -n "$recent" ] || as_root apt-get update -q
+  [ -n "$recent" ] || as_root apt-get update -q >>build/apt.log 2>&1
 }
 
 apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-    apt-get install -q -y --no-install-recommends "$@" </dev/null
+    apt-get install -q -y --no-install-recommends "$@" </dev/null >>build/apt.log 2>&1
 }
 
 # Debian's nginx package starts a server on port 80 and enables it for every boot. The lab wants the
@@ -113,10 +113,11 @@ want_packages() {
   [ ${#lacks[@]} -gt 0 ] || { rm -f "$known"; return 0; }
   if [ "$group" = optional ] && [ "$(cat "$known" 2>/dev/null)" = "${lacks[*]}" ]; then return 0; fi
   if may_install; then
-    say "installing system packages ($group): ${lacks[*]}"
+    if [ "$(id -u)" != 0 ]; then sudo -v || true; fi
     refresh_lists || true
     mapfile -t lacks < <(choose "${lacks[@]}")
-    install_all "${lacks[@]}" || say "apt could not install all of: ${lacks[*]}"
+    say "installing system packages ($group): ${lacks[*]} (output: build/apt.log)"
+    install_all "${lacks[@]}" || say "apt could not install all of them: see build/apt.log"
     python=$(find_python || true)
   fi
   mapfile -t lacks < <(missing "$group")
