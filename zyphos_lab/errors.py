@@ -6,7 +6,7 @@
     |  |- UnitError                   2   text that is no duration, size, rate or fraction
     |  |- StatementError              2   an expectation's `that` which cannot be read
     |  `- StoreError                  2   a run folder that is missing, damaged or too new
-    |- ExpectationFailed              3   an expectation or gate failed
+    |- ExpectationError               3   an expectation or gate failed
     |- InconclusiveError              4   no verdict, where one was required
     |- MeasurementError               5   what was measured cannot be used
     |  |- TargetError                 5   the target died, never got ready, or could not start
@@ -14,8 +14,8 @@
     |  `- LinkError                   5   the link could not be put up
     `- Interrupted            130 / 143   SIGINT or SIGTERM; what was done is saved
 
-A message is one line without a full stop. The command line prints it and nothing else: a traceback shown
-to a user is a bug. What a machine cannot do is no exception but a reason in the record.
+A message is one line without a full stop. The command line prints it and nothing else: a traceback
+shown to a user is a bug. What a machine cannot do is no exception but a reason in the record.
 Imports nothing of the lab and nothing heavy.
 """
 
@@ -29,7 +29,7 @@ EXIT_OK = 0
 
 
 class LabError(Exception):
-    """Root of the tree; `exit_code` is what the command ends with, `hint` what may help ('' if none)."""
+    """Root of the tree; `exit_code` is what the command ends with, `hint` what may help."""
 
     exit_code: int = 1
 
@@ -52,8 +52,8 @@ class UsageError(LabError):
 class Complaint:
     """One mistake in an experiment file.
 
-    `file` is the path as the user gave it, or the option (`--set a.b=c`); then line and column are 0.
-    Lines and columns count from 1.
+    `file` is the path as the user gave it, or the option (`--set a.b=c`); then line and column are
+    0. Lines and columns count from 1.
     """
 
     file: str
@@ -70,7 +70,8 @@ class Complaint:
 class SpecError(UsageError):
     """Everything that is wrong with an experiment file, in the order of the file.
 
-    `file`, `line`, `column`, `message` and `hint` are those of the first complaint; `str()` has one line each.
+    `file`, `line`, `column`, `message` and `hint` are those of the first complaint; `str()` has
+    one line each.
     """
 
     def __init__(self, complaints: Sequence[Complaint]) -> None:
@@ -101,7 +102,7 @@ class StoreError(UsageError):
     """A run folder that is missing, damaged, or written by a newer version."""
 
 
-class ExpectationFailed(LabError):
+class ExpectationError(LabError):
     """An expectation of the experiment, or a gate asked for on the command line, does not hold."""
 
     exit_code = 3
@@ -124,7 +125,7 @@ class TargetError(MeasurementError):
 
 
 class LoadError(MeasurementError):
-    """The load could not connect, got wrong answers, or broke off. `errc` is its own word for why."""
+    """The load could not connect, got wrong answers, or broke off. `errc`: its own word."""
 
     def __init__(self, message: str, hint: str = "", errc: str = "") -> None:
         super().__init__(message, hint)
@@ -135,7 +136,7 @@ class LinkError(MeasurementError):
     """What should lie between client and server could not be put up."""
 
 
-class Interrupted(LabError):
+class Interrupted(LabError):  # noqa: N818 (a request to stop is no error)
     """The run was asked to stop by a signal: SIGINT ends with 130, SIGTERM with 143."""
 
     def __init__(self, message: str, signum: int = signal.SIGINT) -> None:

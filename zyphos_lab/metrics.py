@@ -1,7 +1,7 @@
-"""Every column of a record: its unit, which direction is better, what it says, and the probe it needs.
+"""Every column of a record: its unit, which way is better, what it says, the probe it needs.
 
-A quantity has this one name in C++, Python, Parquet, JSON and plots. `lookup` also knows the families
-(`server_syscall_<name>`, `error_<errc>`, `net_<counter>`) and `<name>_per_request` of whatever is counted.
+A quantity has this one name in C++, Python, Parquet, JSON and plots. `lookup` also knows the
+families (`server_syscall_<name>`, `error_<errc>`) and `<name>_per_request` of whatever is counted.
 Imports nothing of the lab; plain data, safe to read from any thread.
 """
 
@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 Better = Literal["lower", "higher", ""]
-
-# Units: ns, bytes, per_second, ratio, count; `text` cannot be calculated with.
-PROBES = ("syscalls", "tcp_info", "rusage", "perf")
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One column. `better` is "" where neither direction is; `probe` is "" where none is needed."""
+    """One column. Units: ns, bytes, per_second, ratio, count, or text (not calculated with).
+
+    `better` is "" where neither direction is. `probe` is what an experiment must ask for to get it,
+    "" for what is always there. `per_request`: whether there is a `<name>_per_request` too.
+    """
 
     name: str
     unit: str
@@ -46,160 +48,220 @@ TIMES = {
     "schedule_lag_ns": "time from the scheduled to the actual send",
 }
 
-IDENTITY = [
-    Metric("trial", "count", "", "order of execution, from 0"),
-    Metric("block", "count", "", "block of the design that the trial belongs to"),
-    Metric("cell", "text", "", "the factors' values, `nodelay=false,write=two`"),
-    Metric("arm", "text", "", "A or B where a cell is compared with itself"),
-    Metric("target", "text", "", "name of the target"),
-    Metric("start", "count", "", "which start of the cell this is"),
-    Metric("seed", "count", "", "seed of the load's schedule"),
-    Metric("started_ns", "ns", "", "wall clock at the start, since 1970"),
-    Metric("duration_ns", "ns", "", "whole trial"),
-    Metric("overhead_ns", "ns", "lower", "trial outside its warm-up and window"),
-    Metric("verdict", "text", "", "VALID, DEGRADED or INVALID"),
-    Metric("reasons", "text", "", "why not VALID, as JSON"),
-    Metric("skipped", "text", "", "what could not be measured and why, as JSON"),
-]
+# name, unit, better (lower, higher or -), `/r` where it is also given per request, text.
+TRIAL = """
+trial                         count       -       order of execution, from 0
+block                         count       -       block of the design that the trial belongs to
+cell                          text        -       the factors' values, `nodelay=false,write=two`
+arm                           text        -       A or B where a cell is compared with itself
+target                        text        -       name of the target
+start                         count       -       which start of the cell this is
+seed                          count       -       seed of the load's schedule
+started_ns                    ns          -       wall clock at the start, since 1970
+duration_ns                   ns          -       whole trial
+overhead_ns                   ns          lower   trial outside its warm-up and window
+verdict                       text        -       VALID, DEGRADED or INVALID
+reasons                       text        -       why not VALID, as JSON
+skipped                       text        -       what could not be measured and why, as JSON
+window_ns                     ns          -       length of the measured window
+connections                   count       -       connections of the load
+requests_scheduled            count       -       requests whose scheduled send lies in the window
+requests_sent                 count       -       of these, sent
+requests_done                 count       higher  requests answered rightly within the window
+requests_failed               count       lower   requests answered wrongly or broken off
+requests_censored             count       lower   requests unfinished at the end
+requests_per_second           per_second  higher  requests done per second of the window
+rate_asked_per_second         per_second  -       rate that an open load was asked for
+rate_ratio                    ratio       higher  achieved rate / asked rate
+arrivals_ks                   ratio       lower   distance of the sent schedule from its law
+client_threads                count       -       threads of the load
+client_bytes_out              bytes       -    /r payload bytes sent by the load
+client_bytes_in               bytes       -    /r payload bytes received by the load
+"""
 
-LOAD = [
-    Metric("window_ns", "ns", "", "length of the measured window"),
-    Metric("connections", "count", "", "connections of the load"),
-    Metric("requests_scheduled", "count", "", "requests whose scheduled send lies in the window"),
-    Metric("requests_sent", "count", "", "of these, sent"),
-    Metric("requests_done", "count", "higher", "of these, answered rightly in the window"),
-    Metric("requests_failed", "count", "lower", "of these, answered wrongly or broken off"),
-    Metric("requests_censored", "count", "lower", "of these, unfinished at the deadline"),
-    Metric("requests_per_second", "per_second", "higher", "requests done per second of the window"),
-    Metric("rate_asked_per_second", "per_second", "", "rate that an open load was asked for"),
-    Metric("rate_ratio", "ratio", "higher", "achieved rate / asked rate"),
-    Metric("arrivals_ks", "ratio", "lower", "distance of the sent schedule from the declared law"),
-    Metric("client_bytes_out", "bytes", "", "payload bytes sent", per_request=True),
-    Metric("client_bytes_in", "bytes", "", "payload bytes received", per_request=True),
-    Metric("client_threads", "count", "", "threads of the load"),
-]
+# server_<name> and client_<name>
+SIDES = """
+cpu_ns                        ns          lower /r CPU time of the whole process tree
+user_ns                       ns          lower /r CPU time in user mode
+system_ns                     ns          lower /r CPU time in the kernel
+run_delay_ns                  ns          lower /r time that threads waited for a CPU
+context_switches_voluntary    count       lower /r times a thread went to sleep
+context_switches_involuntary  count       lower /r times a thread was preempted
+page_faults_minor             count       lower /r page faults without I/O
+page_faults_major             count       lower /r page faults with I/O
+migrations                    count       lower /r times a thread moved to another CPU
+cpu_ratio                     ratio       lower   CPU time / window
+rss_bytes                     bytes       lower   resident memory at the end
+rss_bytes_max                 bytes       lower   most resident memory since the start
+processes                     count       -       processes of the tree
+processes_ended               count       -       processes that ended within the window
+threads                       count       -       threads of the tree
+threads_ended                 count       -       threads that ended within the window
+"""
 
-# name after server_ / client_, unit, better, text; all from the probe rusage
-SIDES = [
-    ("cpu_ns", "ns", "lower", "CPU time of the whole process tree"),
-    ("user_ns", "ns", "lower", "CPU time in user mode"),
-    ("system_ns", "ns", "lower", "CPU time in the kernel"),
-    ("context_switches_voluntary", "count", "lower", "times a thread went to sleep"),
-    ("context_switches_involuntary", "count", "lower", "times a thread was preempted"),
-    ("page_faults_minor", "count", "lower", "page faults without I/O"),
-    ("page_faults_major", "count", "lower", "page faults with I/O"),
-    ("migrations", "count", "lower", "times a thread moved to another CPU"),
-]
+SYSCALLS = """
+syscalls                      count       lower /r system calls
+"""
 
-# name after server_, unit, better, text; all from the probe tcp_info, summed over connections
-TCP = [
-    ("tcp_segs_out", "count", "lower", "segments sent"),
-    ("tcp_segs_in", "count", "lower", "segments received"),
-    ("tcp_data_segs_out", "count", "lower", "segments with payload sent"),
-    ("tcp_data_segs_in", "count", "lower", "segments with payload received"),
-    ("tcp_retransmits", "count", "lower", "segments sent again"),
-]
+TCP = """
+tcp_segs_out                  count       lower /r segments sent
+tcp_segs_in                   count       lower /r segments received
+tcp_data_segs_out             count       lower /r segments with payload sent
+tcp_data_segs_in              count       lower /r segments with payload received
+tcp_bytes_acked               bytes       -     /r bytes acknowledged by the peer
+tcp_bytes_received            bytes       -     /r bytes received
+tcp_bytes_retransmitted       bytes       lower /r bytes sent again
+tcp_retransmits               count       lower /r segments sent again
+tcp_busy_ns                   ns          -     /r time with data under way or waiting
+tcp_window_limited_ns         ns          lower /r time held up by the peer's window
+tcp_sndbuf_limited_ns         ns          lower /r time held up by the own send buffer
+tcp_rtt_ns_mean               ns          lower   smoothed round-trip time
+tcp_cwnd_mean                 count       -       congestion window in segments
+tcp_ack_timeout_ns_mean       ns          -       delayed-ACK timeout
+tcp_sockets                   count       -       sockets open at the window's end
+tcp_sockets_opened            count       -       sockets opened within the window
+tcp_sockets_closed            count       -       sockets closed within the window
+tcp_congestion                text        -       congestion control in use
+"""
 
-# The board's counters, as cpp/base/counters.h lists them.
-BOARD = [
-    ("accepted", "", "connections accepted"),
-    ("connected", "", "connections established by dialing"),
-    ("closed", "", "connections ended, whoever ended them"),
-    ("requests", "", "requests answered (server) or completed (client)"),
-    ("bytes_in", "", "payload bytes received from the kernel"),
-    ("bytes_out", "", "payload bytes given to the kernel"),
-    ("bytes_copied", "lower", "bytes copied to make a message contiguous"),
-    ("recv_calls", "lower", "receive operations that returned"),
-    ("recv_again", "lower", "receive operations that found nothing (EAGAIN)"),
-    ("send_calls", "lower", "send operations that returned"),
-    ("send_again", "lower", "send operations that found no room (EAGAIN)"),
-    ("partial_writes", "lower", "send operations that took less than was given"),
-    ("wakeups", "lower", "times the driver woke with something to do"),
-    ("events", "", "events or completions handled"),
-    ("wakes", "", "wakes delivered to a connection"),
-    ("interrupted", "lower", "system calls ended by a signal (EINTR)"),
-    ("timers", "", "deadlines that came due"),
-    ("accept_paused", "lower", "times accepting was paused for want of descriptors"),
-    ("buffers_exhausted", "lower", "receives ended for want of a provided buffer (ENOBUFS)"),
-]
+PERF = """
+perf_task_clock_ns            ns          lower /r CPU time by perf's task clock
+perf_context_switches         count       lower /r context switches
+perf_cpu_migrations           count       lower /r moves to another CPU
+perf_page_faults_minor        count       lower /r page faults without I/O
+perf_page_faults_major        count       lower /r page faults with I/O
+perf_cycles                   count       lower /r CPU cycles
+perf_instructions             count       lower /r instructions
+perf_branches                 count       lower /r branches
+perf_branch_misses            count       lower /r branches mispredicted
+perf_cache_misses             count       lower /r last-level cache misses
+perf_cycles_running_ratio     ratio       higher  share of the window that the PMU counted them
+perf_instructions_running_ratio  ratio    higher  share of the window that the PMU counted them
+perf_branches_running_ratio   ratio       higher  share of the window that the PMU counted them
+perf_branch_misses_running_ratio  ratio   higher  share of the window that the PMU counted them
+perf_cache_misses_running_ratio  ratio    higher  share of the window that the PMU counted them
+"""
 
-HOST = [
-    Metric("host_steal_ns", "ns", "lower", "CPU time that the hypervisor took"),
-    Metric("host_cpu_other_ns", "ns", "lower", "CPU time of everything but the trial"),
-    Metric("net_tcp_delayed_acks", "count", "lower", "delayed ACKs sent, host-wide", per_request=True),
-]
+# As cpp/base/counters.h lists them; a test holds the two together.
+BOARD = """
+accepted                      count       -     /r connections accepted
+connected                     count       -     /r connections established by dialing
+closed                        count       -     /r connections ended, whoever ended them
+requests                      count       -     /r requests answered or completed
+bytes_in                      bytes       -     /r payload bytes received from the kernel
+bytes_out                     bytes       -     /r payload bytes given to the kernel
+bytes_copied                  bytes       lower /r bytes copied to make a message contiguous
+recv_calls                    count       lower /r receive operations that returned
+recv_again                    count       lower /r receive operations that found nothing
+send_calls                    count       lower /r send operations that returned
+send_again                    count       lower /r send operations that found no room
+partial_writes                count       lower /r send operations that took less than given
+wakeups                       count       lower /r times the driver woke with something to do
+events                        count       -     /r events or completions handled
+wakes                         count       -     /r wakes delivered to a connection
+interrupted                   count       lower /r system calls ended by a signal
+timers                        count       -     /r deadlines that came due
+accept_paused                 count       lower /r times accepting was paused, no descriptors
+buffers_exhausted             count       lower /r receives ended for want of a buffer
+"""
 
+HOST = """
+host_window_ns                ns          -       time between the host's two snapshots
+host_cpus_watched             text        -       CPUs that the trial is pinned to
+host_pinned                   text        -       whether every process is pinned
+host_steal_ns                 ns          lower   CPU time that the hypervisor took
+host_steal_ratio              ratio       lower   the same / window, worst CPU
+host_cpu_own_ns               ns          -       CPU time of the trial's processes
+host_cpu_other_ns             ns          lower   CPU time of everything else on its CPUs
+host_cpu_other_ratio          ratio       lower   the same / window
+host_context_switches         count       -       context switches of the machine
+host_swap_in_pages            count       lower   pages swapped in
+host_swap_out_pages           count       lower   pages swapped out
+host_throttled_ns             ns          lower   time throttled by the cgroup
+host_thermal_throttles        count       lower   thermal throttling events
+host_psi_cpu_some_ns          ns          lower   time that something waited for a CPU
+host_psi_memory_some_ns       ns          lower   time that something waited for memory
+host_psi_memory_full_ns       ns          lower   time that everything waited for memory
+host_psi_io_some_ns           ns          lower   time that something waited for I/O
+observer_bpf_ns               ns          lower   CPU time of our own BPF programs, estimated
+net_tcp_delayed_acks          count       lower /r delayed ACKs sent
+net_tcp_delayed_acks_lost     count       lower   delayed ACKs whose peer sent again
+net_tcp_delayed_acks_locked   count       lower   delayed ACKs put off by a locked socket
+net_tcp_auto_corking          count       -       writes held back by automatic corking
+net_tcp_pure_acks             count       -     /r segments received that only acknowledge
+net_tcp_data_segs_out         count       lower /r segments with payload sent
+net_tcp_timeouts              count       lower   retransmission timeouts
+net_tcp_loss_probes           count       lower   tail loss probes sent
+net_tcp_fast_retrans          count       lower   fast retransmissions
+net_tcp_syn_retrans           count       lower   SYN retransmissions
+net_tcp_backlog_drops         count       lower   segments dropped at a full backlog
+net_tcp_receive_queue_drops   count       lower   segments dropped at a full receive queue
+net_tcp_memory_pressures      count       lower   times TCP came under memory pressure
+net_listen_overflows          count       lower   connections refused by a full accept queue
+net_listen_drops              count       lower   connections dropped by a listening socket
+net_tcp_segs_in               count       lower /r segments received
+net_tcp_segs_out              count       lower /r segments sent
+net_tcp_retrans_segs          count       lower   segments sent again
+net_tcp_resets_out            count       lower   resets sent
+net_tcp_active_opens          count       -       connections opened
+net_tcp_passive_opens         count       -       connections accepted
+net_udp_datagrams_in          count       -       datagrams received
+net_udp_datagrams_out         count       -       datagrams sent
+net_udp_receive_drops         count       lower   datagrams dropped at a full receive buffer
+net_softnet_drops             count       lower   packets dropped at a full backlog queue
+net_softnet_squeezes          count       lower   times packet processing ran out of budget
+"""
+
+ROW = re.compile(r"(\w+) +(\w+) +(lower|higher|-) +(/r )? *(.+)")
 PER_REQUEST = "_per_request"
-FAMILIES = [
+FAMILIES = (
     (
         re.compile(r"(server|client)_syscall_[a-z0-9_]+\Z"),
         Metric("", "count", "lower", "system calls of this name", "syscalls", per_request=True),
     ),
     (
-        re.compile(r"(server|client)_perf_[a-z0-9_]+\Z"),
-        Metric("", "count", "lower", "perf software event", "perf", per_request=True),
+        re.compile(r"((server|client)_)?error_[a-z0-9_]+\Z"),
+        Metric("", "count", "lower", "requests or connections that ended so", per_request=True),
     ),
-    (
-        re.compile(r"(server|client)_error_[a-z0-9_]+\Z"),
-        Metric("", "count", "lower", "errors of this kind on the board", per_request=True),
-    ),
-    (
-        re.compile(r"error_[a-z0-9_]+\Z"),
-        Metric("", "count", "lower", "failed requests, by what went wrong", per_request=True),
-    ),
-    (
-        re.compile(r"net_[a-z0-9_]+\Z"),
-        Metric("", "count", "", "host-wide counter of the network stack", per_request=True),
-    ),
-    (re.compile(r"host_psi_[a-z0-9_]+\Z"), Metric("", "ratio", "lower", "pressure stall information")),
-]
+)
 
 
-def _of_side(side: str) -> list[Metric]:
-    """Columns of the server or the client."""
-    found = [
-        Metric(f"{side}_{name}", unit, better, text, "rusage", per_request=True)  # type: ignore[arg-type]
-        for name, unit, better, text in SIDES
-    ]
-    found += [
-        Metric(f"{side}_cpu_ratio", "ratio", "lower", "CPU time / window", "rusage"),
-        Metric(f"{side}_rss_bytes", "bytes", "lower", "resident memory at the end", "rusage"),
-        Metric(f"{side}_syscalls", "count", "lower", "system calls", "syscalls", per_request=True),
-    ]
-    found += [
-        Metric(f"{side}_{name}", "bytes" if name.startswith("bytes_") else "count", better, text,
-               per_request=True)  # type: ignore[arg-type]
-        for name, better, text in BOARD
-    ]  # fmt: skip
-    return found
+def _rows(table: str, probe: str = "", prefix: str = "") -> Iterator[Metric]:
+    """The metrics of one table."""
+    for line in table.strip().splitlines():
+        found = ROW.fullmatch(line)
+        if found is None:
+            raise ValueError(f"not a row of the metrics' table: {line}")
+        name, unit, better, also, text = found.groups()
+        direction = cast(Better, better.replace("-", ""))
+        yield Metric(prefix + name, unit, direction, text, probe, per_request=also is not None)
 
 
-def _table() -> dict[str, Metric]:
-    found = [*IDENTITY, *LOAD]
+def _all() -> Iterator[Metric]:
+    yield from _rows(TRIAL)
     for name, text in TIMES.items():
         for suffix, which in QUANTILES.items():
-            found.append(Metric(f"{name}_{suffix}", "ns", "lower", f"{which} of the {text}"))
-    found += [*_of_side("server"), *_of_side("client")]
-    found += [
-        Metric(f"server_{name}", unit, better, text, "tcp_info", per_request=True)  # type: ignore[arg-type]
-        for name, unit, better, text in TCP
-    ]
-    found += [
-        Metric("server_tcp_rtt_ns_mean", "ns", "lower", "smoothed round-trip time", "tcp_info"),
-        Metric("server_tcp_cwnd_mean", "count", "", "congestion window in segments", "tcp_info"),
-        Metric("server_tcp_congestion", "text", "", "congestion control in use", "tcp_info"),
-    ]
-    table = {metric.name: metric for metric in [*found, *HOST]}
-    for metric in list(table.values()):
-        if metric.per_request:
-            table[metric.name + PER_REQUEST] = _per_request(metric)
-    return table
+            yield Metric(f"{name}_{suffix}", "ns", "lower", f"{which} of the {text}")
+    for side in ("server_", "client_"):
+        yield from _rows(SIDES, "", side)
+        yield from _rows(SYSCALLS, "syscalls", side)
+        yield from _rows(TCP, "tcp_info", side)
+        yield from _rows(PERF, "perf", side)
+    yield from _rows(BOARD, "", "server_")
+    yield from _rows(HOST)
 
 
 def _per_request(metric: Metric) -> Metric:
-    name = metric.name + PER_REQUEST
     unit = "ratio" if metric.unit == "count" else metric.unit
-    return replace(metric, name=name, unit=unit, text=f"{metric.text}, per request", per_request=False)
+    text = f"{metric.text}, per request"
+    name = metric.name + PER_REQUEST
+    return replace(metric, name=name, unit=unit, text=text, per_request=False)
+
+
+def _table() -> dict[str, Metric]:
+    table = {metric.name: metric for metric in _all()}
+    each = [_per_request(metric) for metric in table.values() if metric.per_request]
+    return table | {metric.name: metric for metric in each}
 
 
 METRICS: dict[str, Metric] = _table()

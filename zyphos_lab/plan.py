@@ -1,13 +1,15 @@
 """The order of a run: which cell runs when, how long it takes, and what it cannot conclude.
 
-A block runs every cell once, with one start of the server each. The arms of a contrast stand next to each
-other in random order, so that drift of the machine hits both alike; the groups are shuffled. An A/A cell runs
-twice in a row, as arms A and B: arm A takes part in the contrasts, B against A shows what chance does.
-Same experiment and seed, same plan. Knows nothing of how a trial is run. Plans are frozen and may be shared.
+A block runs every cell once, with one start of the server each. The arms of a contrast stand next
+to each other in random order, so that drift of the machine hits both alike; the groups are
+shuffled. An A/A cell runs twice in a row, as arms A and B: arm A takes part in the contrasts, B
+against A shows what chance does. Same experiment and seed, same plan. Knows nothing of how a trial
+is run. Plans are frozen and may be shared.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -32,7 +34,7 @@ AA_FAMILY = "aa"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One trial to run. `start` counts the blocks; `arm` is A or B in an A/A cell; `seed` is the load's."""
+    """One trial to run. `arm` is A or B in an A/A cell; `seed` is the load's."""
 
     trial: int
     block: int
@@ -52,7 +54,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All trials in order. `contrasts` holds those of the file, then one per A/A cell (family `aa`)."""
+    """All trials in order. `contrasts`: those of the file, then one per A/A cell."""
 
     seed: int
     trials: tuple[Planned, ...]
@@ -79,7 +81,7 @@ class Plan:
 
 
 def make(experiment: Experiment, seed: int | None = None) -> Plan:
-    """The plan of `experiment`; `seed` in place of the file's. Cost: linear in the number of trials."""
+    """The plan of `experiment`; `seed` in place of the file's. Cost: linear in the trials."""
     chosen = experiment.design.seed if seed is None else seed
     randomness = random.Random(chosen)
     cells = experiment.cells
@@ -128,7 +130,7 @@ def _block(
 
 
 def _groups(experiment: Experiment) -> list[list[Cell]]:
-    """Cells that stand next to each other: the arms of the first `compare`, the others one by one."""
+    """Cells that stand next to each other: the arms of the first `compare`, others one by one."""
     if experiment.design.order != "adjacent_pairs" or not experiment.compare:
         return [[cell] for cell in experiment.cells]
     factor = experiment.compare[0].factor
@@ -160,8 +162,9 @@ def requests_needed(metric: str) -> int:
     if not found:
         return 0
     whole, fraction = found.groups()
-    beyond = 100 * 10 ** len(fraction or "") - int(whole + (fraction or ""))
-    return -(-TAIL_REQUESTS * 100 * 10 ** len(fraction or "") // beyond)
+    scale = 100 * int("1" + "0" * len(fraction or ""))
+    beyond = scale - int(whole + (fraction or ""))
+    return math.ceil(TAIL_REQUESTS * scale / beyond)
 
 
 def _metrics(experiment: Experiment) -> list[str]:
@@ -239,8 +242,8 @@ def _cpu_notes(cells: Sequence[Cell], present: set[int]) -> Iterator[Note]:
         )
         shared.update(dict.fromkeys(cpu for cpu in target if cpu in cell.load.cpus))
     if missing:
-        message = f"CPU {_listed(missing)} is not there: this machine has {_listed(dict.fromkeys(present))}"
-        yield Note("no_such_cpu", message)
+        have = _listed(dict.fromkeys(present))
+        yield Note("no_such_cpu", f"CPU {_listed(missing)} is not there: this machine has {have}")
     if shared:
         yield Note("shared_cpu", f"load and target share CPU {_listed(shared)}")
 

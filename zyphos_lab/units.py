@@ -1,8 +1,8 @@
 """Durations, sizes, rates and fractions: read from what people write, written for people to read.
 
-Held inside as plain numbers in one unit each: nanoseconds (int), bytes (int), per second (float), 1 (float).
-`parse_*` raise UnitError with a hint; `exact_*` write text that parses back to the same number;
-`format_*` round to three significant digits. Pure functions; imports nothing heavy.
+Held inside as plain numbers in one unit each: nanoseconds (int), bytes (int), per second (float),
+1 (float). `parse_*` raise UnitError with a hint; `exact_*` write text that parses back to the same
+number; `format_*` round to three significant digits. Pure functions; imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def _scaled(text: str, units: dict[str, int], what: str, example: str) -> int:
         raise UnitError(f"`{text}` is not a {what}", f"write it like `{example}`")
     number, unit = found.groups()
     if unit not in units:
-        hint = _meant(number, unit, units) if unit else f"did you mean `{number}{_unit_of(example)}`?"
+        hint = (
+            _meant(number, unit, units) if unit else f"did you mean `{number}{_unit_of(example)}`?"
+        )
         message = f"`{text}` has no unit" if not unit else f"`{unit}` is not a unit of a {what}"
         raise UnitError(message, hint or f"units are {', '.join(units)}")
     value = Decimal(number.replace("_", "")) * units[unit]

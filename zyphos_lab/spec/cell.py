@@ -14,7 +14,8 @@ PLAIN_ID = "all"  # id of the one cell of an experiment without factors
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell with everything set. `id` is `nodelay=false,write=two`; safe to share between threads.
+    """One cell with everything set. `id` is `nodelay=false,write=two`; safe to share between
+    threads.
 
     `factors` holds the declared values (of labelled ones the label), `labels` the same as text.
     """

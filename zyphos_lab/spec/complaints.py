@@ -45,7 +45,9 @@ LIMITS = {
 def path_of(location: tuple[int | str, ...]) -> Path:
     """Path in the file of pydantic's location: without the tags of unions and the mark of keys."""
     return tuple(
-        step for step in location if not (isinstance(step, str) and (TAG_STEP.match(step) or step == "[key]"))
+        step
+        for step in location
+        if not (isinstance(step, str) and (TAG_STEP.match(step) or step == "[key]"))
     )
 
 
@@ -55,7 +57,9 @@ def shown(value: object) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     if isinstance(value, str):
         return f'the text "{value}"' if len(value) <= 40 else "a text"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
 def _unknown_key(error: ErrorDetails, path: Path, source: Source) -> Complaint:
@@ -90,7 +94,9 @@ def _no_choice(error: ErrorDetails, path: Path, source: Source) -> Complaint:
 def _own_words(error: ErrorDetails, path: Path, source: Source) -> Complaint:
     """An error that a validator of ours raised."""
     found: Any = error["ctx"]["error"]
-    message, hint = (found.message, found.hint) if isinstance(found, UnitError) else (str(found), "")
+    message, hint = (
+        (found.message, found.hint) if isinstance(found, UnitError) else (str(found), "")
+    )
     key = error["loc"][-1] == "[key]"
     mark = source.key_mark(path) if key else source.mark(path)
     return mark.complaint(f"`{spelled(path[:-1] if key else path)}`: {message}", hint)

@@ -1,7 +1,8 @@
 """An experiment, read and resolved: the file, one profile, `--set` and `--only` applied.
 
-`load` is the way in. Everything in the file is checked before anything runs, every profile included, and all
-complaints come at once as one SpecError. An Experiment is frozen and may be shared between threads.
+`load` is the way in. Everything in the file is checked before anything runs, every profile
+included, and all complaints come at once as one SpecError. An Experiment is frozen and may be
+shared between threads.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Request:
 
 
 class Experiment(Document):
-    """A checked experiment. Its fields are the file's keys; a factor's first values stand where it sets them."""
+    """A checked experiment: the file's keys, with each factor's first value set."""
 
     _request: Request = PrivateAttr()
     _source: Source = PrivateAttr()
@@ -136,7 +137,9 @@ def _with_first_values(source: Source) -> Source:
     return factors.applied(source, dimensions, next(factors.choices(dimensions), {}))
 
 
-def _cell(draft: _Draft, dimensions: list[factors.Dimension], choice: factors.Choice) -> Cell | None:
+def _cell(
+    draft: _Draft, dimensions: list[factors.Dimension], choice: factors.Choice
+) -> Cell | None:
     """The cell of one combination; None (and complaints) when it does not hold together."""
     source = factors.applied(draft.source, dimensions, choice)
     name = factors.target_name(source, dimensions, choice)
@@ -162,7 +165,7 @@ def _cell(draft: _Draft, dimensions: list[factors.Dimension], choice: factors.Ch
 
 
 def _resolve(source: Source) -> _Draft:
-    """Everything that can be known of one variant of the file, and everything that is wrong with it."""
+    """All that can be known of one variant of the file, and all that is wrong with it."""
     draft = _Draft(source)
     outline = _outline(draft)
     if outline is None:
@@ -187,7 +190,7 @@ def _resolve(source: Source) -> _Draft:
 def _labels(
     draft: _Draft, outline: Outline, names: References, dimensions: list[factors.Dimension]
 ) -> dict[str, dict[str, str]]:
-    """Id and labels of every cell that is not excluded; empty (and a complaint) when there are none."""
+    """Id and labels of every cell not excluded; empty (and a complaint) when none is left."""
     count = 1
     for dimension in dimensions:
         count *= len(dimension.levels)
@@ -208,12 +211,14 @@ def _labels(
 
 
 def _check_version(source: Source) -> None:
-    """Raises SpecError unless the file says `schema: 1`: nothing else of another schema can be judged."""
+    """Raises SpecError unless the file says `schema: 1`: no other schema can be judged."""
     given = source.data.get("schema")
     if given == SCHEMA and not isinstance(given, bool):
         return
     if given is None:
-        complaint = source.mark(()).complaint("the experiment lacks the key `schema`", "`schema: 1`")
+        complaint = source.mark(()).complaint(
+            "the experiment lacks the key `schema`", "`schema: 1`"
+        )
     else:
         message = f"schema {given} is not known: this version reads schema {SCHEMA}"
         complaint = source.mark(("schema",)).complaint(message)
@@ -278,9 +283,9 @@ def load(
 ) -> Experiment:
     """The experiment in the file at `path`.
 
-    `profile`: one of the file's profiles; `sets`: texts `a.b=value`; `only`: texts `factor=value[,...]` or
-    ids of cells, of which any may match. Raises SpecError with every complaint, UsageError when the file
-    cannot be read.
+    `profile`: one of the file's profiles; `sets`: texts `a.b=value`; `only`: texts
+    `factor=value[,...]` or ids of cells, of which any may match. Raises SpecError with every
+    complaint, UsageError when the file cannot be read.
     """
     try:
         text = FilePath(path).read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Factors: where each sets its values, and the data of a cell once they are set.
 
-Works on the file's plain data (source.py), before models exist, so that what a factor sets is validated like
-what is written in place, and a complaint about it points at the factor's value.
+Works on the file's plain data (source.py), before models exist, so that what a factor sets is
+validated like what is written in place, and a complaint about it points at the factor's value.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LABEL = re.compile(r"[^\s,=]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One value of a factor: its label, what the record says, and the part of the file that is set."""
+    """One value of a factor: its label, what the record says, the part of the file that is set."""
 
     label: str
     value: Value
@@ -33,7 +33,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A factor, resolved: its levels in order and the paths that they are set at ("target" is `()`)."""
+    """A factor, resolved: its levels in order, the paths that they are set at (`()`: target)."""
 
     name: str
     levels: tuple[Level, ...]
@@ -55,8 +55,10 @@ def label_of(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def resolve(source: Source, factors: Mapping[str, Factor]) -> tuple[list[Dimension], list[Complaint]]:
-    """Dimensions of the factors (an implied `target` last) and what is wrong with their paths and labels."""
+def resolve(
+    source: Source, factors: Mapping[str, Factor]
+) -> tuple[list[Dimension], list[Complaint]]:
+    """Dimensions of the factors (an implied `target` last), and complaints about them."""
     dimensions, complaints = [], []
     for name, factor in factors.items():
         paths, found = _paths(source, name, factor)
@@ -79,7 +81,7 @@ def resolve(source: Source, factors: Mapping[str, Factor]) -> tuple[list[Dimensi
 
 
 def _levels(source: Source, name: str) -> tuple[list[Level], list[Complaint]]:
-    """Levels of a factor; labels that repeat or cannot stand in a cell's id are complained about."""
+    """Levels of a factor; labels that repeat or do not fit a cell's id are complained about."""
     path: Path = ("factors", name, "values")
     values = source.at(path)
     labelled = isinstance(values, dict)
@@ -145,7 +147,12 @@ def wrong_path(
         hint = meant(str(path[0]), roots)
         return f"`{path[0]}` is not {known}", hint if hint.startswith("did") else ""
     targets = source.data.get("targets")
-    if path[0] == "targets" and len(path) > 1 and isinstance(targets, dict) and path[1] not in targets:
+    if (
+        path[0] == "targets"
+        and len(path) > 1
+        and isinstance(targets, dict)
+        and path[1] not in targets
+    ):
         return f"there is no target `{path[1]}`", meant(str(path[1]), targets)
     for length in range(1, len(path) + 1):
         if shape_at(path[:length], source.data) is None:
@@ -172,7 +179,7 @@ def choices(dimensions: list[Dimension]) -> Iterator[dict[str, Level]]:
 
 
 def applied(source: Source, dimensions: list[Dimension], choice: Choice) -> Source:
-    """The file's data with the levels of `choice` set. Complaints about them point at the levels."""
+    """The file's data with the levels of `choice` set, marks included."""
     result = source
     for dimension in dimensions:
         for path in dimension.paths:

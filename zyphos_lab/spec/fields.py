@@ -1,7 +1,8 @@
 """Field types of the experiment file that are more than a number or a word.
 
-Written with a unit in the file (`200ms`, `16KiB`, `10000/s`, `1%`), held as a plain number in the model, and
-dumped as text that reads back to the same number, so that a resolved experiment is an experiment file again.
+Written with a unit in the file (`200ms`, `16KiB`, `10000/s`, `1%`), held as a plain number in the
+model, and dumped as text that reads back to the same number, so that a resolved experiment is an
+experiment file again.
 """
 
 from __future__ import annotations
@@ -42,9 +43,11 @@ def _from_text(parse: Callable[[str], Any], what: str, example: str) -> Callable
 def _shown(value: object) -> str:
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value is not None else "null"
-
-
+    return (
+        f"`{str(value).lower() if isinstance(value, bool) else value}`"
+        if value is not None
+        else "null"
+    )
 
 
 Duration = Annotated[
@@ -110,17 +113,25 @@ Value = Annotated[
 PortOrAuto = Annotated[
     int | Literal["auto"],
     PlainValidator(_port),
-    WithJsonSchema({"oneOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 65535}]}),
+    WithJsonSchema(
+        {"oneOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 65535}]}
+    ),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1)]
-Cpus = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)]
+Whole = Annotated[int, Field(ge=0)]
+Cpus = Annotated[tuple[Whole, ...], Field(strict=False)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Paths = Annotated[
     tuple[str, ...],
     BeforeValidator(listed),
     Field(strict=False, min_length=1),
     WithJsonSchema(
-        {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+        {
+            "oneOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
     ),
 ]

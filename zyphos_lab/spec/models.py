@@ -1,8 +1,9 @@
 """The experiment file as pydantic models: every key, its type and its default.
 
-Only what one value can tell is checked here; what several must agree on stands in rules.py. Keys keep the
-names of the file; fields that hold a time or a rate carry its unit (`deadline` is `deadline_ns`). Models are
-frozen and may be shared between threads. docs/experiment.md is the reference for people.
+Only what one value can tell is checked here; what several must agree on stands in rules.py. Keys
+keep the names of the file; fields that hold a time or a rate carry its unit (`deadline` is
+`deadline_ns`). Models are frozen and may be shared between threads. docs/experiment.md is the
+reference for people.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from zyphos_lab.spec.fields import (
     Size,
     Texts,
     Value,
+    Whole,
 )
 
 Engine = Literal["thread", "epoll", "uring"]
@@ -34,7 +36,7 @@ App = Literal["hello", "echo"]
 WritePattern = Literal["one", "two", "writev", "cork"]
 Law = Literal["closed", "constant", "poisson"]
 Order = Literal["adjacent_pairs", "blocks", "sequential"]
-Probe = Literal["syscalls", "tcp_info", "rusage", "perf"]
+Probe = Literal["syscalls", "tcp_info", "perf", "rusage", "netstat", "host"]
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
@@ -47,13 +49,18 @@ class Model(BaseModel):
 
 
 class Socket(Model):
-    """Socket options; null leaves the system's default."""
+    """Socket options, as cpp/net/options.h names them; null leaves the system's default."""
 
     tcp_nodelay: bool | None = None
     tcp_quickack: bool | None = None
     tcp_congestion: Annotated[str, Field(min_length=1, max_length=15)] | None = None
-    so_sndbuf: PositiveSize | None = None
+    tcp_user_timeout_ms: Whole | None = None
+    tcp_notsent_lowat: Size | None = None
     so_rcvbuf: PositiveSize | None = None
+    so_sndbuf: PositiveSize | None = None
+    so_linger: Whole | None = None
+    so_keepalive: bool | None = None
+    so_busy_poll: Whole | None = None
 
 
 class EngineTarget(Model):
@@ -81,7 +88,7 @@ class Ready(Model):
 
 
 class CommandTarget(Model):
-    """Any program. `{port}` and `{dir}` (a fresh private folder) are filled in wherever text stands."""
+    """Any program. In its texts `{port}` and `{dir}` (a fresh private folder) are filled in."""
 
     command: Annotated[Texts, Field(min_length=1)]
     port: PortOrAuto = "auto"
@@ -233,7 +240,7 @@ class Repeat(Model):
 class SelfCheck(Model):
     """A/A: how many cells are also compared with themselves."""
 
-    cells: Annotated[int, Field(ge=0)] = 0
+    cells: Whole = 0
 
 
 class Design(Model):

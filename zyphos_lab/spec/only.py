@@ -11,7 +11,7 @@ from zyphos_lab.spec.shape import meant
 
 
 def chosen(cells: Mapping[str, Cell], only: Sequence[str]) -> list[Cell]:
-    """The cells that any text of `only` means (all when it is empty), in their order; raises SpecError."""
+    """The cells that any text of `only` means (all when empty), in order; raises SpecError."""
     if not only:
         return list(cells.values())
     found: set[str] = set()

@@ -1,7 +1,9 @@
-"""What an experiment says about its cells: exclusions, contrasts, expectations; resolved and checked.
+"""What an experiment says about its cells: exclusions, contrasts, expectations; resolved and
+checked.
 
-Every name of a factor, label or metric in `exclude`, `compare` and `expect` is looked up here. Resolved
-contrasts and expectations name cells by id, so that statistics and report need nothing of the file.
+Every name of a factor, label or metric in `exclude`, `compare` and `expect` is looked up here.
+Resolved contrasts and expectations name cells by id, so that statistics and report need nothing of
+the file.
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ class Contrast:
 class Case:
     """One cell that an expectation is about, and the one where it must fail.
 
-    The baseline cells are those that `ratio()` divides by; None in an expectation without `compare`.
-    `control` is None when `--only` left it out: the expectation is then inconclusive.
+    The baseline cells are those that `ratio()` divides by; None in an expectation without
+    `compare`. `control` is None when `--only` left it out: the expectation is then inconclusive.
     """
 
     cell: str
@@ -63,7 +65,9 @@ class Expectation:
 class References:
     """Looks names up among the dimensions and gathers complaints about those that are not there."""
 
-    def __init__(self, source: Source, dimensions: Sequence[Dimension], probes: Sequence[str]) -> None:
+    def __init__(
+        self, source: Source, dimensions: Sequence[Dimension], probes: Sequence[str]
+    ) -> None:
         self.source = source
         self.dimensions = {dimension.name: dimension for dimension in dimensions}
         self.probes = probes
@@ -88,7 +92,7 @@ class References:
         return known
 
     def label(self, factor: str, value: Value, mark: Mark) -> str | None:
-        """Label of `value` of a factor that exists; None (and a complaint) when it has no such value."""
+        """Label of `value` of a factor that exists; None (and a complaint) where there is none."""
         dimension = self.dimensions[factor]
         label = label_of(value)
         if label in dimension.labels:
@@ -99,7 +103,7 @@ class References:
         return None
 
     def metric(self, name: str, mark: Mark, offset: int | None = None) -> None:
-        """Complains when `name` is no metric, is text, or comes from a probe that is not asked for."""
+        """Complains when `name` is no metric, is text, or needs a probe that is not asked for."""
         metric = metrics.lookup(name)
         if metric is None:
             close = metrics.suggest(name)
@@ -111,7 +115,9 @@ class References:
             message = f"`{name}` comes from the probe {metric.probe}, which is not asked for"
             self.complain(mark, message, f"add `{metric.probe}` to `probes`", offset)
 
-    def pair(self, path: Path, factor: str, value: Value, baseline: Value) -> tuple[str, str] | None:
+    def pair(
+        self, path: Path, factor: str, value: Value, baseline: Value
+    ) -> tuple[str, str] | None:
         """Labels of a value and its baseline; None when a name is wrong or they are the same."""
         if not self.has_factor(factor, self.source.mark((*path, "factor"))):
             return None
@@ -144,12 +150,16 @@ def contrasts(outline: Outline, names: References, cells: Mapping[str, Labels]) 
         where = names.where((*path, "where"), compare.where)
         if not names.has_factor(compare.factor, names.source.mark((*path, "factor"))):
             continue
-        baseline = names.label(compare.factor, compare.baseline, names.source.mark((*path, "baseline")))
+        baseline = names.label(
+            compare.factor, compare.baseline, names.source.mark((*path, "baseline"))
+        )
         if not baseline:
             continue
         family = list(_family(compare, baseline, where, cells))
         if not family and len(where) == len(compare.where):
-            names.complain(names.source.owner_mark(path), f"nothing to compare over `{compare.factor}`")
+            names.complain(
+                names.source.owner_mark(path), f"nothing to compare over `{compare.factor}`"
+            )
         found += family
     return found
 
@@ -178,7 +188,9 @@ def matches(labels: Labels, where: Labels) -> bool:
     return all(labels.get(name) == label for name, label in where.items())
 
 
-def expectations(outline: Outline, names: References, cells: Mapping[str, Labels]) -> list[Expectation]:
+def expectations(
+    outline: Outline, names: References, cells: Mapping[str, Labels]
+) -> list[Expectation]:
     """Every expectation, over the cells (id to labels) that exist."""
     found = []
     seen: set[str] = set()
@@ -246,9 +258,7 @@ def _with_control(
         return []
     known = {None, *cells}
     whole = [
-        case
-        for case in cases
-        if {case.control, case.baseline_cell, case.control_baseline} <= known
+        case for case in cases if {case.control, case.baseline_cell, case.control_baseline} <= known
     ]
     if not whole:
         named = next(

@@ -1,7 +1,8 @@
-"""What the parts of a cell must agree on. Each rule yields complaints that point at the key to change.
+"""What the parts of a cell must agree on. Each rule yields complaints that point at the key to
+change.
 
-Rules see a cell whose every value is valid on its own. What depends on the machine (CPUs, congestion control,
-programs) is no matter of the file: plan.py and the runner say it.
+Rules see a cell whose every value is valid on its own. What depends on the machine (CPUs,
+congestion control, programs) is no matter of the file: plan.py and the runner say it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import CommandTarget, EngineTarget
-from zyphos_lab.spec.shape import meant
+from zyphos_lab.spec.shape import meant, spelled
 from zyphos_lab.spec.source import Path, Source
 
 Found = Iterator[Complaint]
@@ -30,7 +31,9 @@ def _given(source: Source, path: Path) -> bool:
     return source.at(path) is not None
 
 
-def _foreign_keys(source: Source, owner: Path, protocol: str, table: dict[str, tuple[str, ...]]) -> Found:
+def _foreign_keys(
+    source: Source, owner: Path, protocol: str, table: dict[str, tuple[str, ...]]
+) -> Found:
     """Keys that only another protocol knows."""
     for other, keys in table.items():
         for key in keys if other != protocol else ():
@@ -55,10 +58,14 @@ def same_protocol(cell: Cell, source: Source) -> Found:
         return
     owner: Path = ("targets", cell.target_name)
     if target.protocol != load.protocol:
-        message = f"the load speaks {load.protocol} and the target `{cell.target_name}` {target.protocol}"
+        message = (
+            f"the load speaks {load.protocol} and the target `{cell.target_name}` {target.protocol}"
+        )
         yield source.mark((*owner, "protocol")).complaint(message)
     elif load.protocol == "echo" and target.message_bytes != load.message_bytes:
-        sizes = f"{load.message_bytes} bytes and the target `{cell.target_name}` {target.message_bytes}"
+        sizes = (
+            f"{load.message_bytes} bytes and the target `{cell.target_name}` {target.message_bytes}"
+        )
         where = ("load", "message_bytes")
         mark = source.mark(where if _given(source, where) else (*owner, "message_bytes"))
         hint = "set both: `[load.message_bytes, targets.*.message_bytes]`"
@@ -70,12 +77,16 @@ def arrival(cell: Cell, source: Source) -> Found:
     rated = cell.load.arrival.rate_per_second is not None
     if law == "closed" and rated:
         message = "a closed load has no rate: it sends when an answer has come"
-        yield source.key_mark((*path, "rate")).complaint(message, "use `law: constant` or `law: poisson`")
+        yield source.key_mark((*path, "rate")).complaint(
+            message, "use `law: constant` or `law: poisson`"
+        )
     if law != "closed" and not rated:
         mark = source.mark((*path, "law"))
         yield mark.complaint(f"law {law} needs a rate", "such as `rate: 10000/s`")
     if law != "closed" and cell.load.arrival.think_ns:
-        yield source.key_mark((*path, "think")).complaint(f"`think` is for law closed, this is {law}")
+        yield source.key_mark((*path, "think")).complaint(
+            f"`think` is for law closed, this is {law}"
+        )
 
 
 def write_pattern(cell: Cell, source: Source) -> Found:
@@ -104,14 +115,12 @@ def body(cell: Cell, source: Source) -> Found:
 
 
 def cpus(cell: Cell, source: Source) -> Found:
-    pinned = {("load", "cpus"): cell.load.cpus}
-    if not isinstance(cell.target, EngineTarget | CommandTarget):
-        pinned[("targets", cell.target_name, "cpus")] = ()
-    else:
-        pinned[("targets", cell.target_name, "cpus")] = cell.target.cpus
+    pinned: dict[Path, tuple[int, ...]] = {("load", "cpus"): cell.load.cpus}
+    if isinstance(cell.target, EngineTarget | CommandTarget):
+        pinned["targets", cell.target_name, "cpus"] = cell.target.cpus
     for path, listed in pinned.items():
         if len(set(listed)) != len(listed):
-            yield source.mark(path).complaint(f"`{'.'.join(path)}` names a CPU twice")
+            yield source.mark(path).complaint(f"`{spelled(path)}` names a CPU twice")
 
 
 def ready(cell: Cell, source: Source) -> Found:
@@ -180,5 +189,5 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
 
 
 def check(cell: Cell, source: Source) -> list[Complaint]:
-    """Everything in `cell` that does not fit together; `source` is the data that the cell was made of."""
+    """Everything in `cell` that does not fit together; `source` is the data it was made of."""
     return [complaint for rule in RULES for complaint in rule(cell, source)]

@@ -19,7 +19,7 @@ from zyphos_lab.spec.source import Path
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What stands at a path: `keys` of a model, or `anything` (free keys), or neither (a plain value)."""
+    """What stands at a path: `keys` of a model, `anything` (free keys), or a plain value."""
 
     keys: Mapping[str, Any]
     anything: Any = None
@@ -46,7 +46,7 @@ def _annotation(field: Any) -> Any:
 
 
 def shape_of(annotation: Any, data: Any) -> Shape:
-    """Shape behind `annotation`; `data`, what the file has there, tells the kinds of target apart."""
+    """Shape behind `annotation`; `data`, what the file has there, tells kinds of target apart."""
     bare = _bare(annotation)
     if get_origin(bare) in (Union, types.UnionType):
         kind = models.target_kind(data)
@@ -79,7 +79,7 @@ def shape_at(path: Path, data: Any) -> Shape | None:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """`did you mean `x`?` for the closest of `known`, else a list of them when it is short, else ''."""
+    """`did you mean `x`?` for the closest of `known`, else a short list of them, else ''."""
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.55)
     if not close:

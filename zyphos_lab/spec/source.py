@@ -1,14 +1,14 @@
 """The experiment file as plain data, with the place in the file of every key and value.
 
-Knows YAML and nothing of experiments: keys are text, values are dict, list, str, int, float, bool or None,
-and each has a Mark under its path, a tuple such as ("targets", "echo", "cpus", 0). Overlays (a profile,
-`--set`, the value of a factor) carry their marks along, so a complaint about a value points at where it was
-written, whatever path it ended up under.
+Knows YAML and nothing of experiments: keys are text, values are dict, list, str, int, float, bool
+or None, and each has a Mark under its path, a tuple such as ("targets", "echo", "cpus", 0).
+Overlays (a profile, `--set`, the value of a factor) carry their marks along, so a complaint about
+a value points at where it was written, whatever path it ended up under.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ TAG = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where something was written. `inner` is the column offset of a text's first character (its quote)."""
+    """Where something was written. `inner`: columns from there to a text's first character."""
 
     file: str
     line: int = 0
@@ -34,9 +34,11 @@ class Mark:
     inner: int | None = None
 
     def complaint(self, message: str, hint: str = "", offset: int | None = None) -> Complaint:
-        """A complaint about this place, or about the character `offset` of the text that starts here."""
+        """A complaint about this place, or about the character `offset` of the text here."""
         shift = self.inner + offset if offset is not None and self.inner is not None else 0
-        return Complaint(self.file, self.line, self.column + shift if self.line else 0, message, hint)
+        return Complaint(
+            self.file, self.line, self.column + shift if self.line else 0, message, hint
+        )
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Source:
         return self.values[()]
 
     def owner_mark(self, path: Path) -> Mark:
-        """Mark of the key whose value is at `path`: where something missing inside is complained about."""
+        """Mark of the key whose value is at `path`: where to say what is missing inside."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.keys:
                 return self.keys[path[:length]]
@@ -69,12 +71,10 @@ class Source:
         """The value at `path`; None where there is none."""
         found: Any = self.data
         for step in path:
-            if isinstance(found, Mapping) and step in found:
-                found = found[step]
-            elif isinstance(found, list) and isinstance(step, int) and step < len(found):
-                found = found[step]
-            else:
+            listed = isinstance(found, list) and isinstance(step, int) and step < len(found)
+            if not listed and not (isinstance(found, dict) and step in found):
                 return None
+            found = found[step]
         return found
 
     def part(self, path: Path) -> Source:
@@ -85,11 +85,13 @@ class Source:
         return Source(self.at(path), keys, values)
 
     def put(self, path: Path, part: Source) -> Source:
-        """A copy in which `part` replaces what stands at `path`; missing mappings are made on the way."""
+        """A copy in which `part` replaces what stands at `path`; mappings are made on the way."""
         if not path:
             return part
         size = len(path)
-        keys = {key: mark for key, mark in self.keys.items() if key[:size] != path or len(key) == size}
+        keys = {
+            key: mark for key, mark in self.keys.items() if key[:size] != path or len(key) == size
+        }
         values = {key: mark for key, mark in self.values.items() if key[:size] != path}
         keys.setdefault(path, part.mark(()))
         keys.update({path + key: mark for key, mark in part.keys.items() if key})
@@ -121,7 +123,7 @@ def _replaced(data: Any, path: Path, value: Any) -> Any:
 
 
 def _leaves(data: Any, path: Path, under: Source, whole: frozenset[Path]) -> Iterator[Path]:
-    """Paths of `data` that replace something: no mapping, an empty one, or one with nothing to merge into."""
+    """Paths of `data` that replace: no mapping, an empty one, or nothing to merge into."""
     merges = isinstance(data, dict) and data and isinstance(under.at(path), dict)
     if not merges or any(_alike(path, pattern) for pattern in whole):
         yield path
@@ -152,7 +154,7 @@ class _Reader:
             return Mark(self.file)
         start, end = node.start_mark, node.end_mark
         single = isinstance(node, ScalarNode) and start.line == end.line
-        inner = (1 if node.style in ("'", '"') else 0) if single else None
+        inner = (1 if getattr(node, "style", None) in ("'", '"') else 0) if single else None
         return Mark(self.file, start.line + 1, start.column + 1, inner)
 
     def complain(self, node: Node, message: str, hint: str = "") -> None:
@@ -161,13 +163,17 @@ class _Reader:
     def read(self, node: Node, path: Path) -> Any:
         self.seen += 1
         if id(node) in self.open or self.seen > NODES_MAX:
-            self.complaints.append(self.mark(node).complaint("this alias contains itself or unfolds too far"))
+            self.complaints.append(
+                self.mark(node).complaint("this alias contains itself or unfolds too far")
+            )
             raise SpecError(self.complaints)
         self.values[path] = self.mark(node)
         if isinstance(node, ScalarNode):
             return self.scalar(node)
         self.open.add(id(node))
-        data = self.mapping(node, path) if isinstance(node, MappingNode) else self.sequence(node, path)
+        data = (
+            self.mapping(node, path) if isinstance(node, MappingNode) else self.sequence(node, path)
+        )
         self.open.discard(id(node))
         return data
 
@@ -181,7 +187,9 @@ class _Reader:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode) or key_node.tag == f"{TAG}merge":
-                self.complain(key_node, "a key has to be plain text; merge keys (`<<`) are not read")
+                self.complain(
+                    key_node, "a key has to be plain text; merge keys (`<<`) are not read"
+                )
                 continue
             key = str(key_node.value)
             if key in data:
@@ -211,7 +219,12 @@ def _real(text: str) -> float:
     return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
-SCALARS = {"null": lambda _: None, "bool": lambda t: t.lower() == "true", "int": _whole, "float": _real}
+SCALARS = {
+    "null": lambda _: None,
+    "bool": lambda t: t.lower() == "true",
+    "int": _whole,
+    "float": _real,
+}
 
 
 def _composed(text: str, file: str, located: bool) -> Node | None:
@@ -229,7 +242,7 @@ def _composed(text: str, file: str, located: bool) -> Node | None:
 
 
 def read(text: str, file: str) -> Source:
-    """The experiment file `text`; raises SpecError with everything that is wrong with it as YAML."""
+    """The experiment file `text`; raises SpecError with all that is wrong with it as YAML."""
     node = _composed(text, file, located=True)
     if not isinstance(node, MappingNode):
         message = "an experiment is a mapping of keys such as `schema`, `name`, `targets`, `load`"

@@ -1,8 +1,8 @@
 """What an expectation's `that` says, as a tree that is evaluated over the columns of a cell.
 
-A null column makes what depends on it null, and a statement that hangs on it neither true nor false (Kleene's
-logic: `false and null` is false). statement_parser.py reads the text. Statements are immutable and safe to
-share between threads; evaluation costs one visit per node.
+A null column makes what depends on it null, and a statement that hangs on it neither true nor
+false (Kleene's logic: `false and null` is false). statement_parser.py reads the text. Statements
+are immutable and safe to share between threads; evaluation costs one visit per node.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
 }
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -108,7 +109,7 @@ Logic = Comparison | Not | Junction
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement that was read. `metrics` are its columns, `ratios` those inside `ratio()`, in order."""
+    """A statement that was read. `metrics`: its columns; `ratios`: those inside `ratio()`."""
 
     text: str
     tree: Logic

@@ -1,13 +1,14 @@
 """Reads an expectation's `that`, by recursive descent:
 
-    or         = and {"or" and} ;    and = not {"and" not} ;    not = "not" not | "(" or ")" | comparison ;
+    or         = and {"or" and} ;   and = not {"and" not} ;
+    not        = "not" not | "(" or ")" | comparison ;
     comparison = sum {("<" | "<=" | ">" | ">=" | "==" | "!=") sum} ;              chains: 1 < x < 2
     sum        = product {("+" | "-") product} ;   product = signed {("*" | "/") signed} ;
     signed     = "-" signed | atom ;
     atom       = number [unit] | metric | "ratio" "(" metric ")" | "(" sum ")" ;
 
-Units are those of units.py (`38ms`, `16KiB`, `10000/s`, `5%`); a time cannot be compared with a bare number.
-Names are metrics and nothing else. Errors carry the offset in the text.
+Units are those of units.py (`38ms`, `16KiB`, `10000/s`, `5%`); a time cannot be compared with a
+bare number. Names are metrics and nothing else. Errors carry the offset in the text.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from zyphos_lab.spec.statement import (
 T = TypeVar("T")
 
 TOKEN = re.compile(
-    r"(?P<number>\d[\d_]*(?:\.\d+)?(?:\s*%|[kMG]?/(?:s|min)\b|\s*(?!(?:and|or|not)\b)[A-Za-z\u00b5]+)?)"
+    r"(?P<number>\d[\d_]*(?:\.\d+)?"
+    r"(?:\s*%|[kMG]?/(?:s|min)\b|\s*(?!(?:and|or|not)\b)[A-Za-z\u00b5]+)?)"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign><=|>=|==|!=|[-+*/<>()])|(?P<bad>\S)"
 )
 KEYWORDS = ("and", "or", "not")
@@ -53,7 +55,8 @@ class _Token:
 
 def _tokens(text: str) -> list[_Token]:
     found = [
-        _Token(str(match.lastgroup), match[0].strip(), match.start()) for match in TOKEN.finditer(text)
+        _Token(str(match.lastgroup), match[0].strip(), match.start())
+        for match in TOKEN.finditer(text)
     ]
     return [*found, _Token("end", "", len(text.rstrip()))]
 

@@ -1,7 +1,8 @@
 """A target and a load as the `key=value` words that zyphos-serve and zyphos-load take.
 
-Names are those of the experiment file, dotted for nesting; durations are whole nanoseconds, switches
-`true|false`, lists comma separated. What is not set is not said: the program's default is the system's.
+Names are those of the experiment file, dotted for nesting; durations are whole nanoseconds,
+switches `true|false`, lists comma separated. What is not set is not said: the program's default is
+the system's.
 """
 
 from __future__ import annotations
@@ -55,7 +56,15 @@ def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int
     """Words for zyphos-load against `address`:`port`. The runner adds `board_fd` itself."""
     words = [
         word
-        for name in ("protocol", "connections", "threads", "cpus", "pipeline", "deadline_ns", "wire_timeout_ns")
+        for name in (
+            "protocol",
+            "connections",
+            "threads",
+            "cpus",
+            "pipeline",
+            "deadline_ns",
+            "wire_timeout_ns",
+        )
         for word in _word(name, getattr(load, name))
     ]
     words += [*_word("address", address), *_word("port", port), *_word("seed", seed)]
