@@ -105,14 +105,15 @@ install_all() {
   return $status
 }
 
-# want_packages GROUP: installs what the group lacks. A list that could not be completed is
-# remembered, so that an optional package that this system does not have is not asked for each time.
+# want_packages GROUP: installs what the group lacks. Optional ones that could not be had are
+# remembered with the rights they were tried with, so that they are not asked for each time.
 want_packages() {
-  local group=$1 lacks known=$stamps/packages-$1
+  local group=$1 lacks rights=no known=$stamps/packages-$1
   mapfile -t lacks < <(missing "$group")
   [ ${#lacks[@]} -gt 0 ] || { rm -f "$known"; return 0; }
-  if [ "$group" = optional ] && [ "$(cat "$known" 2>/dev/null)" = "${lacks[*]}" ]; then return 0; fi
-  if may_install; then
+  if may_install; then rights=yes; fi
+  if [ "$group" = optional ] && fresh "packages-$group" "$rights ${lacks[*]}"; then return 0; fi
+  if [ $rights = yes ]; then
     if [ "$(id -u)" != 0 ]; then sudo -v || true; fi
     refresh_lists || true
     mapfile -t lacks < <(choose "${lacks[@]}")
@@ -121,7 +122,7 @@ want_packages() {
     python=$(find_python || true)
   fi
   mapfile -t lacks < <(missing "$group")
-  echo "${lacks[*]}" >"$known"
+  done_with "packages-$group" "$rights ${lacks[*]}"
   [ ${#lacks[@]} -eq 0 ] || report_missing "$group" "${lacks[@]}"
 }
 
