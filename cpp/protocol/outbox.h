@@ -83,6 +83,8 @@ class Outbox {
   // Sends `bytes` from where they are. False when no segment is left or too much is pending (nothing is taken, the
   // hold is released).
   bool refer(ConstBytes bytes, Hold hold);
+  // How many more pieces (writes that do not join, referred bytes) fit before a flush; the reserve's not counted.
+  std::size_t segments_left() const { return last_ + 1 < kSegments ? kSegments - 1 - last_ : 0; }
   // What follows belongs to another send call.
   void boundary();
   // Everything pending is sent under TCP_CORK (several send calls, whole segments on the wire).

@@ -1,0 +1,33 @@
+// The lab's small applications, by name: what `app=` of zyphos-serve means. They know nothing of
+// HTTP versions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "protocol/handler.h"
+
+namespace zyphos::app {
+
+struct Options {
+  std::size_t response_bytes = 13;    // hello: its body's length ("Hello, world!" repeated)
+  std::int64_t delay_ns = 1'000'000;  // delay: from the request's head to the answer
+};
+
+// hello: 200 with a text of response_bytes, whatever was asked.
+// echo:  200 with the request's body, streamed with back-pressure, in its Content-Type.
+// delay: as hello, delay_ns later, woken by a timer thread of its own (an asynchronous
+// application). Unknown name: std::invalid_argument, one line. Outlives every connection that uses
+// it.
+std::unique_ptr<Handler> make_handler(std::string_view name, const Options& options);
+
+// The names that make_handler() knows.
+std::vector<std::string_view> handler_names();
+
+// Whether its exchanges use Wakers (blocking engines must then wait on two things).
+bool handler_wakes(std::string_view name);
+
+}  // namespace zyphos::app

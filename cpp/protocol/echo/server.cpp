@@ -1,0 +1,89 @@
+#include "protocol/echo/server.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "protocol/outbox.h"
+
+namespace zyphos::echo {
+
+EchoServer::EchoServer(const ServerOptions& options)
+    : message_(options.message_bytes),
+      response_(options.response_bytes == 0 ? options.message_bytes : options.response_bytes),
+      idle_timeout_ns_(options.idle_timeout_ns),
+      in_place_(message_ == response_ && message_ <= kInPlace_bytes) {
+  ZY_CHECK(message_ > 0);
+}
+
+Step EchoServer::advance(Bytes in, Peer peer, Outbox& out, Time now) {
+  if (peer == Peer::lost) {
+    return {.consumed = in.size(), .next = Next::abort, .error = Errc::peer_reset};
+  }
+  const std::size_t pending_before = out.pending();
+  const std::size_t consumed = in_place_ ? echo_in_place(in, out) : echo_stored(in, out);
+  const bool progress = consumed > 0 || out.pending() != pending_before;
+  if (progress || !started_) active_ = now;
+  started_ = true;
+  Step step{.consumed = consumed, .deadline = active_ + idle_timeout_ns_};
+  if (answering()) {
+    step.need = Need::room;
+  } else if (peer == Peer::finished || context_->draining.load(std::memory_order_relaxed)) {
+    const bool whole = consumed == in.size() && stored_size_ == 0;
+    if (peer == Peer::finished) {
+      step.next = Next::close;
+      if (!whole) step.error = Errc::truncated;
+    } else if (whole) {
+      step.next = Next::close;
+    }
+  }
+  if (step.next == Next::run && now >= step.deadline) {
+    step.next = answering() ? Next::abort : Next::close;
+    step.error = Errc::idle_timeout;
+  }
+  return step;
+}
+
+void EchoServer::answered(std::size_t n) {
+  answer_left_ -= n;
+  if (answer_left_ == 0) context_->counters.add(Counter::requests);
+}
+
+// Echoes from where the bytes are; returns what is consumed.
+std::size_t EchoServer::echo_in_place(Bytes in, Outbox& out) {
+  std::size_t at = 0;
+  for (;;) {
+    if (!answering()) {
+      if (in.size() - at < message_) return at;
+      answer_left_ = message_;
+    }
+    const std::size_t n = out.write(in.subspan(at, answer_left_));
+    if (n == 0) return at;
+    at += n;
+    answered(n);
+  }
+}
+
+// Collects a message in stored_, then writes its answer in as many parts as there is room for.
+std::size_t EchoServer::echo_stored(Bytes in, Outbox& out) {
+  stored_.resize(message_);
+  std::size_t at = 0;
+  for (;;) {
+    if (!answering()) {
+      const std::size_t n = std::min(message_ - stored_size_, in.size() - at);
+      if (n > 0) std::memcpy(stored_.data() + stored_size_, in.data() + at, n);
+      stored_size_ += n;
+      at += n;
+      if (stored_size_ < message_) return at;
+      answer_left_ = response_;
+    }
+    const std::size_t from = (response_ - answer_left_) % message_;
+    const std::size_t n =
+        out.write(ConstBytes(stored_).subspan(from, std::min(answer_left_, message_ - from)));
+    if (n == 0) return at;
+    answered(n);
+    if (!answering()) stored_size_ = 0;
+  }
+}
+
+}  // namespace zyphos::echo

@@ -1,0 +1,56 @@
+// EchoServer: answers per complete message of a fixed size. Nothing is written before a message's
+// last byte has arrived, as with any server that must read a request before it can answer: this is
+// what makes Nagle and delayed ACKs meet.
+//
+// Where a message waits: in the inbox while it fits kInPlace_bytes (no copy); beyond, or where the
+// response has another size, in the connection's own storage of message_bytes, allocated once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "protocol/connection.h"
+
+namespace zyphos::echo {
+
+struct ServerOptions {
+  std::size_t message_bytes = 64;  // >= 1
+  std::size_t response_bytes =
+      0;  // 0: as message_bytes; byte i of a response is the message's byte i % message_bytes
+  std::int64_t idle_timeout_ns = 60 * kSecond_ns;  // without any progress
+};
+
+class EchoServer final : public Connection {
+ public:
+  // Must stay below the driver's SlotLimits::inbox_bytes.
+  static constexpr std::size_t kInPlace_bytes = 16 * 1024;
+
+  // `options` is copied.
+  explicit EchoServer(const ServerOptions& options);
+  explicit EchoServer(std::size_t message_bytes)
+      : EchoServer(ServerOptions{.message_bytes = message_bytes}) {}
+
+  void start(Context& context) override { context_ = &context; }
+  Step advance(Bytes in, Peer peer, Outbox& out, Time now) override;
+
+ private:
+  // What is left of the input and of the answer under way in one call of advance().
+  std::size_t echo_in_place(Bytes in, Outbox& out);
+  std::size_t echo_stored(Bytes in, Outbox& out);
+  bool answering() const { return answer_left_ > 0; }
+  void answered(std::size_t n);
+
+  std::size_t message_;
+  std::size_t response_;
+  std::int64_t idle_timeout_ns_;
+  bool in_place_;
+  Context* context_ = nullptr;
+  std::vector<std::byte> stored_;
+  std::size_t stored_size_ = 0;
+  std::size_t answer_left_ = 0;  // bytes of the complete message's answer not yet written
+  Time active_{};
+  bool started_ = false;
+};
+
+}  // namespace zyphos::echo

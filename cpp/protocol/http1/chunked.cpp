@@ -1,0 +1,91 @@
+#include "protocol/http1/chunked.h"
+
+#include "base/check.h"
+#include "protocol/http1/grammar.h"
+
+namespace zyphos::http1 {
+namespace {
+
+constexpr int kSizeDigits_max = 15;  // below 2^60; more is no chunk that anyone sends
+
+unsigned hex_value(char c) {
+  return is_digit(c) ? static_cast<unsigned>(c - '0')
+                     : static_cast<unsigned>((c | 0x20) - 'a' + 10);
+}
+
+}  // namespace
+
+std::size_t ChunkedReader::framing(ConstBytes in) {
+  const std::string_view text = as_text(in);
+  std::size_t at = 0;
+  while (at < text.size() && state_ < State::done && state_ != State::data) {
+    state_ = step(text[at++]);
+  }
+  return at;
+}
+
+void ChunkedReader::took(std::size_t n) {
+  ZY_DCHECK(n <= left_);
+  left_ -= n;
+  if (left_ == 0) state_ = State::data_cr;
+}
+
+ChunkedReader::State ChunkedReader::step(char c) {
+  switch (state_) {
+    case State::size_first:
+      digits_ = 0;
+      left_ = 0;
+      return is(c, kHexDigit) ? size_digit(c) : State::bad;
+    case State::size: return is(c, kHexDigit) ? size_digit(c) : after_size(c);
+    case State::before_extension:
+    case State::extension: return after_size(c);
+    case State::size_lf:
+      if (c != '\n') return State::bad;
+      return left_ > 0 ? State::data : State::trailer_first;
+    case State::data_cr: return c == '\r' ? State::data_lf : State::bad;
+    case State::data_lf: return c == '\n' ? State::size_first : State::bad;
+    default: return trailer(c);
+  }
+}
+
+ChunkedReader::State ChunkedReader::size_digit(char c) {
+  if (++digits_ > kSizeDigits_max) return State::bad;
+  left_ = left_ * 16 + hex_value(c);
+  return State::size;
+}
+
+// *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) CR
+ChunkedReader::State ChunkedReader::after_size(char c) {
+  const bool blank = c == ' ' || c == '\t';
+  if (state_ == State::extension) {
+    if (c == '\r') return State::size_lf;
+    return is(c, kFieldChar) ? overhead(State::extension) : State::bad;
+  }
+  if (c == '\r' && state_ == State::size) return State::size_lf;
+  if (blank) return overhead(State::before_extension);
+  return c == ';' ? overhead(State::extension) : State::bad;
+}
+
+// trailer-section CRLF, where a trailer is a field line
+ChunkedReader::State ChunkedReader::trailer(char c) {
+  switch (state_) {
+    case State::trailer_first:
+      if (c == '\r') return State::last_lf;
+      return is(c, kTokenChar) ? overhead(State::trailer_name) : State::bad;
+    case State::trailer_name:
+      if (c == ':') return State::trailer_value;
+      return is(c, kTokenChar) ? overhead(State::trailer_name) : State::bad;
+    case State::trailer_value:
+      if (c == '\r') return State::trailer_lf;
+      return is(c, kFieldChar) ? overhead(State::trailer_value) : State::bad;
+    case State::trailer_lf: return c == '\n' ? State::trailer_first : State::bad;
+    case State::last_lf: return c == '\n' ? State::done : State::bad;
+    default: ZY_CHECK(false); return State::bad;
+  }
+}
+
+ChunkedReader::State ChunkedReader::overhead(State next) {
+  return ++overhead_ > kOverhead_bytes_max ? State::bad : next;
+}
+
+}  // namespace zyphos::http1

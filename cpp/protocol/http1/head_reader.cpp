@@ -1,0 +1,197 @@
+#include "protocol/http1/head_reader.h"
+
+#include <limits>
+
+namespace zyphos::http1 {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Calls `take` with each non-empty member of a comma-separated list (RFC 9110, 5.6.1).
+template <class Take>
+void each_member(std::string_view list, Take take) {
+  while (!list.empty()) {
+    const auto comma = list.find(',');
+    if (const auto member = trim(list.substr(0, comma)); !member.empty()) take(member);
+    if (comma == list.npos) return;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+// uri-host [ ":" port ], possibly empty (RFC 9110, 7.2).
+bool valid_host(std::string_view host) {
+  const char* end = host.data() + host.size();
+  if (skip(host.data(), end, kHostChar) != end) return false;
+  std::string_view port;
+  if (host.starts_with('[')) {
+    const auto close = host.find(']');
+    if (close == host.npos || host.find('[', 1) != host.npos) return false;
+    port = host.substr(close + 1);
+    if (port.find(']') != port.npos) return false;
+  } else {
+    if (host.find_first_of("[]") != host.npos) return false;
+    port = host.substr(std::min(host.find(':'), host.size()));
+  }
+  if (port.empty()) return true;
+  if (port.front() != ':') return false;
+  return std::ranges::all_of(port.substr(1), is_digit);
+}
+
+}  // namespace
+
+bool HeadReader::fail(Errc error, std::uint16_t status) {
+  state_ = ReadState::bad;
+  error_ = error;
+  status_ = status;
+  return false;
+}
+
+bool HeadReader::stop(Errc error, std::uint16_t status) {
+  if (at_ < end_) return fail(error, status);
+  if (end_ < input_end_ || static_cast<std::size_t>(end_ - line_) == limits_.line_bytes_max) {
+    return fail(Errc::head_too_large, start_line_ ? 414 : 431);
+  }
+  if (clamped_ || static_cast<std::size_t>(end_ - begin_) == limits_.head_bytes_max) {
+    return fail(Errc::head_too_large, 431);
+  }
+  state_ = ReadState::partial;
+  return false;
+}
+
+// "HTTP/" DIGIT "." DIGIT (RFC 9112, 2.3). A higher minor version is read as 1.1 (RFC 9110, 2.5).
+bool HeadReader::version(Errc error) {
+  constexpr std::string_view kName = "HTTP/";
+  for (const char c : kName) {
+    if (!literal(c, error)) return false;
+  }
+  if (at_ == end_ || !is_digit(*at_)) return stop(error);
+  const char major = *at_++;
+  if (!literal('.', error)) return false;
+  if (at_ == end_ || !is_digit(*at_)) return stop(error);
+  const char minor = *at_++;
+  if (major != '1') return fail(Errc::bad_version, 505);
+  framing_.version_minor = minor == '0' ? 0 : 1;
+  return true;
+}
+
+bool HeadReader::field_section() {
+  start_line_ = false;
+  for (;;) {
+    open_line();
+    if (at_ < end_ && *at_ == '\r') return line_end(Errc::bad_header);
+    if (!field_line()) return false;
+  }
+}
+
+// field-name ":" OWS field-value OWS CRLF. A line that begins with a blank (obs-fold) has no name.
+bool HeadReader::field_line() {
+  std::string_view name;
+  std::string_view value;
+  if (!field_name(name) || !literal(':', Errc::bad_header) || !field_value(value)) return false;
+  if (!line_end(Errc::bad_header)) return false;
+  if (!fields_.add(name, value)) return fail(Errc::head_too_large, 431);
+  return known_field(name, value);
+}
+
+bool HeadReader::field_name(std::string_view& name) {
+  const char* from = at_;
+  at_ = skip(at_, end_, kTokenChar);
+  if (at_ == from || at_ == end_) return stop(Errc::bad_header);
+  name = {from, at_};
+  return true;
+}
+
+bool HeadReader::field_value(std::string_view& value) {
+  while (at_ < end_ && (*at_ == ' ' || *at_ == '\t')) ++at_;
+  const char* from = at_;
+  at_ = skip_field_text(at_, end_);
+  const char* to = at_;
+  while (to > from && (to[-1] == ' ' || to[-1] == '\t')) --to;
+  value = {from, to};
+  return true;
+}
+
+bool HeadReader::known_field(std::string_view name, std::string_view value) {
+  switch (name.size()) {
+    case 4: return !same_name(name, "host") || host_field(value);
+    case 6: return !same_name(name, "expect") || expect(value);
+    case 7: upgrade_field_ |= same_name(name, "upgrade"); return true;
+    case 10:
+      if (same_name(name, "connection")) connection(value);
+      return true;
+    case 14: return !same_name(name, "content-length") || content_length(value);
+    case 17: return !same_name(name, "transfer-encoding") || transfer_encoding(value);
+    default: return true;
+  }
+}
+
+bool HeadReader::host_field(std::string_view value) {
+  ++hosts_;
+  host_ = value;
+  return true;
+}
+
+// One member of digits: a list, even of equal values, is refused (RFC 9112, 6.3 allows to).
+bool HeadReader::content_length(std::string_view value) {
+  constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
+  if (has_length_ || value.empty()) return fail(Errc::bad_framing, 400);
+  std::uint64_t length = 0;
+  for (const char c : value) {
+    if (!is_digit(c)) return fail(Errc::bad_framing, 400);
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (length > (kMax - digit) / 10) return fail(Errc::bad_framing, 400);
+    length = length * 10 + digit;
+  }
+  has_length_ = true;
+  framing_.content_length = length;
+  return true;
+}
+
+// Only "chunked", once (RFC 9112, 6.1): other codings are not implemented here.
+bool HeadReader::transfer_encoding(std::string_view value) {
+  bool only_chunked = true;
+  const unsigned before = transfer_codings_;
+  each_member(value, [&](std::string_view member) {
+    ++transfer_codings_;
+    only_chunked = only_chunked && member.size() == 7 && same_name(member, "chunked");
+  });
+  if (!only_chunked) return fail(Errc::bad_framing, 501);
+  if (transfer_codings_ == before || transfer_codings_ > 1) return fail(Errc::bad_framing, 400);
+  return true;
+}
+
+bool HeadReader::expect(std::string_view value) {
+  if (value.size() != 12 || !same_name(value, "100-continue")) return fail(Errc::bad_header, 417);
+  framing_.expect_continue = true;
+  return true;
+}
+
+void HeadReader::connection(std::string_view value) {
+  each_member(value, [&](std::string_view option) {
+    if (same_name(option, "close")) framing_.close = true;
+    if (same_name(option, "keep-alive")) keep_alive_ = true;
+    if (same_name(option, "upgrade")) upgrade_option_ = true;
+  });
+}
+
+bool HeadReader::check_framing() {
+  if (hosts_ > 0 && !valid_host(host_)) return fail(Errc::bad_host, 400);
+  if (transfer_codings_ > 0) {
+    // With Content-Length it is an attempt to smuggle (6.3); in HTTP/1.0 it is faulty framing
+    // (6.1).
+    if (has_length_ || framing_.version_minor == 0) return fail(Errc::bad_framing, 400);
+    framing_.body = Body::chunked;
+  } else if (has_length_ && framing_.content_length > 0) {
+    framing_.body = Body::length;
+  }
+  framing_.upgrade = upgrade_option_ && upgrade_field_;
+  if (framing_.version_minor == 0 && !keep_alive_) framing_.close = true;
+  return true;
+}
+
+}  // namespace zyphos::http1

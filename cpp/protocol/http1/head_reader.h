@@ -1,0 +1,95 @@
+// HeadReader: what requests and responses have in common, the field section (RFC 9112, 5) and its
+// framing fields (6). Each function reads one grammar element at at_; false means that state_ says
+// why it stopped.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+#include "protocol/http1/grammar.h"
+#include "protocol/http1/read.h"
+
+namespace zyphos::http1 {
+
+class HeadReader {
+ public:
+  HeadReader(ConstBytes in, const ReadLimits& limits, Fields& fields, Framing& framing)
+      : limits_(limits),
+        fields_(fields),
+        framing_(framing),
+        begin_(as_text(in).data()),
+        at_(begin_) {
+    const std::size_t seen = std::min(in.size(), limits.head_bytes_max);
+    input_end_ = begin_ + seen;
+    clamped_ = seen < in.size();
+  }
+
+  ReadResult result(bool done) const {
+    if (done) return {ReadState::done, Errc::ok, 0, static_cast<std::size_t>(at_ - begin_)};
+    return {state_, error_, status_, 0};
+  }
+
+ protected:
+  // Starts a line: its reading ends at the input's end or at the limit.
+  void open_line() {
+    line_ = at_;
+    const auto left = static_cast<std::size_t>(input_end_ - at_);
+    end_ = at_ + std::min(left, limits_.line_bytes_max);
+  }
+  bool fail(Errc error, std::uint16_t status);
+  // The element cannot go on at at_: more bytes are needed, a limit is reached, or the byte there
+  // is wrong.
+  bool stop(Errc error, std::uint16_t status = 400);
+  bool literal(char c, Errc error) {
+    if (at_ == end_ || *at_ != c) return stop(error);
+    ++at_;
+    return true;
+  }
+  bool line_end(Errc error) { return literal('\r', error) && literal('\n', error); }
+  bool version(Errc error);
+  // Field lines up to and with the empty line.
+  bool field_section();
+  // After the field section: is the framing consistent?
+  bool check_framing();
+
+  bool has_length() const { return has_length_; }
+  bool has_transfer_coding() const { return transfer_codings_ > 0; }
+  bool keep_alive_asked() const { return keep_alive_; }
+  std::string_view host() const { return host_; }
+  unsigned hosts() const { return hosts_; }
+
+  const ReadLimits& limits_;
+  Fields& fields_;
+  Framing& framing_;
+  const char* begin_;
+  const char* at_;
+  const char* end_ = nullptr;  // of what may be read of this line
+  const char* input_end_ = nullptr;
+  const char* line_ = nullptr;
+  bool clamped_ = false;  // input_end_ is the head's limit, not the input's end
+  bool start_line_ = true;
+
+ private:
+  bool field_line();
+  bool field_name(std::string_view& name);
+  bool field_value(std::string_view& value);
+  bool known_field(std::string_view name, std::string_view value);
+  bool host_field(std::string_view value);
+  bool content_length(std::string_view value);
+  bool transfer_encoding(std::string_view value);
+  bool expect(std::string_view value);
+  void connection(std::string_view value);
+
+  ReadState state_ = ReadState::partial;
+  Errc error_ = Errc::ok;
+  std::uint16_t status_ = 0;
+  bool has_length_ = false;
+  bool keep_alive_ = false;
+  bool upgrade_option_ = false;
+  bool upgrade_field_ = false;
+  unsigned transfer_codings_ = 0;
+  unsigned hosts_ = 0;
+  std::string_view host_;
+};
+
+}  // namespace zyphos::http1

@@ -1,0 +1,148 @@
+#include "protocol/http1/read.h"
+
+#include "protocol/http1/head_reader.h"
+
+namespace zyphos::http1 {
+namespace {
+
+class RequestReader : public HeadReader {
+ public:
+  RequestReader(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
+                Framing& framing)
+      : HeadReader(in, limits, fields, framing), head_(head) {}
+
+  ReadResult read() {
+    const bool done = request_line() && field_section() && check_framing() && check_host();
+    if (done) fill();
+    return result(done);
+  }
+
+ private:
+  // method SP request-target SP HTTP-version CRLF (RFC 9112, 3)
+  bool request_line() {
+    open_line();
+    return method() && literal(' ', Errc::bad_request_line) && target() &&
+           literal(' ', Errc::bad_request_line) && version(Errc::bad_request_line) &&
+           line_end(Errc::bad_request_line);
+  }
+
+  bool method() {
+    const char* from = at_;
+    at_ = skip(at_, end_, kTokenChar);
+    if (at_ == from) return stop(Errc::bad_request_line);
+    head_.method = {from, at_};
+    return true;
+  }
+
+  bool target() {
+    const char* from = at_;
+    at_ = skip(at_, end_, kTargetChar);
+    if (at_ == end_ || at_ == from) return stop(Errc::bad_request_line);
+    head_.target = {from, at_};
+    if (*from == '/') return true;
+    return other_target() || fail(Errc::bad_request_line, 400);
+  }
+
+  // asterisk-form, authority-form or absolute-form (RFC 9112, 3.2)
+  bool other_target() {
+    if (head_.target == "*") return head_.method == "OPTIONS";
+    if (head_.method == "CONNECT") {
+      absolute_authority_ = head_.target;
+      return head_.target.find(':') != head_.target.npos;
+    }
+    const auto scheme_end = head_.target.find("://");
+    if (scheme_end == head_.target.npos || scheme_end == 0) return false;
+    for (const char c : head_.target.substr(0, scheme_end)) {
+      if (!is(c, kTokenChar)) return false;
+    }
+    const auto rest = head_.target.substr(scheme_end + 3);
+    absolute_authority_ = rest.substr(0, rest.find_first_of("/?"));
+    return !absolute_authority_.empty();
+  }
+
+  // Exactly one in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, 3.2).
+  bool check_host() {
+    if (hosts() > 1 || (hosts() == 0 && framing_.version_minor == 1)) {
+      return fail(Errc::bad_host, 400);
+    }
+    return true;
+  }
+
+  void fill() {
+    head_.headers = fields_.view();
+    head_.authority = absolute_authority_.empty() ? host() : absolute_authority_;
+    head_.has_body = framing_.body != Body::none;
+    head_.content_length.reset();
+    if (has_length()) head_.content_length = framing_.content_length;
+    head_.version_major = 1;
+    head_.version_minor = framing_.version_minor;
+  }
+
+  RequestHead& head_;
+  std::string_view absolute_authority_;
+};
+
+class ResponseReader : public HeadReader {
+ public:
+  ResponseReader(ConstBytes in, const ReadLimits& limits, Fields& fields, ResponseLine& line,
+                 Framing& framing)
+      : HeadReader(in, limits, fields, framing), line_out_(line) {}
+
+  ReadResult read() {
+    const bool done = status_line() && field_section() && check_framing();
+    if (done) fill();
+    return result(done);
+  }
+
+ private:
+  // HTTP-version SP status-code [ SP [ reason-phrase ] ] CRLF (RFC 9112, 4; servers leave out the
+  // last SP)
+  bool status_line() {
+    open_line();
+    if (!version(Errc::bad_status_line) || !literal(' ', Errc::bad_status_line)) return false;
+    if (!status_code()) return false;
+    if (at_ < end_ && *at_ == ' ') at_ = skip_field_text(at_, end_);
+    return line_end(Errc::bad_status_line);
+  }
+
+  bool status_code() {
+    unsigned code = 0;
+    for (int i = 0; i < 3; ++i) {
+      if (at_ == end_ || !is_digit(*at_)) return stop(Errc::bad_status_line);
+      code = code * 10 + static_cast<unsigned>(*at_++ - '0');
+    }
+    line_out_.status = static_cast<std::uint16_t>(code);
+    return code >= 100 || fail(Errc::bad_status_line, 400);
+  }
+
+  // RFC 9112, 6.3
+  void fill() {
+    line_out_.version_minor = framing_.version_minor;
+    const auto status = line_out_.status;
+    if (status < 200 || status == 204 || status == 304) {
+      framing_.body = Body::none;
+    } else if (!has_length() && !has_transfer_coding()) {
+      framing_.body = Body::until_close;
+    }
+  }
+
+  ResponseLine& line_out_;
+};
+
+}  // namespace
+
+ReadResult read_request(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
+                        Framing& framing) {
+  fields.clear();
+  framing = {};
+  return RequestReader(in, limits, fields, head, framing).read();
+}
+
+ReadResult read_response(ConstBytes in, const ReadLimits& limits, Fields& fields,
+                         ResponseLine& line, Framing& framing) {
+  fields.clear();
+  framing = {};
+  return ResponseReader(in, limits, fields, line, framing).read();
+}
+
+}  // namespace zyphos::http1

@@ -1,0 +1,85 @@
+// Bytes to heads: strict recursive descent over RFC 9112 (one function per grammar element),
+// without allocation; results point into the input. It knows nothing of connections, bodies or
+// time.
+//
+// Every function sees the head from its first byte; "partial" is not an error, more bytes are
+// needed. kReadPadding readable bytes follow the input. Cost: O(size) per call.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "protocol/handler.h"
+
+namespace zyphos::http1 {
+
+struct ReadLimits {
+  std::size_t line_bytes_max = 8 * 1024;   // a start line or a field line
+  std::size_t head_bytes_max = 32 * 1024;  // start line and fields with their line ends
+};
+
+// Header fields of one head. Left uninitialised until used: 100 of them are 3 KB.
+class Fields {
+ public:
+  static constexpr std::size_t kMax = 100;
+
+  Fields() {}  // NOLINT(modernize-use-equals-default): default would clear the storage
+  bool add(std::string_view name, std::string_view value) {
+    if (size_ == kMax) return false;
+    std::construct_at(&items_[size_++], Header{name, value});
+    return true;
+  }
+  void clear() { size_ = 0; }
+  std::span<const Header> view() const { return {items_, size_}; }
+
+ private:
+  union {
+    Header items_[kMax];
+  };
+  std::size_t size_ = 0;
+};
+
+// How a message's body is delimited (RFC 9112, 6.3).
+enum class Body : std::uint8_t { none, length, chunked, until_close };
+
+// What the protocol itself reads of the fields.
+struct Framing {
+  Body body = Body::none;
+  std::uint64_t content_length = 0;
+  bool close = false;            // the connection ends after this message
+  bool upgrade = false;          // Connection: upgrade, with an Upgrade field
+  bool expect_continue = false;  // Expect: 100-continue
+  std::uint8_t version_minor = 1;
+};
+
+enum class ReadState : std::uint8_t { done, partial, bad };
+
+struct ReadResult {
+  ReadState state = ReadState::partial;
+  Errc error = Errc::ok;
+  std::uint16_t status = 0;  // bad: what a server answers
+  std::size_t size = 0;      // done: bytes of the head
+};
+
+// Fills head (all but has_body when not done), fields and framing.
+ReadResult read_request(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
+                        Framing& framing);
+
+struct ResponseLine {
+  std::uint16_t status = 0;
+  std::uint8_t version_minor = 1;
+};
+
+// framing.body is as the fields and the status say; the request's method (HEAD) is the caller's to
+// apply, and that a body until the close ends the connection.
+ReadResult read_response(ConstBytes in, const ReadLimits& limits, Fields& fields,
+                         ResponseLine& line, Framing& framing);
+
+}  // namespace zyphos::http1

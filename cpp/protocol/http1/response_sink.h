@@ -1,0 +1,39 @@
+// ResponseSink: an exchange's response, head and body, into an outbox with HTTP/1 framing.
+#pragma once
+
+#include <string_view>
+
+#include "protocol/handler.h"
+#include "protocol/http1/state.h"
+#include "protocol/outbox.h"
+
+namespace zyphos::http1 {
+
+class ResponseSink final : public Sink {
+ public:
+  ResponseSink(const RequestState& request, ResponseState& response,
+               std::string_view constant_fields, Outbox& out)
+      : request_(request), response_(response), constant_fields_(constant_fields), out_(out) {}
+
+  bool head(const ResponseHead& head) override;
+  std::size_t room() const override;
+  std::size_t body(ConstBytes bytes) override;
+  bool refer(ConstBytes bytes, Hold hold) override;
+
+  // After the last body byte. False: the response is shorter than declared.
+  bool end();
+  // Did it change anything?
+  bool touched() const { return touched_; }
+
+ private:
+  bool account(std::size_t n);
+  std::size_t chunk(ConstBytes bytes);
+
+  const RequestState& request_;
+  ResponseState& response_;
+  std::string_view constant_fields_;
+  Outbox& out_;
+  bool touched_ = false;
+};
+
+}  // namespace zyphos::http1

@@ -1,0 +1,294 @@
+#include "protocol/http1/server.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "protocol/http1/response_sink.h"
+#include "protocol/http1/write.h"
+#include "protocol/outbox.h"
+
+namespace zyphos::http1 {
+namespace {
+
+// A request is begun only with this much room, so that what it adds to the reserve (100 Continue,
+// last chunk, an error answer) always fits.
+constexpr std::size_t kRoomToBegin_bytes = 512;
+// A body that its exchange did not read to the end is read on this far to save the connection.
+constexpr std::uint64_t kDiscarded_bytes_max = 256 * 1024;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view kSwitching =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n";
+
+}  // namespace
+
+Step Http1Server::advance(Bytes in, Peer peer, Outbox& out, Time now) {
+  if (!std::exchange(started_, true)) active_ = now;
+  if (peer == Peer::lost) {
+    exchange_.reset();
+    return {.consumed = in.size(), .next = Next::abort, .error = Errc::peer_reset};
+  }
+  Round round{.rest = in, .peer = peer, .out = out, .now = now};
+  Turn last = Turn::again;
+  while (last == Turn::again) last = turn(round);
+  if (round.progress) active_ = now;
+  if (last < Turn::close && now >= deadline(last)) last = timed_out(round, last);
+  return step(round, last, in.size() - round.rest.size());
+}
+
+Http1Server::Turn Http1Server::turn(Round& round) {
+  if (exchange_) return exchange(round);
+  if (!request_.done) return discard(round);
+  return next_request(round);
+}
+
+Step Http1Server::step(const Round& round, Turn turn, std::size_t consumed) {
+  Step step{.consumed = consumed, .error = round.error};
+  switch (turn) {
+    case Turn::again:
+    case Turn::input: break;
+    case Turn::room: step.need = Need::room; break;
+    case Turn::wake: step.need = Need::wake; break;
+    case Turn::close: step.next = Next::close; return step;
+    case Turn::abort: step.next = Next::abort; return step;
+  }
+  step.deadline = deadline(turn);
+  return step;
+}
+
+Time Http1Server::deadline(Turn turn) const {
+  if (turn == Turn::wake) return Time::never();
+  const Time idle = active_ + options_.idle_timeout_ns;
+  if (head_since_.is_never()) return idle;
+  return std::min(idle, head_since_ + options_.request_timeout_ns);
+}
+
+Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
+  const bool waits_for_request = !exchange_ && request_.done;
+  if (waits_for_request && head_since_.is_never() && turn == Turn::input) {
+    round.error = Errc::idle_timeout;
+    return Turn::close;
+  }
+  const bool unanswered = waits_for_request || (exchange_ && !response_.head_written);
+  if (turn == Turn::input && unanswered) return refuse(round, 408, Errc::request_timeout);
+  exchange_.reset();
+  round.error = Errc::idle_timeout;
+  return Turn::abort;
+}
+
+// --- heads ---
+
+Http1Server::Turn Http1Server::next_request(Round& round) {
+  if (round.out.room() < kRoomToBegin_bytes) return Turn::room;
+  // RFC 9112, 2.2: an empty line before the request line is ignored.
+  if (!blank_line_skipped_ && as_text(round.rest).starts_with("\r\n")) {
+    blank_line_skipped_ = true;
+    round.rest = round.rest.subspan(2);
+  }
+  if (!may_be_complete(round)) return partial_request(round);
+  Fields fields;
+  RequestHead head;
+  Framing framing;
+  const ReadResult read = read_request(round.rest, options_.limits, fields, head, framing);
+  if (read.state == ReadState::partial) return partial_request(round);
+  if (read.state == ReadState::bad) return refuse(round, read.status, read.error);
+  round.rest = round.rest.subspan(read.size);
+  round.progress = true;
+  seen_ = 0;
+  head_since_ = Time::never();
+  blank_line_skipped_ = false;
+  return begin(round, head, framing);
+}
+
+// Reading again is worth it when a line has ended since the last time, a limit may be passed, or no
+// more will come: a head that trickles in costs its size once per line, not once per byte.
+bool Http1Server::may_be_complete(const Round& round) const {
+  const std::size_t size = round.rest.size();
+  if (size == 0) return false;
+  if (seen_ == 0 || seen_ > size || round.peer != Peer::open) return true;
+  if (size >= options_.limits.line_bytes_max) return size > seen_;
+  return std::memchr(round.rest.data() + seen_, '\n', size - seen_) != nullptr;
+}
+
+Http1Server::Turn Http1Server::partial_request(Round& round) {
+  const bool nothing = round.rest.empty() || as_text(round.rest) == "\r";
+  if (round.peer == Peer::finished) {
+    return nothing ? Turn::close : refuse(round, 400, Errc::truncated);
+  }
+  if (round.rest.empty()) {
+    if (context_->draining.load(std::memory_order_relaxed)) return Turn::close;
+    return Turn::input;
+  }
+  if (head_since_.is_never()) head_since_ = round.now;
+  seen_ = round.rest.size();
+  return Turn::input;
+}
+
+Http1Server::Turn Http1Server::begin(Round& round, const RequestHead& head,
+                                     const Framing& framing) {
+  response_ = {};
+  response_.close = framing.close || context_->draining.load(std::memory_order_relaxed);
+  request_.body = framing.body;
+  request_.done = request_.end_shown = framing.body == Body::none;
+  request_.head_only = head.method == "HEAD";
+  request_.version_minor = framing.version_minor;
+  request_.left = framing.content_length;
+  request_.size = 0;
+  discarded_ = 0;
+  if (head.method == "CONNECT") return refuse(round, 501, Errc::ok);
+  if (!request_.done) {
+    if (framing.content_length > options_.body_bytes_max) {
+      return refuse(round, 413, Errc::body_too_large);
+    }
+    request_.chunked = {};
+    // Always, also when the body is already here: an answer must not depend on how the input was
+    // cut.
+    if (framing.expect_continue && framing.version_minor == 1) {
+      ZY_CHECK(round.out.write_control(as_bytes(kContinue)));
+    }
+  } else if (framing.upgrade && options_.upgrader != nullptr && upgrade(round, head)) {
+    return Turn::input;
+  }
+  exchange_ = handler_.begin(head, {.wake = context_->wake,
+                                    .random = context_->random,
+                                    .counters = context_->counters,
+                                    .now = round.now});
+  return Turn::again;
+}
+
+bool Http1Server::upgrade(Round& round, const RequestHead& head) {
+  std::string fields;
+  auto successor = options_.upgrader->upgrade(head, fields);
+  if (!successor) return false;
+  fields.insert(0, kSwitching);
+  fields += "\r\n";
+  ZY_CHECK(round.out.write_control(as_bytes(fields)));
+  context_->counters.add(Counter::requests);
+  context_->become(std::move(successor));
+  return true;
+}
+
+// The protocol's own answer, then the end.
+Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc error) {
+  exchange_.reset();
+  round.error = error;
+  return write_error(round.out, status) ? Turn::close : Turn::abort;
+}
+
+// --- the exchange under way ---
+
+Http1Server::Turn Http1Server::exchange(Round& round) {
+  const std::size_t before = round.rest.size();
+  if (!request_.end_shown && !feed(round)) {
+    if (response_.head_written) {
+      exchange_.reset();
+      return Turn::close;
+    }
+    return refuse(round, round.error == Errc::body_too_large ? 413 : 400, round.error);
+  }
+  ResponseSink sink(request_, response_, options_.constant_fields, round.out);
+  const Produce produced = exchange_->produce(sink, round.now);
+  const bool moved = sink.touched() || round.rest.size() != before;
+  round.progress |= moved;
+  if (response_.failed || produced == Produce::failed) return fail_exchange(round);
+  if (produced == Produce::done) {
+    return sink.end() ? finish_exchange(round) : fail_exchange(round);
+  }
+  if (moved) return Turn::again;
+  if (produced == Produce::more) return Turn::room;
+  const bool waits_for_body = !request_.done && round.rest.empty();
+  if (!waits_for_body) return Turn::wake;
+  if (round.peer == Peer::open) return Turn::input;
+  if (!response_.head_written) return refuse(round, 400, Errc::truncated);
+  exchange_.reset();
+  round.error = Errc::truncated;
+  return Turn::close;
+}
+
+// Shows the exchange what has come of its body. False: round.error says what is wrong with it.
+bool Http1Server::feed(Round& round) {
+  if (request_.body == Body::chunked) return feed_chunked(round);
+  const std::size_t most = std::min<std::uint64_t>(request_.left, round.rest.size());
+  if (most == 0) return true;
+  const std::size_t n = show(round.rest.first(most), most == request_.left);
+  round.rest = round.rest.subspan(n);
+  request_.left -= n;
+  request_.done = request_.end_shown = request_.left == 0;
+  return true;
+}
+
+bool Http1Server::feed_chunked(Round& round) {
+  ChunkedReader& chunked = request_.chunked;
+  while (!chunked.done()) {
+    round.rest = round.rest.subspan(chunked.framing(round.rest));
+    if (chunked.bad()) {
+      round.error = Errc::bad_chunk;
+      return false;
+    }
+    const std::size_t most = std::min<std::uint64_t>(chunked.data_left(), round.rest.size());
+    if (most == 0) break;
+    const std::size_t n = show(round.rest.first(most), false);
+    round.rest = round.rest.subspan(n);
+    chunked.took(n);
+    request_.size += n;
+    if (request_.size > options_.body_bytes_max) {
+      round.error = Errc::body_too_large;
+      return false;
+    }
+    if (n < most) return true;
+  }
+  request_.done = chunked.done();
+  if (!request_.done) return true;
+  request_.end_shown = true;
+  show({}, true);
+  return true;
+}
+
+std::size_t Http1Server::show(Bytes bytes, bool end) {
+  const std::size_t n = exchange_->body(bytes, end);
+  ZY_CHECK(n <= bytes.size());
+  return n;
+}
+
+Http1Server::Turn Http1Server::finish_exchange(Round& round) {
+  exchange_.reset();
+  round.progress = true;
+  context_->counters.add(Counter::requests);
+  return response_.close ? Turn::close : Turn::again;
+}
+
+Http1Server::Turn Http1Server::fail_exchange(Round& round) {
+  if (!response_.head_written) return refuse(round, 500, Errc::handler_failed);
+  exchange_.reset();
+  round.error = Errc::handler_failed;
+  return Turn::abort;
+}
+
+// Reads on what the exchange left of its request's body.
+Http1Server::Turn Http1Server::discard(Round& round) {
+  const std::size_t before = round.rest.size();
+  ChunkedReader& chunked = request_.chunked;
+  const bool framed = request_.body == Body::chunked;
+  if (framed) round.rest = round.rest.subspan(chunked.framing(round.rest));
+  const std::uint64_t left = framed ? chunked.data_left() : request_.left;
+  const std::size_t n = std::min<std::uint64_t>(left, round.rest.size());
+  round.rest = round.rest.subspan(n);
+  if (framed && n > 0) chunked.took(n);
+  if (!framed) request_.left -= n;
+  request_.done = framed ? chunked.done() : request_.left == 0;
+  discarded_ += before - round.rest.size();
+  if (before != round.rest.size()) round.progress = true;
+  if (framed && chunked.bad()) {
+    round.error = Errc::bad_chunk;
+    return Turn::close;
+  }
+  if (discarded_ > kDiscarded_bytes_max) return Turn::close;
+  if (request_.done || !round.rest.empty()) return Turn::again;
+  if (round.peer == Peer::open) return Turn::input;
+  round.error = Errc::truncated;
+  return Turn::close;
+}
+
+}  // namespace zyphos::http1

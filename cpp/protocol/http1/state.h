@@ -1,0 +1,62 @@
+// What an HTTP/1 server connection is told (options) and what it remembers of the request and the
+// response under way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/time.h"
+#include "protocol/connection.h"
+#include "protocol/handler.h"
+#include "protocol/http1/chunked.h"
+#include "protocol/http1/read.h"
+
+namespace zyphos::http1 {
+
+// Decides what a connection becomes when a request asks to upgrade (RFC 9110, 7.8).
+class Upgrader {
+ public:
+  virtual ~Upgrader() = default;
+  // Null: not this one, it is answered as an ordinary request. Else `answer_fields` are the field
+  // lines of the 101 answer
+  // ("Upgrade: ...\r\n" and what the protocol needs; "Connection: upgrade" is written by the
+  // server).
+  virtual std::unique_ptr<Connection> upgrade(const RequestHead& head,
+                                              std::string& answer_fields) = 0;
+};
+
+struct ServerOptions {
+  ReadLimits limits;
+  std::uint64_t body_bytes_max = std::uint64_t{1} << 40;  // beyond: 413
+  std::int64_t idle_timeout_ns =
+      60 * kSecond_ns;  // between requests; within one: without any progress
+  std::int64_t request_timeout_ns = 10 * kSecond_ns;  // from a head's first byte to its last
+  std::string constant_fields;   // whole field lines for every answer, such as a Date
+  Upgrader* upgrader = nullptr;  // outlives the connections
+};
+
+// The request under way, from its head to the end of its body.
+struct RequestState {
+  Body body = Body::none;
+  bool done = true;        // the body's end has been read
+  bool end_shown = true;   // ... and the exchange has been told
+  bool head_only = false;  // HEAD
+  std::uint8_t version_minor = 1;
+  std::uint64_t left = 0;  // Body::length: bytes to come
+  std::uint64_t size = 0;  // body bytes so far
+  ChunkedReader chunked;
+};
+
+// The response under way.
+struct ResponseState {
+  bool head_written = false;
+  bool has_body = true;  // false: what the exchange gives is dropped (HEAD, 204, 304)
+  bool failed = false;   // the exchange gave more than it declared, or an impossible head
+  bool close = false;    // the connection ends after it
+  Body body = Body::length;
+  std::uint64_t left = 0;  // Body::length: bytes that the exchange still owes
+};
+
+}  // namespace zyphos::http1
