@@ -35,7 +35,7 @@ LIMITS = {
     "greater_than_equal": ("ge", "has to be at least {}"),
     "less_than": ("lt", "has to be less than {}"),
     "less_than_equal": ("le", "has to be at most {}"),
-    "too_short": ("min_length", "needs at least {} of its parts"),
+    "too_short": ("min_length", "has to have at least {} entry"),
     "string_too_short": ("min_length", "needs at least {} character"),
     "string_too_long": ("max_length", "may have at most {} characters"),
     "string_pattern_mismatch": ("pattern", "does not fit the pattern `{}`"),
@@ -145,9 +145,12 @@ def _complaint(error: ErrorDetails, prefix: Path, source: Source) -> Complaint:
     return source.mark(path).complaint(f"`{spelled(path)}`: {error['msg']}")
 
 
-def complaints_of(error: ValidationError, source: Source, prefix: Path = ()) -> list[Complaint]:
+def complaints_of(
+    error: ValidationError, source: Source, prefix: Path = (), ignored: tuple[str, ...] = ()
+) -> list[Complaint]:
     """What pydantic found in the part of `source` at `prefix`, in the order of the file."""
-    return [_complaint(found, prefix, source) for found in error.errors(include_url=False)]
+    errors = [one for one in error.errors(include_url=False) if one["type"] not in ignored]
+    return [_complaint(found, prefix, source) for found in errors]
 
 
 def in_order(complaints: list[Complaint]) -> list[Complaint]:

@@ -17,11 +17,12 @@ from pydantic import PrivateAttr, TypeAdapter, ValidationError
 from zyphos_lab.errors import Complaint, SpecError, UsageError
 from zyphos_lab.spec import factors, references, rules
 from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
-from zyphos_lab.spec.complaints import complaints_of, in_order
+from zyphos_lab.spec.complaints import complaints_of, in_order, shown
 from zyphos_lab.spec.models import Document, Link, Load, Outline, Target
 from zyphos_lab.spec.only import chosen
 from zyphos_lab.spec.overlay import (
     fixed_in_profiles,
+    overridden,
     profile_names,
     unknown_profile,
     with_profile,
@@ -106,6 +107,7 @@ class _Draft:
     contrasts: list[Contrast] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
     complaints: list[Complaint] = field(default_factory=list)
+    set_paths: dict[Path, str] = field(default_factory=dict)  # path to the factor that sets it
 
 
 def _outline(draft: _Draft) -> Outline | None:
@@ -113,6 +115,7 @@ def _outline(draft: _Draft) -> Outline | None:
 
     Complaints about values that a factor sets are left to the cells.
     """
+    draft.complaints += _as_written(draft.source)
     sample = _with_first_values(draft.source)
     try:
         draft.document = Document.model_validate(sample.data)
@@ -124,6 +127,15 @@ def _outline(draft: _Draft) -> Outline | None:
         return None
     kept = {key: draft.source.data[key] for key in Outline.model_fields if key in draft.source.data}
     return Outline.model_validate({key: value for key, value in kept.items() if key not in bad})
+
+
+def _as_written(source: Source) -> list[Complaint]:
+    """What is wrong before any factor is set; what is missing may come from a factor."""
+    try:
+        Document.model_validate(source.data)
+    except ValidationError as error:
+        return complaints_of(error, source, ignored=("missing", "union_tag_not_found"))
+    return []
 
 
 def _with_first_values(source: Source) -> Source:
@@ -172,6 +184,7 @@ def _resolve(source: Source) -> _Draft:
         return draft
     dimensions, complaints = factors.resolve(source, outline.factors)
     draft.complaints += complaints
+    draft.set_paths = {path: one.name for one in dimensions for path in one.paths if path}
     probes = draft.document.probes if draft.document else Document.model_fields["probes"].default
     names = References(source, dimensions, probes)
     labels = _labels(draft, outline, names, dimensions)
@@ -220,7 +233,7 @@ def _check_version(source: Source) -> None:
             "the experiment lacks the key `schema`", "`schema: 1`"
         )
     else:
-        message = f"schema {given} is not known: this version reads schema {SCHEMA}"
+        message = f"schema {shown(given)} is not known: this version reads schema {SCHEMA}"
         complaint = source.mark(("schema",)).complaint(message)
     raise SpecError([complaint])
 
@@ -236,6 +249,7 @@ def _checked(source: Source, profile: str | None, sets: Sequence[str]) -> _Draft
     if complaints:
         raise SpecError(in_order(complaints))
     draft = _resolve(with_sets(with_profile(source, profile) if profile else source, sets))
+    draft.complaints += overridden(draft.source, sets, draft.set_paths)
     if draft.complaints:
         raise SpecError(in_order(draft.complaints))
     return draft

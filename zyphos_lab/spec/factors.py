@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.fields import Value
-from zyphos_lab.spec.models import Factor
+from zyphos_lab.spec.models import Factor, target_kind
 from zyphos_lab.spec.shape import Shape, meant, shape_at, spelled
 from zyphos_lab.spec.source import Path, Source
 
@@ -154,6 +154,8 @@ def wrong_path(
         and path[1] not in targets
     ):
         return f"there is no target `{path[1]}`", meant(str(path[1]), targets)
+    if path[0] == "targets" and target_kind(source.at(path[:2])) is None:
+        return None  # no target at all, which is complained about where it stands
     for length in range(1, len(path) + 1):
         if shape_at(path[:length], source.data) is None:
             return _wrong_step(source, path[:length])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from zyphos_lab.errors import Complaint, SpecError
 from zyphos_lab.spec.factors import wrong_path
@@ -63,6 +63,18 @@ def with_sets(source: Source, sets: Sequence[str]) -> Source:
     if complaints:
         raise SpecError(complaints)
     return source
+
+
+def overridden(
+    source: Source, sets: Sequence[str], set_paths: Mapping[Path, str]
+) -> Iterator[Complaint]:
+    """Complaints about `--set` of what a factor sets anyway: it would be lost without a word."""
+    for text in sets:
+        factor = set_paths.get(_steps(source, text.partition("=")[0].strip()))
+        if factor:
+            message = f"the factor `{factor}` sets this in every cell"
+            hint = f"`--only {factor}=...` chooses cells, `--set factors.{factor}.values` others"
+            yield Complaint(f"--set {text}", 0, 0, message, hint)
 
 
 def _steps(source: Source, dotted: str) -> Path:

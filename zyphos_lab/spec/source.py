@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from zyphos_lab.errors import Complaint, SpecError
 
@@ -235,10 +236,15 @@ def _composed(text: str, file: str, located: bool) -> Node | None:
         mark = error.problem_mark or error.context_mark
         place = Mark(file, mark.line + 1, mark.column + 1) if located and mark else Mark(file)
         message = " ".join(part for part in (error.context, error.problem) if part)
-        raise SpecError([place.complaint(f"not YAML: {message.split(chr(10))[0]}")]) from None
-    except YAMLError as error:  # characters that YAML forbids
-        first = " ".join(str(error).split("\n")[0].split())
-        raise SpecError([Mark(file).complaint(f"not YAML: {first}")]) from None
+        begun = error.context_mark
+        hint = f"begun in line {begun.line + 1}" if begun and located and error.problem_mark else ""
+        raise SpecError([place.complaint(f"not YAML: {message.splitlines()[0]}", hint)]) from None
+    except ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        place = Mark(file, line, column) if located else Mark(file)
+        message = f"not YAML: the character U+{ord(text[error.position]):04X} is not allowed"
+        raise SpecError([place.complaint(message)]) from None
 
 
 def read(text: str, file: str) -> Source:
