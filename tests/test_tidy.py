@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from tidy import exceptions, includes, readme, sizes, text
 from tidy.tree import Complaint, File, read_tree, sample
 

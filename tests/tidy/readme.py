@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import click
+
 from tidy.tree import Complaint, File
 
 ASSIGNMENT = re.compile(r"^[A-Z_]+=")
@@ -18,9 +19,28 @@ TARGET = re.compile(r"^([a-z][a-z0-9_-]*):", re.MULTILINE)
 FILE = re.compile(r"^(experiments|notebooks|results|tests|docs|cpp|zyphos_lab)/[\w./-]+$")
 # What a reader's own line may begin with besides ours: named, so that a misspelt one is found.
 FOREIGN = {
-    *("git cd sudo apt-get curl wrk nginx source . export python3 python pip jupyter".split()),
-    *("open kill xdg-open clang-format perf strace bash ninja cmake".split()),
-    *(".venv/bin/python .venv/bin/pytest .venv/bin/jupyter pytest".split()),
+    ".venv/bin/jupyter",
+    ".venv/bin/python",
+    "apt-get",
+    "bash",
+    "cd",
+    "cmake",
+    "curl",
+    "export",
+    "git",
+    "jupyter",
+    "kill",
+    "nginx",
+    "ninja",
+    "open",
+    "perf",
+    "pytest",
+    "python3",
+    "source",
+    "strace",
+    "sudo",
+    "wrk",
+    "xdg-open",
 }
 
 

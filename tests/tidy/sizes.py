@@ -4,6 +4,7 @@ reads C++ and Python alike)."""
 from collections.abc import Iterable
 
 import lizard
+
 from tidy.tree import Complaint, File
 
 FILE_LINES = 500

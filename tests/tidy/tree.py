@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-TEXT = {
-    *(".h .cpp .c .py .sh .md .toml .yaml .yml .json .cmake .txt .css .js .html .j2".split()),
-    "",
-}
+BINARY = {".png", ".parquet", ".bin", ".gz", ".ico", ".woff2"}
 SOURCE = {".h", ".cpp", ".c", ".py"}
 
 
@@ -48,7 +45,7 @@ class File:
 
     @property
     def is_text(self) -> bool:
-        return self.suffix in TEXT and b"\0" not in self.content
+        return self.suffix not in BINARY and b"\0" not in self.content
 
     @property
     def is_source(self) -> bool:
