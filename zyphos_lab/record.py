@@ -1,13 +1,62 @@
-"""What one trial gave: its row, its histograms, and how the columns are derived.
+"""What one trial gave: its row, its histograms, its verdict, and how the columns are derived.
 
-Every derived column (per request, ratio, percentile) is made here and nowhere else. It does not
-know how a trial is run nor where records are kept.
+Every derived column (per request, ratio, percentile) that no probe gives is made here and nowhere
+else. It does not know how a trial is run nor where records are kept. Pure functions.
 """
 
 from __future__ import annotations
 
+import base64
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from zyphos_lab import _core
+from zyphos_lab.metrics import QUANTILES, TIMES, lookup
+
+Row = dict[str, Any]
+Skipped = dict[str, str]
+
+VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
+RATE_RATIO_MIN = 0.98
+CLIENT_BUSY_MAX = 0.95
+ARRIVALS_KS_MAX = 0.02
+# Kolmogorov's 1 % point: below it a distance is what chance gives, whatever the law (n > 35).
+KS_CHANCE = 1.63
+EDGE_LATE_MAX = 0.02
+
+PROBABILITIES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
+RESULT_COLUMNS = (
+    "window_ns",
+    "connections",
+    "requests_scheduled",
+    "requests_sent",
+    "requests_done",
+    "requests_failed",
+    "requests_censored",
+    "requests_per_second",
+    "rate_asked_per_second",
+    "rate_ratio",
+    "arrivals_ks",
+    "client_threads",
+    "client_cpu_ns",
+)
+RENAMED = {"bytes_out": "client_bytes_out", "bytes_in": "client_bytes_in"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a trial is not VALID: `severity` is the best verdict left, `evidence` the numbers."""
+
+    severity: str
+    code: str
+    message: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "severity": self.severity, "message": self.message,
+                "evidence": dict(self.evidence)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +67,166 @@ class Record:
     slices of the window, each {start_ns, requests_done, <metric>: base64}.
     """
 
-    row: dict[str, Any]
+    row: Row
     histograms: dict[str, str] = field(default_factory=dict)
     intervals: list[dict[str, Any]] = field(default_factory=list)
+
+
+def worst(reasons: Sequence[Reason]) -> str:
+    """The verdict that these reasons leave."""
+    found = {reason.severity for reason in reasons}
+    return next((severity for severity in (INVALID, DEGRADED) if severity in found), VALID)
+
+
+def nothing_measured() -> Row:
+    """The load's columns of a trial that failed: all there, all None."""
+    names = [f"{metric}_{suffix}" for metric in TIMES for suffix in QUANTILES]
+    return dict.fromkeys([*RESULT_COLUMNS, *RENAMED.values(), *names])
+
+
+def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]:
+    """What the load says of itself: counts, rates, percentiles, errors."""
+    row: Row = {name: result.get(name) for name in RESULT_COLUMNS}
+    row.update({name: result.get(key) for key, name in RENAMED.items()})
+    row.update({f"error_{code}": count for code, count in result.get("errors", {}).items()})
+    reasons: list[Reason] = []
+    skipped: Skipped = {}
+    for metric in TIMES:
+        text = result["histograms"].get(metric)
+        columns, censored = _percentiles(metric, text, result)
+        row.update(columns)
+        if columns[f"{metric}_p50"] is None:
+            skipped[metric] = "no request was finished" if text else "the load did not measure it"
+        if censored:
+            row.update({f"{name}_at_least": True for name in censored})
+            reasons.append(_censored(metric, censored))
+    return row, skipped, reasons
+
+
+def _percentiles(metric: str, text: str | None, result: Mapping[str, Any]) -> tuple[Row, list[str]]:
+    """Columns of one histogram, and those of them that are only lower bounds."""
+    names = [f"{metric}_{suffix}" for suffix in QUANTILES]
+    histogram = _core.Histogram.decode(base64.b64decode(text)) if text else None
+    unfinished = result["histograms"].get("censored_ns") if metric == "latency_ns" else None
+    first_censored = math.inf
+    if histogram is not None and unfinished:
+        censored = _core.Histogram.decode(base64.b64decode(unfinished))
+        if censored.count:
+            first_censored = censored.min
+            histogram.add(censored)
+    if histogram is None or not histogram.count:
+        return dict.fromkeys(names), []
+    row: Row = {
+        f"{metric}_mean": histogram.mean,
+        f"{metric}_min": histogram.min,
+        f"{metric}_max": histogram.max,
+    }
+    row.update({f"{metric}_{name}": histogram.quantile(q) for name, q in PROBABILITIES.items()})
+    # An unfinished request stands at its lower bound: what lies at or above the first such bound
+    # may in truth be higher, and so may the mean.
+    open_ended = [name for name in names if row[name] >= first_censored or name.endswith("mean")]
+    return row, open_ended if first_censored < math.inf else []
+
+
+def _censored(metric: str, columns: list[str]) -> Reason:
+    return Reason(DEGRADED, "censored", f"unfinished requests: {', '.join(columns)} are lower bounds",
+                  {"metric": metric, "columns": columns})  # fmt: skip
+
+
+def load_reasons(row: Row, law: str) -> list[Reason]:
+    """What the load's own health and its answers say against the trial."""
+    found = [_wrong_answers(row), _generator_limit(row, law), _arrivals(row)]
+    return [reason for reason in found if reason is not None]
+
+
+def mark_limits(row: Row, reasons: Sequence[Reason]) -> None:
+    """A rate that the generator may have limited is a lower bound, and the row says so."""
+    if any(reason.code == "generator_limit" for reason in reasons):
+        row["requests_per_second_at_least"] = True
+
+
+def _wrong_answers(row: Row) -> Reason | None:
+    failed, done = row["requests_failed"], row["requests_done"]
+    if failed:
+        errors = {name: row[name] for name in row if name.startswith("error_")}
+        listed = ", ".join(f"{name.removeprefix('error_')} {errors[name]}" for name in errors)
+        message = f"wrong answers: {failed} of {failed + done} requests failed ({listed})"
+        return Reason(INVALID, "wrong_answers", message, {"requests_failed": failed, **errors})
+    if not done:
+        return Reason(INVALID, "nothing_done", "no request was answered within the window")
+    return None
+
+
+def _generator_limit(row: Row, law: str) -> Reason | None:
+    """Where this holds the rate is `>=`: the server might have done more."""
+    if law != "closed":
+        ratio = row["rate_ratio"]
+        if ratio is None or ratio >= RATE_RATIO_MIN:
+            return None
+        message = f"the asked rate was not reached ({ratio:.3f}): the generator may be the limit"
+        return Reason(DEGRADED, "generator_limit", message, {"rate_ratio": ratio})
+    cpu_ns, threads = row["client_cpu_ns"], row["client_threads"]
+    if not cpu_ns or not threads:
+        return None
+    busy = cpu_ns / (threads * row["window_ns"])
+    if busy < CLIENT_BUSY_MAX:
+        return None
+    message = (
+        f"the load's threads were {busy:.0%} busy: the generator may be the limit, rates are >="
+    )
+    return Reason(DEGRADED, "generator_limit", message, {"client_cpu_ratio": busy})
+
+
+def _arrivals(row: Row) -> Reason | None:
+    distance, sent = row["arrivals_ks"], row["requests_sent"]
+    if distance is None or not sent:
+        return None
+    limit = max(ARRIVALS_KS_MAX, KS_CHANCE / math.sqrt(sent))
+    if distance <= limit:
+        return None
+    message = f"what was sent is {distance:.3f} from the declared law (limit {limit:.3f})"
+    return Reason(DEGRADED, "arrivals_off", message, {"arrivals_ks": distance, "limit": limit})
+
+
+def edge_reasons(late_ns: Sequence[int], window_ns: int) -> list[Reason]:
+    """Whether the counters were read at the window's edges: `late_ns` of the two readings."""
+    if max(late_ns) <= EDGE_LATE_MAX * window_ns:
+        return []
+    message = f"counters were read up to {max(late_ns) / 1e6:.1f} ms after the window's edges"
+    return [Reason(DEGRADED, "edges_late", message, {"late_ns": list(late_ns)})]
+
+
+def board_columns(
+    before: Mapping[str, int] | str, after: Mapping[str, int] | str
+) -> tuple[Row, Skipped]:
+    """`server_<counter>` between the two readings; a text in place of one is why there is none."""
+    for reading in (before, after):
+        if isinstance(reading, str):
+            return {}, {"server_board": reading}
+    assert not isinstance(before, str) and not isinstance(after, str)
+    return {f"server_{name}": after[name] - before[name] for name in after}, {}
+
+
+def derive(row: Row) -> None:
+    """Adds `<name>_per_request` and the CPU ratios where no probe gave them."""
+    done = row.get("requests_done") or 0
+    for name in list(row):
+        metric = lookup(name)
+        if metric is not None and metric.per_request:
+            value = row[name]
+            per_request = value / done if done and value is not None else None
+            row.setdefault(f"{name}_per_request", per_request)
+    window_ns = row.get("window_ns")
+    for side in ("server", "client"):
+        cpu_ns = row.get(f"{side}_cpu_ns")
+        if cpu_ns is not None and window_ns:
+            row.setdefault(f"{side}_cpu_ratio", cpu_ns / window_ns)
+
+
+def close(row: Row, reasons: Sequence[Reason], skipped: Skipped) -> Row:
+    """The finished row: derived columns, verdict, reasons, and what is missing and why."""
+    derive(row)
+    row["verdict"] = worst(reasons)
+    row["reasons"] = [reason.as_dict() for reason in reasons]
+    row["skipped"] = skipped
+    return row

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zyphos_lab.errors import StoreError
-from zyphos_lab.record import Record
 
 if TYPE_CHECKING:
     import pandas
+
+    from zyphos_lab.record import Record
 
 SCHEMA_VERSION = 1
 JOURNAL = "events.ndjson"

@@ -1,0 +1,103 @@
+"""Runs zyphos-load, the ruler, and reads what it says: connected, window, result.
+
+It does not know experiments or records: words go in, events come out. LoadError messages are one line.
+Thread safety: a LoadRun is used by one thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from zyphos_lab.child import Child, Children, Command, monotonic_ns
+from zyphos_lab.errors import LoadError
+from zyphos_lab.native import program
+
+STOP_GRACE_S = 2.0
+READ_BYTES = 1 << 16
+WATCH_EVERY_NS = 200_000_000
+
+
+class LoadRun:
+    """One zyphos-load. `watch` is called several times a second and may raise (target died)."""
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        cpus: Sequence[int],
+        children: Children,
+        watch: Callable[[], None],
+    ) -> None:
+        command = Command([program("zyphos-load"), *words, "parent_death=true"], cpus)
+        self._child = Child(command, children, pipe_stdout=True)
+        self._watch = watch
+        self._unread = b""
+        self._fd = self._child.stdout.fileno()
+        self._poller = select.poll()
+        self._poller.register(self._fd, select.POLLIN | select.POLLHUP)
+
+    def pids(self) -> list[int]:
+        return self._child.pids()
+
+    def wait_for(self, name: str, give_up_ns: int) -> dict[str, Any]:
+        """The next event of this name. LoadError when another end comes first, or at `give_up_ns`."""
+        while True:
+            line = self._line(name, give_up_ns)
+            event = _parse(line)
+            if event["event"] == "error":
+                message = str(event.get("message", "no message"))
+                raise LoadError(f"load: {message}", errc=str(event.get("errc", "")))
+            if event["event"] == name:
+                return event
+
+    def idle_until(self, at_ns: int) -> None:
+        """Sleeps to an absolute CLOCK_MONOTONIC time, looking at load and target now and then."""
+        while (left_ns := at_ns - monotonic_ns()) > 0:
+            # A poll rounds up to milliseconds: the last stretch is left to a finer sleep.
+            if left_ns < 3_000_000:
+                select.select([], [], [], left_ns / 1e9)
+            elif self._poller.poll(min(left_ns - 2_000_000, WATCH_EVERY_NS) // 1_000_000):
+                self._read()
+                if b"\n" in self._unread:  # the result, or an error, before its time
+                    return
+            self._watch()
+
+    def stop(self) -> bool:
+        """Ends it if it still runs. Whether it had to be killed. Safe to repeat."""
+        return self._child.stop(signal.SIGTERM, STOP_GRACE_S)
+
+    def _line(self, awaited: str, give_up_ns: int) -> bytes:
+        while b"\n" not in self._unread:
+            left_ns = give_up_ns - monotonic_ns()
+            if left_ns <= 0:
+                raise LoadError(f"load: no `{awaited}` in time; {self._child.last_words()}")
+            if self._poller.poll(min(left_ns, WATCH_EVERY_NS) // 1_000_000 + 1):
+                self._read()
+            self._watch()
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def _read(self) -> None:
+        part = os.read(self._fd, READ_BYTES)
+        if part:
+            self._unread += part
+        elif b"\n" not in self._unread:
+            # The pipe closes a moment before the process can be waited for.
+            self._child.wait(STOP_GRACE_S)
+            self._watch()
+            raise LoadError(f"load: zyphos-load ended early; {self._child.last_words()}")
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    if not isinstance(event, dict) or "event" not in event:
+        text = line[:80].decode("utf-8", "replace")
+        raise LoadError(f"load: zyphos-load printed what is no event: `{text}`")
+    return event

@@ -1,0 +1,229 @@
+"""Runs a plan: trial after trial into the store, resumable, stoppable, and then the answer.
+
+The order is the plan's; what is finished is never run again. Progress is told to a Progress between
+trials only, so that nothing of ours moves within a measured window. It knows no statistics: the
+answer comes from zyphos_lab.report. Main thread only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from zyphos_lab import child, host, plan, probes, signals, trial
+from zyphos_lab.errors import LabError, MeasurementError, StoreError, UsageError
+from zyphos_lab.plan import Plan, Planned
+from zyphos_lab.record import INVALID, Record
+from zyphos_lab.spec import Experiment
+from zyphos_lab.store import Store
+
+FAILURES_MAX = 3
+FAILED_CODES = ("target_failed", "load_failed", "link_failed", "measurement_failed")
+
+
+class Progress(Protocol):
+    """Who is told how the run goes; called between trials."""
+
+    def started(self, store: Store, plan: Plan, finished: int) -> None: ...
+
+    def trial_begins(self, planned: Planned) -> None: ...
+
+    def trial_ended(self, planned: Planned, record: Record) -> None: ...
+
+    def stopped(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A run that is under way: its folder, its plan, and what to measure with."""
+
+    store: Store
+    plan: Plan
+    experiment: Experiment
+
+
+def begin(experiment: Experiment, results: Path, seed: int | None = None) -> Running:
+    """A new run folder for `experiment`. Also ends what killed runs left behind."""
+    made = plan.make(experiment, seed)
+    sweep_all(results)
+    store = Store.create(results, _manifest(experiment, made))
+    return Running(store, made, experiment)
+
+
+def resume(experiment: Experiment, path: Path, seed: int | None = None) -> Running:
+    """Goes on with the run in `path`. StoreError when it is another experiment, or is complete."""
+    store = Store.open(path, write=True)
+    try:
+        return _resume(experiment, store, seed)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _resume(experiment: Experiment, store: Store, seed: int | None) -> Running:
+    manifest = store.manifest
+    if seed is not None and seed != manifest["seed"]:
+        raise UsageError(f"--seed {seed}: the run was planned with seed {manifest['seed']}")
+    made = plan.make(experiment, manifest["seed"])
+    changed = _difference(manifest["experiment"], _plain(experiment.data))
+    if changed:
+        raise StoreError(
+            f"{store.path}: this run was made from a different experiment: {changed}",
+            "start a new run, or resume with the experiment, profile and --set of then",
+        )
+    if manifest["plan"] != _plain(_schedule(made)):
+        raise StoreError(
+            f"{store.path}: the plan is no longer the one that this run was started with",
+            "resume with the same --only and the same version of zyphos-lab",
+        )
+    child.sweep(store.path)
+    store.note("resumed", f"{len(store.finished())} of {len(made.trials)} trials were finished")
+    return Running(store, made, experiment)
+
+
+def execute(running: Running, progress: Progress) -> Store:
+    """Runs what is not finished yet. The store is open for reading afterwards, also when it raises.
+
+    Raises Interrupted (what was done is saved), MeasurementError after three failures in a row.
+    """
+    store = running.store
+    with store, signals.handled():
+        try:
+            _trials(running, progress)
+        except LabError as stop:
+            _finish(store, "interrupted", str(stop))
+            raise
+        finally:
+            progress.stopped()
+        _finish(store, "complete", "")
+    return store
+
+
+def _trials(running: Running, progress: Progress) -> None:
+    store, made = running.store, running.plan
+    finished = store.finished()
+    todo = [planned for planned in made.trials if planned.trial not in finished]
+    progress.started(store, made, len(finished))
+    children = child.Children(store.path)
+    made_probes = probes.make(running.experiment.probes)
+    bench = trial.Bench(children, made_probes, running.experiment.repeat)
+    try:
+        if store.manifest["status"] != "running":
+            store.set_status("running")
+        _series(todo, bench, store, progress)
+    finally:
+        for probe in made_probes:
+            probe.close()
+        with signals.deferred():
+            child.sweep(store.path)
+
+
+def _series(todo: Sequence[Planned], bench: trial.Bench, store: Store, progress: Progress) -> None:
+    failures = 0
+    for planned in todo:
+        progress.trial_begins(planned)
+        record = trial.run(planned, bench)
+        with signals.deferred():
+            store.append(record)
+        progress.trial_ended(planned, record)
+        failed = failure(record)
+        failures = failures + 1 if failed else 0
+        if failures == FAILURES_MAX:
+            hint = f"{FAILURES_MAX} trials in a row failed; what was measured before is kept"
+            raise MeasurementError(failed, hint)
+
+
+def failure(record: Record) -> str:
+    """Why the trial could not be made at all; '' when it was (whatever its verdict)."""
+    if record.row["verdict"] != INVALID:
+        return ""
+    found = (reason for reason in record.row["reasons"] if reason["code"] in FAILED_CODES)
+    return next((str(reason["message"]) for reason in found), "")
+
+
+def _finish(store: Store, status: str, why: str) -> None:
+    """Leaves the folder whole; a full disk must not hide why the run ended."""
+    try:
+        if why:
+            store.note(status, why)
+        store.set_status(status)
+        store.derive()
+    except StoreError:
+        if status == "complete":
+            raise
+
+
+def _schedule(made: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial": one.trial,
+            "block": one.block,
+            "cell": one.cell.id,
+            "arm": one.arm,
+            "factors": dict(one.cell.factors),
+            "target": one.cell.target_name,
+            "start": one.start,
+            "seed": one.seed,
+        }
+        for one in made.trials
+    ]
+
+
+def _manifest(experiment: Experiment, made: Plan) -> dict[str, Any]:
+    request = experiment.request
+    return {
+        "experiment": _plain(experiment.data),
+        "profile": request.profile,
+        "request": {
+            "file": request.file,
+            "profile": request.profile,
+            "sets": list(request.sets),
+            "only": list(request.only),
+        },
+        "spec_text": request.text,
+        "seed": made.seed,
+        "host": host.fingerprint(),
+        "build": _build(),
+        "plan": _schedule(made),
+        "aa_cells": list(made.aa_cells),
+        "notes": [{"code": note.code, "message": note.message} for note in made.notes],
+    }
+
+
+def _build() -> dict[str, Any]:
+    from zyphos_lab import _core
+
+    return dict(_core.build_info())
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from a file."""
+    return json.loads(json.dumps(value))
+
+
+def _difference(then: Any, now: Any, path: str = "") -> str:
+    """The first place where two plain trees differ, as words; '' when they are equal."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted({*then, *now}):
+            place = f"{path}.{key}" if path else str(key)
+            if key not in then or key not in now:
+                return f"`{place}` was {'not there' if key not in then else 'there'}"
+            found = _difference(then[key], now[key], place)
+            if found:
+                return found
+        return ""
+    if isinstance(then, list | tuple) and isinstance(now, list | tuple):
+        return "" if list(then) == list(now) else f"`{path}` was {list(then)}, is {list(now)}"
+    return "" if then == now else f"`{path}` was {then!r}, is {now!r}"
+
+
+def sweep_all(results: Path) -> None:
+    """Ends what SIGKILLed runs left running; runs that someone still writes to are left alone."""
+    for path in results.glob(f"*/*/{child.CHILDREN}"):
+        with suppress(StoreError):  # locked: it is alive
+            with Store.open(path.parent, write=True):
+                child.sweep(path.parent)

@@ -1,0 +1,9 @@
+"""What is measured: our engine, a program that someone named, or a server that already runs.
+
+`make(name, spec, children)` gives a Target; `start()` returns when it is ready and gives a Running.
+"""
+
+from zyphos_lab.targets.base import Running, Target
+from zyphos_lab.targets.make import make
+
+__all__ = ["Running", "Target", "make"]

@@ -1,0 +1,102 @@
+"""Our own engines: zyphos-serve in a process of its own, with a board."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Sequence
+
+from zyphos_lab.board import Board
+from zyphos_lab.child import Child, Children, Command
+from zyphos_lab.errors import MeasurementError
+from zyphos_lab.native import program
+from zyphos_lab.targets.base import STOP_GRACE_S, Target
+
+LISTENING = "listening "
+READY_TIMEOUT_S = 10.0
+
+
+class Ours(Target):
+    """`words` are zyphos-serve's `key=value` options with port=0: a free one."""
+
+    def __init__(
+        self, name: str, words: Sequence[str], cpus: Sequence[int], children: Children
+    ) -> None:
+        super().__init__(name)
+        self._words = words
+        self._cpus = cpus
+        self._children = children
+
+    def start(self) -> RunningServe:
+        board = Board()
+        words = [*self._words, f"board_fd={board.fd}", "parent_death=true"]
+        command = Command([program("zyphos-serve"), *words], self._cpus, pass_fds=[board.fd])
+        try:
+            child = Child(command, self._children, pipe_stdout=True)
+        except MeasurementError as error:
+            board.close()
+            raise self.error(error.message) from error
+        running = RunningServe(self, child, board)
+        try:
+            running.wait_until_ready()
+        except BaseException:
+            running.stop()
+            raise
+        return running
+
+
+class RunningServe:
+    """See targets.base.Running."""
+
+    def __init__(self, target: Ours, child: Child, board: Board) -> None:
+        self.address = ""
+        self.port = 0
+        self._target = target
+        self._child = child
+        self._board: Board | None = board
+
+    def wait_until_ready(self) -> None:
+        line = self._first_line()
+        if not line.startswith(LISTENING):
+            self._child.wait(1.0)
+            raise self._target.error(f"zyphos-serve did not start; {self._child.last_words()}")
+        place, _, port = line.removeprefix(LISTENING).strip().rpartition(":")
+        self.address, self.port = place.strip("[]"), int(port)
+
+    def _first_line(self) -> str:
+        """Its first line of output; '' when it ended or stayed silent."""
+        fd = self._child.stdout.fileno()
+        poller = select.poll()
+        poller.register(fd, select.POLLIN | select.POLLHUP)
+        line = b""
+        while not line.endswith(b"\n"):
+            if not poller.poll(READY_TIMEOUT_S * 1000):
+                return ""
+            part = os.read(fd, 256)
+            if not part:
+                return ""
+            line += part
+        return line.decode("ascii", "replace")
+
+    def pids(self) -> list[int]:
+        return self._child.pids()
+
+    def board(self) -> dict[str, int] | str:
+        if self._board is None:
+            return "the server has ended"
+        try:
+            return self._board.snapshot()
+        except ValueError as error:
+            return f"the server's board cannot be read: {error}"
+
+    def check(self, wait_s: float = 0.0) -> None:
+        if self._child.wait(wait_s) is not None:
+            raise self._target.error(f"died during the trial; {self._child.last_words()}")
+
+    def stop(self) -> bool:
+        killed = self._child.stop(signal.SIGTERM, STOP_GRACE_S)
+        if self._board is not None:
+            self._board.close()
+            self._board = None
+        return killed

@@ -1,0 +1,164 @@
+"""One trial: link, target, load and probes up, warm-up, the measured window, and all down again.
+
+The target and the load run in pinned processes of their own; this process sleeps through the window
+and reads the counters at its two edges, which the load announces as absolute CLOCK_MONOTONIC times.
+Whatever happens, nothing of the trial is left running when `run` returns or raises.
+
+It does not know the order of trials, nor where records are kept. Main thread only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from zyphos_lab import links, record, targets
+from zyphos_lab.child import Children, monotonic_ns
+from zyphos_lab.errors import LoadError, MeasurementError
+from zyphos_lab.load import LoadRun
+from zyphos_lab.plan import Planned
+from zyphos_lab.probes import Probe, verdict_reasons
+from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
+from zyphos_lab.spec import load_words
+from zyphos_lab.spec.models import Repeat
+
+CONNECT_TIMEOUT_NS = 20_000_000_000
+RESULT_GRACE_NS = 10_000_000_000
+DEATH_WAIT_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all trials of a run share."""
+
+    children: Children
+    probes: Sequence[Probe[Any]]
+    repeat: Repeat
+
+
+@dataclass(slots=True)
+class Edge:
+    """All counters at one edge of the window, and how late they were read."""
+
+    late_ns: int
+    board: dict[str, int] | str
+    probes: list[Any]
+
+
+@dataclass(slots=True)
+class Measured:
+    """What the window gave, before it is made into columns."""
+
+    result: dict[str, Any]
+    before: Edge
+    after: Edge
+    killed: bool = False
+
+
+def run(planned: Planned, bench: Bench) -> Record:
+    """Measures one cell once. A trial that fails is a Record too: INVALID, with the reason.
+
+    Raises Interrupted, and LabError for what no other trial could do better (no zyphos-serve).
+    """
+    row = _identity(planned)
+    begun_ns = monotonic_ns()
+    try:
+        measured = _measure(planned, bench)
+    except MeasurementError as error:
+        row |= {"duration_ns": monotonic_ns() - begun_ns, "overhead_ns": None}
+        row |= record.nothing_measured()
+        code = type(error).__name__.removesuffix("Error").lower() + "_failed"
+        skipped = {"load": "the trial failed", "overhead_ns": "the trial failed"}
+        return Record(record.close(row, [Reason(INVALID, code, str(error))], skipped))
+    row["duration_ns"] = monotonic_ns() - begun_ns
+    row["overhead_ns"] = row["duration_ns"] - bench.repeat.warmup_ns - bench.repeat.window_ns
+    return _record(row, planned, bench, measured)
+
+
+def _identity(planned: Planned) -> Row:
+    cell = planned.cell
+    return {
+        "trial": planned.trial,
+        "block": planned.block,
+        "cell": cell.id,
+        "arm": planned.arm,
+        **{f"factor_{name}": value for name, value in cell.factors.items()},
+        "target": cell.target_name,
+        "start": planned.start,
+        "seed": planned.seed,
+        "started_ns": time.time_ns(),
+    }
+
+
+def _measure(planned: Planned, bench: Bench) -> Measured:
+    cell = planned.cell
+    with ExitStack() as stack:
+        link = links.make(cell.link.kind)
+        stack.callback(link.down)
+        link.up()
+        running = targets.make(cell.target_name, cell.target, bench.children).start()
+        stack.callback(running.stop)
+        place = {"address": running.address, "port": running.port}
+        words = load_words(cell.load, bench.repeat, **place, seed=planned.seed)
+        load = LoadRun(words, cell.load.cpus, bench.children, running.check)
+        stack.callback(load.stop)
+        for probe in bench.probes:
+            probe.attach({"server": running.pids(), "client": load.pids()}, running.port)
+        try:
+            measured = _window(load, running, bench, cell.load.deadline_ns)
+        except LoadError:
+            running.check(DEATH_WAIT_S)  # a target that died is the better explanation
+            raise
+        load.stop()
+        running.check()
+        measured.killed = running.stop()
+        return measured
+
+
+def _window(load: LoadRun, running: targets.Running, bench: Bench, deadline_ns: int) -> Measured:
+    load.wait_for("connected", monotonic_ns() + CONNECT_TIMEOUT_NS)
+    window = load.wait_for("window", monotonic_ns() + bench.repeat.warmup_ns + CONNECT_TIMEOUT_NS)
+    load.idle_until(window["start_ns"])
+    before = _edge(window["start_ns"], running, bench.probes)
+    load.idle_until(window["end_ns"])
+    after = _edge(window["end_ns"], running, bench.probes)
+    result = load.wait_for("result", window["end_ns"] + deadline_ns + RESULT_GRACE_NS)
+    return Measured(result, before, after)
+
+
+def _edge(at_ns: int, running: targets.Running, probes: Sequence[Probe[Any]]) -> Edge:
+    board = running.board()
+    readings = [probe.snapshot() for probe in probes]
+    return Edge(monotonic_ns() - at_ns, board, readings)
+
+
+def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Record:
+    result = measured.result
+    columns, skipped, reasons = record.load_columns(result)
+    before, after = measured.before, measured.after
+    reasons += record.load_reasons(columns, planned.cell.load.arrival.law)
+    reasons += record.edge_reasons((before.late_ns, after.late_ns), bench.repeat.window_ns)
+    record.mark_limits(columns, reasons)
+    row.update(columns)
+    for found, missing in _counted(bench.probes, before, after, result["requests_done"]):
+        row.update(found)
+        skipped.update(missing)
+    row["target_killed"] = measured.killed
+    reasons += [Reason(**reason) for reason in verdict_reasons(row)]
+    histograms = {name: text for name, text in result["histograms"].items() if text}
+    closed = record.close(row, reasons, skipped)
+    return Record(closed, histograms, list(result.get("intervals", [])))
+
+
+def _counted(
+    probes: Sequence[Probe[Any]], before: Edge, after: Edge, requests: int
+) -> list[tuple[Row, Skipped]]:
+    """Columns and gaps of the board and of every probe."""
+    found = [record.board_columns(before.board, after.board)]
+    for probe, old, new in zip(probes, before.probes, after.probes, strict=True):
+        columns, missing = probe.columns(old, new, requests)
+        found.append((dict(columns), dict(missing)))
+    return found
