@@ -5,9 +5,8 @@
 
 namespace zyphos {
 
-// Adds to `module`: load_syscall_counter() -> SyscallCounter | str (the reason),
-// syscall_name(number)
-// -> str | None, SockDiag, TcpSocket, PerfCounters, hypervisor_signature() -> str.
+// Adds to `module`: load_syscall_counter() -> SyscallCounter | str (the reason), SYSCALL_SLOTS,
+// syscall_name(number) -> str | None, SockDiag, TcpSocket, PerfCounters, hypervisor_signature().
 void bind_probes(pybind11::module_& module);
 
 }  // namespace zyphos

@@ -183,21 +183,8 @@ def _add_throttling(columns: Columns, skipped: Skipped, before: RawHost, after: 
 
 
 def _throttle_file(process: int) -> str | None:
-    """cpu.stat of the process's CPU cgroup, version 2 or 1; None where there is none."""
-    for line in (processes.read(f"/proc/{process}/cgroup") or b"").decode().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mounts = (
-            (f"/sys/fs/cgroup/{controllers}", "/sys/fs/cgroup/cpu")
-            if controllers
-            else ("/sys/fs/cgroup",)
-        )
-        for mount in mounts:
-            file = f"{mount}{path.rstrip('/')}/cpu.stat"
-            if _throttled_ns(processes.read(file)) is not None:
-                return file
-    return None
+    folder = processes.cpu_cgroup(process)
+    return None if folder is None else f"{folder}/cpu.stat"
 
 
 def _throttled_ns(text: bytes | None) -> int | None:

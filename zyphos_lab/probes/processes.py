@@ -87,3 +87,22 @@ def affinity(thread: int) -> frozenset[int]:
         return frozenset(os.sched_getaffinity(thread))
     except OSError:
         return frozenset()
+
+
+def cpu_cgroup(process: int) -> str | None:
+    """Folder of the control group with a process's CPU limits, version 2 or 1; None without one.
+
+    The mount points are the usual ones. On mixed systems version 1, where it has the cpu
+    controller.
+    """
+    text = (read(f"/proc/{process}/cgroup") or b"").decode()
+    entries = [line.split(":", 2) for line in text.splitlines()]
+    for _, controllers, path in sorted(entries, key=lambda entry: entry[1] == ""):
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        names = (f"/{controllers}", "/cpu") if controllers else ("", "/unified")
+        for name in names:
+            folder = f"/sys/fs/cgroup{name}{path.rstrip('/')}"
+            if os.path.exists(f"{folder}/cpu.stat"):
+                return folder
+    return None

@@ -1,0 +1,19 @@
+"""`zyphos-lab doctor`: what this machine can do, what spoils results on it, how to mend it.
+
+checks()                    every Check, abilities first; some 0.1 s, changes nothing on the machine
+render(checks, console)     as a table, for any width from 60 columns on
+as_data(checks)             for --json
+"""
+
+from __future__ import annotations
+
+from zyphos_lab.doctor import abilities, settings
+from zyphos_lab.doctor.check import Check, State
+from zyphos_lab.doctor.render import as_data, render
+
+__all__ = ["Check", "State", "as_data", "checks", "render"]
+
+
+def checks() -> list[Check]:
+    """All checks. Each ability is tried for real; nothing that is tried outlives the call."""
+    return [*abilities.checks(), *settings.checks()]

@@ -1,0 +1,66 @@
+"""One line of the doctor's report, and how a fix is named for this system's package manager."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "missing", "warn", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: `state` is ok, missing (an ability), warn (a setting that spoils results) or info.
+
+    `value` is what was found, or the reason; `why` what it matters for; `fix` one command, '' where
+    nothing needs mending or nothing can mend it.
+    """
+
+    id: str
+    subject: str
+    state: State
+    value: str
+    why: str
+    fix: str = ""
+
+
+def found(id: str, subject: str, reason: str, value: str, why: str, fix: str) -> Check:
+    """A Check that is ok when `reason` is empty, and else missing with it."""
+    if reason:
+        return Check(id, subject, "missing", reason, why, fix)
+    return Check(id, subject, "ok", value, why)
+
+
+def sudo(command: str) -> str:
+    """The command as this user has to type it."""
+    return command if os.geteuid() == 0 else f"sudo {command}"
+
+
+def modprobe(module: str) -> str:
+    """The line that loads a kernel module; '' where this kernel loads none."""
+    return sudo(f"modprobe {module}") if os.path.exists("/proc/modules") else ""
+
+
+def apt(*packages: str) -> str:
+    """The line that installs Debian packages, under the names that this distribution gives them."""
+    names = [_ubuntu(package) for package in packages] if _is_ubuntu() else list(packages)
+    return sudo(f"apt install -y {' '.join(names)}")
+
+
+def _ubuntu(package: str) -> str:
+    """Ubuntu keeps perf and bpftool beside its kernels."""
+    tools = {
+        "linux-perf": "linux-tools-$(uname -r)",
+        "bpftool": "linux-tools-$(uname -r) linux-tools-common",
+    }
+    return tools.get(package, package)
+
+
+def _is_ubuntu() -> bool:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return False
+    return "ubuntu" in (release.get("ID", ""), *release.get("ID_LIKE", "").split())

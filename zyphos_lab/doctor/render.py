@@ -1,0 +1,56 @@
+"""The doctor's report on a terminal, and as data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from zyphos_lab.doctor.check import Check, State
+
+STYLES: dict[State, str] = {"ok": "green", "missing": "red", "warn": "yellow", "info": "cyan"}
+WIDE_COLUMNS = 120  # from here on the reason why stands in a column of its own
+
+
+def as_data(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """One mapping per check, for JSON."""
+    return [asdict(check) for check in checks]
+
+
+def render(checks: Sequence[Check], console: Console) -> None:
+    """A table of all checks, then the commands that mend what is not ok, and one line of sums."""
+    wide = console.width >= WIDE_COLUMNS
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    table.add_column("what", no_wrap=True)
+    table.add_column("found", overflow="fold", ratio=1)
+    if wide:
+        table.add_column("matters for", overflow="fold", ratio=1)
+    for check in checks:
+        style = STYLES[check.state]
+        row = [Text(check.state, style), Text(check.subject), Text(check.value)]
+        if wide:
+            row.append(Text(check.why, "dim"))
+        elif check.state in ("missing", "warn"):
+            row[2].append(f"\n{check.why}", "dim")
+        table.add_row(*row)
+    console.print(table)
+    _render_fixes([check for check in checks if check.fix], console)
+    counts = Counter(check.state for check in checks)
+    sums = ", ".join(f"{counts[state]} {state}" for state in STYLES if counts[state])
+    console.print(Text(f"\n{sums}"))
+
+
+def _render_fixes(checks: Sequence[Check], console: Console) -> None:
+    if not checks:
+        return
+    console.print(Text("\nTo mend:", "bold"))
+    for check in checks:
+        console.print(Text(f"  {check.subject}", "dim"))
+        # Never wrapped: a command has to survive being copied.
+        console.print(Text(f"    {check.fix}"), soft_wrap=True)

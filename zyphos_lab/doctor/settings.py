@@ -1,0 +1,173 @@
+"""Settings of this machine that change what is measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from zyphos_lab import host
+from zyphos_lab.doctor.check import Check, sudo
+
+LOAD_QUIET = 0.3  # runnable tasks a CPU, over the last minute
+PORTS_WANTED = 20000
+BACKLOG_WANTED = 1024
+
+
+def checks() -> Iterator[Check]:
+    """All settings that can be read here."""
+    yield virtualisation()
+    yield governor()
+    yield turbo()
+    yield smt()
+    yield clock_source()
+    yield other_load()
+    yield swap()
+    yield huge_pages()
+    yield congestion()
+    yield backlog()
+    yield ports()
+    yield pressure()
+    yield cpu_quota()
+
+
+def virtualisation() -> Check:
+    why = "a virtual machine's neighbours take time (steal) that a trial cannot get back"
+    facts = host.virtualisation()
+    names = [name for name in (facts["kind"], facts["container"]) if name and name != "none"]
+    value = ", ".join(names) or "bare metal"
+    return Check("virtualisation", "virtualisation", "info", value, why)
+
+
+def governor() -> Check:
+    why = "a frequency that follows the load makes light load look slow"
+    value = host.cpu()["governor"]
+    if value is None:
+        return Check("governor", "CPU governor", "info", "no frequency control to be seen", why)
+    if value == "performance":
+        return Check("governor", "CPU governor", "ok", value, why)
+    command = "tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+    fix = f"echo performance | {sudo(command)}"
+    return Check("governor", "CPU governor", "warn", value, why, fix)
+
+
+def turbo() -> Check:
+    why = "turbo depends on heat and on the other cores: results drift with both"
+    value = host.turbo()
+    if value is None:
+        return Check("turbo", "turbo", "info", "cannot be seen from here", why)
+    if not value:
+        return Check("turbo", "turbo", "ok", "off", why)
+    if os.path.exists(f"{host.SYS_CPU}/intel_pstate/no_turbo"):
+        fix = f"echo 1 | {sudo(f'tee {host.SYS_CPU}/intel_pstate/no_turbo')}"
+    else:
+        fix = f"echo 0 | {sudo(f'tee {host.SYS_CPU}/cpufreq/boost')}"
+    return Check("turbo", "turbo", "warn", "on", why, fix)
+
+
+def smt() -> Check:
+    why = "two threads of one core slow each other: pin to different cores, or switch it off"
+    value = host.smt()
+    if value is None:
+        return Check("smt", "SMT", "info", "cannot be seen from here", why)
+    if not value:
+        return Check("smt", "SMT", "ok", "off", why)
+    fix = f"echo off | {sudo(f'tee {host.SYS_CPU}/smt/control')}"
+    return Check("smt", "SMT", "warn", "on", why, fix)
+
+
+def clock_source() -> Check:
+    why = "every time stamp costs some 20 ns with tsc, up to 1 us with hpet or acpi_pm"
+    value = host.kernel()["clock_source"] or "unknown"
+    good = value in ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page")
+    if good:
+        return Check("clock_source", "clock source", "ok", value, why)
+    folder = "/sys/devices/system/clocksource/clocksource0"
+    available = (host.read(f"{folder}/available_clocksource") or "").split()
+    fix = f"echo tsc | {sudo(f'tee {folder}/current_clocksource')}" if "tsc" in available else ""
+    return Check("clock_source", "clock source", "warn", value, why, fix)
+
+
+def other_load() -> Check:
+    why = "other work on the machine takes turns with the trial's; stop it while measuring"
+    load = os.getloadavg()[0]
+    cpus = os.cpu_count() or 1
+    value = f"{load:.2f} runnable tasks over the last minute, {cpus} CPUs"
+    fix = "top -b -n 1 -o %CPU | head -20" if load > LOAD_QUIET * cpus else ""
+    return Check("other_load", "other load", "warn" if fix else "ok", value, why, fix)
+
+
+def swap() -> Check:
+    why = "a page that has to come back from disk is a pause of milliseconds"
+    pairs = (line.split() for line in (host.read("/proc/meminfo") or "").splitlines())
+    sizes_kib = {words[0].rstrip(":"): int(words[1]) for words in pairs if len(words) > 1}
+    used_kib = sizes_kib.get("SwapTotal", 0) - sizes_kib.get("SwapFree", 0)
+    if used_kib > 0:
+        return Check("swap", "swap", "warn", f"{used_kib} KiB in use", why, sudo("swapoff -a"))
+    value = "none" if not sizes_kib.get("SwapTotal") else "not in use"
+    return Check("swap", "swap", "ok", value, why)
+
+
+def huge_pages() -> Check:
+    path = "/sys/kernel/mm/transparent_hugepage/enabled"
+    why = "`always` changes memory and latency of programs that did not ask for it"
+    value = host.chosen(path)
+    if value is None:
+        return Check("thp", "transparent huge pages", "info", "not in this kernel", why)
+    if value != "always":
+        return Check("thp", "transparent huge pages", "ok", value, why)
+    fix = f"echo madvise | {sudo(f'tee {path}')}"
+    return Check("thp", "transparent huge pages", "warn", value, why, fix)
+
+
+def congestion() -> Check:
+    why = "bbr paces, and hides or shifts what cubic and reno show: set tcp_congestion per socket"
+    value = host.sysctl("net.ipv4.tcp_congestion_control") or "unknown"
+    if value != "bbr":
+        return Check("congestion", "default TCP congestion", "ok", value, why)
+    fix = sudo("sysctl -w net.ipv4.tcp_congestion_control=cubic")
+    return Check("congestion", "default TCP congestion", "warn", value, why, fix)
+
+
+def backlog() -> Check:
+    why = "more connections at once than this are dropped and come back a second later"
+    return _at_least("net.core.somaxconn", "backlog", "listen backlog", BACKLOG_WANTED, why)
+
+
+def _at_least(name: str, id: str, subject: str, wanted: int, why: str) -> Check:
+    text = host.sysctl(name)
+    if text is None:
+        return Check(id, subject, "info", f"{name} cannot be read", why)
+    if int(text) >= wanted:
+        return Check(id, subject, "ok", text, why)
+    return Check(id, subject, "warn", text, why, sudo(f"sysctl -w {name}={wanted}"))
+
+
+def ports() -> Check:
+    why = "one client address has this many connections to one server, closed ones included"
+    name = "net.ipv4.ip_local_port_range"
+    text = host.sysctl(name)
+    if text is None:
+        return Check("ports", "local ports", "info", f"{name} cannot be read", why)
+    first, last = map(int, text.split())
+    value = f"{last - first + 1} ({first}-{last})"
+    if last - first + 1 >= PORTS_WANTED:
+        return Check("ports", "local ports", "ok", value, why)
+    return Check(
+        "ports", "local ports", "warn", value, why, sudo(f'sysctl -w {name}="15000 65000"')
+    )
+
+
+def pressure() -> Check:
+    why = "tells how long tasks waited for CPU, memory, disk: evidence for the verdict"
+    if host.read("/proc/pressure/cpu") is not None:
+        return Check("psi", "pressure stall figures", "ok", "/proc/pressure", why)
+    value = "not there: boot the kernel with psi=1"
+    return Check("psi", "pressure stall figures", "missing", value, why)
+
+
+def cpu_quota() -> Check:
+    why = "a group that has used up its quota stands still for the rest of 100 ms"
+    value = host.cgroup()["cpu_quota"]
+    if value is None or value.startswith(("max", "-1")):
+        return Check("cpu_quota", "CPU quota (cgroup)", "ok", "none", why)
+    return Check("cpu_quota", "CPU quota (cgroup)", "warn", f"{value} us", why)
