@@ -5,6 +5,9 @@ Reads trials frames (`Store.trials()`); knows no files and no presentation.
 
 from zyphos_lab.stats.cells import Estimate, estimate
 from zyphos_lab.stats.contrasts import (
+    BLOCKS_MIN,
+    CANNOT_TELL,
+    SAME,
     Comparison,
     Contrast,
     compare,
@@ -20,6 +23,9 @@ from zyphos_lab.stats.readings import Reading, by_block, read
 from zyphos_lab.stats.signflip import interval, sign_flip, step_down
 
 __all__ = [
+    "BLOCKS_MIN",
+    "CANNOT_TELL",
+    "SAME",
     "Comparison",
     "Contrast",
     "Estimate",

@@ -1,8 +1,8 @@
 """Contrasts: arm against baseline, cell by cell, with test, interval and verdict.
 
-METHOD.md says what and why. Knows the columns `block`, `cell`, `verdict` and `factor_*` of a trials frame and the words of a
-verdict. Does not know the store, the experiment file or how anything is shown. Deterministic: the
-only randomness (more than 20 blocks) is seeded.
+METHOD.md says what and why. Knows the columns `block`, `cell`, `verdict` and `factor_*` of a trials
+frame and the words of a verdict. Does not know the store, the experiment file or how anything is
+shown. Deterministic: the only randomness (more than 20 blocks) is seeded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Contrast:
     """What is compared: every value of `factor` with `baseline`, all other factors held equal.
 
     `floor` is the practical floor as a fraction; differences within max(1 %, floor) count as none.
-    Contrasts with the same `family` are adjusted together.
+    Contrasts with the same `family` are adjusted together. `where` limits them to cells in which these
+    factors have these labels.
     """
 
     factor: str
@@ -39,6 +40,7 @@ class Contrast:
     metrics: tuple[str, ...]
     family: str = "primary"
     floor: float = FLOOR_MIN
+    where: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,8 @@ def _cell_pairs(
     }
     arms = [cell for cell in cells.values() if cell.get(wanted.factor) not in (None, baseline)]
     matched = [(arm, bases.get(_others(arm, wanted.factor))) for arm in arms]
-    return [(arm, base) for arm, base in matched if base is not None]
+    wanted_labels = set(wanted.where)
+    return [(a, b) for a, b in matched if b is not None and wanted_labels <= set(a.items())]
 
 
 def _others(cell: dict[str, str], factor: str) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,161 @@
+"""The Answer on a terminal, from 80 columns up. Only shows; every number comes from the Answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from zyphos_lab.report.model import Answer, Delta, ExpectationResult
+from zyphos_lab.report.words import (
+    aa_text,
+    beside_text,
+    change_text,
+    conditions_text,
+    estimate_text,
+    measured_text,
+    ratio_text,
+    value_text,
+    varied,
+)
+from zyphos_lab.stats import differs
+
+WIDE = 120
+COLOURS = {
+    "VALID": "green",
+    "DEGRADED": "yellow",
+    "INVALID": "red",
+    "PASS": "green",
+    "FAIL": "red",
+    "INCONCLUSIVE": "yellow",
+}
+
+
+def terminal(answer: Answer, console: Console) -> None:
+    """Prints sentence, scope, table, expectations and verdict."""
+    console.print()
+    if not answer.evidence:
+        console.print(Text(f"NOT EVIDENCE: {answer.profile} profile", style="bold red"))
+    if answer.question:
+        console.print(Text(answer.question, style="dim"))
+    console.print(Text(answer.sentence, style="bold"))
+    console.print(Text(answer.scope, style="dim"))
+    wide = console.width >= WIDE
+    for table in _tables(answer, wide):
+        console.print()
+        console.print(table)
+    _moved(answer, console)
+    if answer.expectations:
+        console.print()
+    for expectation in answer.expectations:
+        console.print(_expectation(expectation))
+    console.print()
+    for line in _trust(answer):
+        console.print(line)
+
+
+def _tables(answer: Answer, wide: bool) -> Iterator[Table]:
+    if answer.rows and not answer.deltas:
+        yield _measured(answer, wide)
+    groups: dict[tuple[str, str, str, str], list[Delta]] = {}
+    for delta in answer.deltas:
+        c = delta.comparison
+        groups.setdefault((c.metric, c.factor, c.baseline, c.value), []).append(delta)
+    for (metric, factor, baseline, value), deltas in groups.items():
+        title = f"{metric}: {factor} {baseline} -> {value}"
+        yield _compared(answer, deltas, title, wide)
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+    )
+
+
+def _compared(answer: Answer, deltas: list[Delta], title: str, wide: bool) -> Table:
+    """One line per condition; intervals only where there is room for them."""
+    table = _table(title)
+    c = deltas[0].comparison
+    table.add_column("where", overflow="fold")
+    table.add_column(c.baseline, justify="right", no_wrap=True)
+    table.add_column(c.value, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("ratio [95 %]", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    estimates = {row.cell: row.estimates for row in answer.rows}
+    names = varied([delta.comparison.conditions for delta in deltas])
+    show = estimate_text if wide else value_text
+    for delta in deltas:
+        c = delta.comparison
+        sides = [estimates[cell][c.metric] for cell in (c.baseline_cell, c.cell)]
+        line = [Text(conditions_text(c, names))]
+        line += [Text(show(side, delta.unit)) for side in sides]
+        line += [Text(ratio_text(c))] if wide else []
+        line.append(Text(change_text(c), style="bold" if differs(c) else "dim"))
+        table.add_row(*line)
+    return table
+
+
+def _moved(answer: Answer, console: Console) -> None:
+    """The counters beside each difference, and why where there is no verdict; one line per cell."""
+    told: dict[str, list[str]] = {}
+    for delta in answer.deltas:
+        text = beside_text(delta)
+        if text:
+            names = varied([d.comparison.conditions for d in answer.deltas])
+            c = delta.comparison
+            place = conditions_text(c, names) or "everywhere"
+            line = f"{place}: {c.factor} {c.baseline} -> {c.value}"
+            told.setdefault(text, []).append(line)
+    if told:
+        console.print()
+        console.print(Text("What moved with it (per request), or why there is no verdict", "bold"))
+    for text, places in told.items():
+        for place in dict.fromkeys(places):
+            console.print(Text(f"  {place}", style="dim"))
+        console.print(Text(f"    {text}"))
+
+
+def _measured(answer: Answer, wide: bool) -> Table:
+    """Without comparisons: one line per cell, one column per metric."""
+    table = _table("")
+    table.add_column("cell", overflow="fold")
+    show = estimate_text if wide else value_text
+    for column in answer.columns:
+        table.add_column(column.name, justify="right", no_wrap=True)
+    for row in answer.rows:
+        texts = [show(row.estimates[column.name], column.unit) for column in answer.columns]
+        table.add_row(Text(row.cell), *(Text(text) for text in texts))
+    return table
+
+
+def _expectation(expectation: ExpectationResult) -> Text:
+    text = Text()
+    text.append(f"{expectation.outcome} ", style=f"bold {COLOURS[expectation.outcome]}")
+    text.append(f"{expectation.id}: {expectation.that}")
+    text.append(f"  {measured_text(expectation)}", style="dim")
+    if expectation.reason:
+        text.append(f"  {expectation.reason}")
+    return text
+
+
+def _trust(answer: Answer) -> Iterator[Text]:
+    head = Text()
+    head.append(answer.verdict, style=f"bold {COLOURS[answer.verdict]}")
+    head.append(f"  {answer.trials_done} of {answer.trials_planned} trials")
+    yield head
+    yield from (Text(f"  {remark.message}") for remark in answer.reasons)
+    yield from (Text(f"  note: {remark.message}", style="dim") for remark in answer.remarks)
+    yield from (Text(f"  A/A: {aa_text(c)}", style="dim") for c in answer.aa)
+    for group, reason in answer.skipped.items():
+        yield Text(f"  not measured: {group}: {reason}", style="dim")
+    if not answer.evidence:
+        yield Text(f"  not evidence: {answer.profile} profile", style="bold red")

@@ -1,0 +1,163 @@
+"""The Answer: everything that terminal, page, notebook and answer.json show, as plain data.
+
+Numbers are in the units of their metrics (see zyphos_lab/metrics.py); None means "not there", and a
+reason stands beside it. Knows nothing of how it is made or shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from zyphos_lab.stats import Comparison, Estimate
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that has to be known about the run: `code` for machines, `message` for people.
+
+    `trials` counts the trials that it was seen in (0: it is about the run as a whole).
+    """
+
+    code: str
+    message: str
+    trials: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric that is shown: its one name, its unit and what it says."""
+
+    name: str
+    unit: str
+    better: str
+    text: str
+
+
+@dataclass(frozen=True)
+class CounterMove:
+    """A per-request counter that moved with a difference: medians of baseline and arm."""
+
+    name: str
+    unit: str
+    baseline: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A comparison with the medians of both cells and what moved with it.
+
+    `explained` is None where there is no difference to explain.
+    """
+
+    comparison: Comparison
+    unit: str
+    baseline_value: float | None
+    value: float | None
+    counters: tuple[CounterMove, ...] = ()
+    explained: bool | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell: its estimates by metric and its comparisons to baseline cells."""
+
+    cell: str
+    target: str
+    factors: dict[str, str]
+    trials: int
+    invalid: int
+    estimates: dict[str, Estimate]
+    deltas: tuple[Delta, ...]
+
+
+@dataclass(frozen=True)
+class CellCheck:
+    """An expectation's statement in one cell: in how many starts it held, failed, was undecided."""
+
+    cell: str
+    outcome: str
+    held: int
+    failed: int
+    undecided: int
+    measured: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class ExpectationResult:
+    """PASS, FAIL or INCONCLUSIVE. `control_failed`: True when it failed in the control as it must."""
+
+    id: str
+    that: str
+    where: dict[str, str]
+    control: dict[str, str]
+    outcome: str
+    reason: str
+    cells: tuple[CellCheck, ...]
+    controls: tuple[CellCheck, ...]
+    control_failed: bool | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of one run. `verdict` is VALID, DEGRADED or INVALID; `evidence` False: a rehearsal."""
+
+    experiment: str
+    question: str
+    answers: tuple[str, ...]
+    run: str
+    path: str
+    profile: str
+    evidence: bool
+    status: str
+    sentence: str
+    findings: tuple[str, ...]
+    scope: str
+    verdict: str
+    reasons: tuple[Remark, ...]
+    remarks: tuple[Remark, ...]
+    skipped: dict[str, str]
+    columns: tuple[Column, ...]
+    factors: tuple[str, ...]
+    rows: tuple[Row, ...]
+    expectations: tuple[ExpectationResult, ...]
+    aa: tuple[Comparison, ...]
+    method: tuple[str, ...]
+    threats: tuple[str, ...]
+    host: dict[str, str]
+    command: str
+    trials_planned: int
+    trials_done: int
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def deltas(self) -> list[Delta]:
+        return [delta for row in self.rows for delta in row.deltas]
+
+    @property
+    def failed(self) -> list[ExpectationResult]:
+        return [e for e in self.expectations if e.outcome == "FAIL"]
+
+    @property
+    def inconclusive(self) -> list[ExpectationResult]:
+        return [e for e in self.expectations if e.outcome == "INCONCLUSIVE"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts and numbers, safe for JSON (no NaN or infinity)."""
+        plain = _plain(dataclasses.asdict(self))
+        return dict(plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

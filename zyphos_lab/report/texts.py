@@ -1,0 +1,205 @@
+"""What is said about how a run was done: scope, method, threats to validity, host, command.
+
+Generated from the manifest and the trials, never from hope: a sentence stands here only when what it
+says was done or was missing in this run.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from zyphos_lab.report.words import floor_text
+from zyphos_lab.stats import BLOCKS_MIN, Comparison
+from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
+from zyphos_lab.units import format_duration, parse_duration
+
+LAWS = {"closed": "closed loop", "constant": "constant rate", "poisson": "Poisson arrivals"}
+
+
+def warned(told: str, verdict: str, evidence: bool, profile: str) -> str:
+    """The sentence, behind what forbids to take it at its word."""
+    if verdict == "INVALID":
+        told = f"INVALID measurement, do not use: {told}"
+    return told if evidence else f"Not evidence ({profile} profile): {told}"
+
+
+def scope(manifest: Mapping[str, Any], frame: pd.DataFrame) -> str:
+    """`loopback, virtual machine (kvm), 8 starts per cell, closed loop, 16 connections, ...`."""
+    experiment = manifest["experiment"]
+    load, repeat = experiment.get("load", {}), experiment.get("repeat", {})
+    law = str((load.get("arrival") or {}).get("law", "closed"))
+    starts = frame.groupby("cell")["block"].nunique() if len(frame) else pd.Series([0])
+    few, many = int(starts.min()), int(starts.max())
+    parts = [
+        str((experiment.get("link") or {}).get("kind", "loopback")),
+        machine(manifest.get("host") or {}),
+        f"{few if few == many else f'{few} to {many}'} starts per cell",
+        f"window {duration(repeat.get('window', '1s'))}",
+        LAWS.get(law, law),
+        _varied(experiment, "load.connections")
+        or f"{load.get('connections', 16)} connections",
+        kernel(manifest.get("host") or {}),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def machine(host: Mapping[str, Any]) -> str:
+    """`virtual machine (kvm)`, `bare metal`, or nothing where the fingerprint does not say."""
+    kind = next((host[k] for k in ("virtualization", "hypervisor", "virtual") if k in host), None)
+    if kind is None:
+        return ""
+    if kind in (False, "", "none", "bare metal"):
+        return "bare metal"
+    return "virtual machine" if kind is True else f"virtual machine ({kind})"
+
+
+def kernel(host: Mapping[str, Any]) -> str:
+    name = host.get("kernel") or host.get("kernel_release")
+    if isinstance(name, Mapping):
+        name = name.get("release")
+    return f"kernel {name}" if name else ""
+
+
+def duration(value: Any) -> str:
+    """A duration of the experiment file (text, or nanoseconds) for people."""
+    return format_duration(value if isinstance(value, int | float) else parse_duration(str(value)))
+
+
+def method(
+    manifest: Mapping[str, Any], frame: pd.DataFrame, comparisons: Sequence[Comparison]
+) -> Iterator[str]:
+    """The method paragraph, one sentence each."""
+    experiment = manifest["experiment"]
+    design, repeat = experiment.get("design", {}), experiment.get("repeat", {})
+    blocks = frame["block"].nunique()
+    yield (
+        f"{len(frame)} trials in {blocks} blocks; each trial is a fresh start of the server, "
+        f"{duration(repeat.get('warmup', '200ms'))} of warm-up and a measured window of "
+        f"{duration(repeat.get('window', '1s'))}."
+    )
+    yield _order_text(str(design.get("order", "adjacent_pairs")), manifest.get("seed"))
+    yield (
+        "Latency counts from the scheduled send; percentiles come from HDR histograms that are "
+        "merged, never averaged; the unit of repetition is the start of the server, not the request."
+    )
+    if comparisons:
+        yield from _test_text(comparisons)
+    yield (
+        "A cell's value is the median over its starts, its interval (95 % or better) that of order "
+        f"statistics, given from {BLOCKS_MIN} starts on."
+    )
+
+
+def _order_text(order: str, seed: Any) -> str:
+    texts = {
+        "adjacent_pairs": "In each block the arms of the first contrast run next to each other in "
+        "random order, and the groups are shuffled",
+        "blocks": "Each block runs all cells in random order",
+        "sequential": "The cells ran in the order of the file, not randomised",
+    }
+    return f"{texts.get(order, order)} (seed {seed})."
+
+
+def _test_text(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    most = max(c.n for c in comparisons)
+    how = "all sign combinations" if most <= EXACT_BLOCKS_MAX else "a seeded sample of signs"
+    floors = sorted({c.floor for c in comparisons})
+    families: dict[str, int] = {}
+    for c in comparisons:
+        families[c.family] = families.get(c.family, 0) + 1
+    listed = ", ".join(f"{name} ({count} comparisons)" for name, count in families.items())
+    yield (
+        f"Arms are compared per block by log ratios with a sign-flip test ({how}); the 95 % interval "
+        f"is its inversion; within a family ({listed}) step-down maxT adjusts for multiplicity."
+    )
+    yield (
+        "A difference is told when the interval lies outside the practical floor of "
+        f"{' or '.join(floor_text(f) for f in floors)} and survives its family; inside it is "
+        f"'same'; else, and with fewer than {BLOCKS_MIN} blocks, 'cannot tell'."
+    )
+
+
+def threats(
+    manifest: Mapping[str, Any],
+    frame: pd.DataFrame,
+    comparisons: Sequence[Comparison],
+    aa: Sequence[Comparison],
+) -> Iterator[str]:
+    """What a hostile reviewer could say about this run, and would be right to."""
+    experiment, host = manifest["experiment"], manifest.get("host") or {}
+    if (experiment.get("link") or {}).get("kind", "loopback") == "loopback":
+        yield (
+            "Loopback only: no network card, no cable, no loss; client and server share caches and "
+            "the kernel. Sizes of effects that depend on round-trip time will differ elsewhere."
+        )
+    if machine(host).startswith("virtual"):
+        yield (
+            "A virtual machine: the hypervisor may take CPU time and makes wake-ups between virtual "
+            "CPUs dear; tails (p99.9 and beyond) are the most affected."
+        )
+    yield "One machine and one kernel: nothing here says how far the numbers carry to others."
+    law = str(((experiment.get("load") or {}).get("arrival") or {}).get("law", "closed"))
+    if law == "closed":
+        yield (
+            "Closed loop: each connection waits for its answer, so a slow server is asked less; "
+            "latency is not comparable with that of an open loop at a fixed rate."
+        )
+    yield from _generator_threat(frame)
+    if not aa:
+        yield "No A/A contrast was part of this run: its noise floor was not measured."
+    if any(c.dropped for c in comparisons):
+        yield "Some blocks were dropped; if what invalidated them depends on the arm, that is a bias."
+    if str((experiment.get("design") or {}).get("order", "")) == "sequential":
+        yield "Sequential order: drift of the machine counts as a difference."
+
+
+def _generator_threat(frame: pd.DataFrame) -> Iterator[str]:
+    if "client_cpu_ratio" not in frame.columns:
+        return
+    busiest = frame["client_cpu_ratio"].max()
+    if busiest > 0.9:
+        yield (
+            f"The load generator used up to {100 * busiest:.0f} % of a core: where requests per "
+            "second are compared, it may be the limit and the numbers are lower bounds."
+        )
+
+
+def host_table(host: Mapping[str, Any]) -> dict[str, str]:
+    """The fingerprint, flattened to `a.b: text`."""
+    found: dict[str, str] = {}
+    for key, value in host.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}.{inner}": text for inner, text in host_table(value).items()}
+        else:
+            found[str(key)] = value if isinstance(value, str) else json.dumps(value)
+    return found
+
+
+def command(manifest: Mapping[str, Any]) -> str:
+    """The line that runs the experiment again."""
+    experiment = manifest["experiment"]
+    request = manifest.get("request") or {}
+    file = request.get("file") or manifest.get("file") or f"experiments/{experiment['name']}.yaml"
+    words = ["zyphos-lab", "run", str(file), "--seed", str(manifest.get("seed"))]
+    profile = manifest.get("profile")
+    if profile and profile != "default":
+        words += ["--profile", str(profile)]
+    for option, key in (("--set", "sets"), ("--only", "only")):
+        for text in request.get(key) or ():
+            words += [option, str(text)]
+    return shlex.join(words)
+
+
+def _varied(experiment: Mapping[str, Any], path: str) -> str:
+    """`connections 1 to 64` where a factor sets `path`."""
+    for name, factor in (experiment.get("factors") or {}).items():
+        paths = factor["set"] if isinstance(factor["set"], list) else [factor["set"]]
+        if path in paths:
+            values = [str(value) for value in factor["values"]]
+            return f"{name} {', '.join(values)}"
+    return ""

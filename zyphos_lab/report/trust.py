@@ -1,0 +1,126 @@
+"""Can the run be trusted: the verdict of the whole, its reasons, and what could not be measured.
+
+INVALID: a cell has no usable trial, or nothing was measured. DEGRADED: a compared block was lost, more
+than 1 trial in 20 has a reason against it, the run is not complete, or an A/A contrast shows a
+difference that cannot be there. Reasons seen in fewer trials stand as remarks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from zyphos_lab.report.model import Remark
+from zyphos_lab.report.words import floor_text, ratio_text
+from zyphos_lab.stats import CANNOT_TELL, Comparison, differs
+
+VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
+SHARE_MAX = 0.05
+
+
+def judge(
+    frame: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    comparisons: Sequence[Comparison],
+    aa: Sequence[Comparison],
+) -> tuple[str, list[Remark], list[Remark]]:
+    """The run's verdict, the reasons for it, and remarks that do not lower it."""
+    fatal = _unusable(frame, manifest)
+    grave = [*_incomplete(frame, manifest), *_dropped(comparisons), *_aa(aa)]
+    remarks = _aa_width(aa)
+    for remark in _trial_reasons(frame):
+        often = remark.trials > SHARE_MAX * len(frame)
+        (grave if often else remarks).append(remark)
+    verdict = INVALID if fatal else DEGRADED if grave else VALID
+    return verdict, [*fatal, *grave], remarks
+
+
+def skipped(frame: pd.DataFrame) -> dict[str, str]:
+    """Column group -> why it was not measured, with the number of trials where not in all."""
+    counts: dict[tuple[str, str], int] = {}
+    for text in frame.get("skipped", ()):
+        for group, reason in _decoded(text, {}).items():
+            counts[(str(group), str(reason))] = counts.get((str(group), str(reason)), 0) + 1
+    found: dict[str, str] = {}
+    for (group, reason), count in counts.items():
+        part = reason if count == len(frame) else f"{reason} (in {count} of {len(frame)} trials)"
+        found[group] = f"{found[group]}; {part}" if group in found else part
+    return found
+
+
+def _unusable(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:
+    if frame.empty:
+        return [Remark("no_trials", "no trial was finished")]
+    bad = frame["verdict"] == INVALID
+    lost = [str(cell) for cell, part in bad.groupby(frame["cell"]) if part.all()]
+    if not lost:
+        return []
+    message = f"every trial is INVALID in {len(lost)} cells: {'; '.join(lost[:3])}"
+    return [Remark("cell_without_valid_trial", message + (" ..." if len(lost) > 3 else ""))]
+
+
+def _incomplete(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:
+    planned, status = len(manifest.get("plan", ())), str(manifest.get("status", ""))
+    if len(frame) >= planned:
+        return []
+    message = f"{status or 'stopped'}: {len(frame)} of {planned} trials were run"
+    return [Remark("incomplete", message)]
+
+
+def _dropped(comparisons: Sequence[Comparison]) -> list[Remark]:
+    hit = [c for c in comparisons if c.dropped]
+    if not hit:
+        return []
+    most = max(hit, key=lambda c: c.dropped)
+    message = (
+        f"{len(hit)} comparisons lost blocks to INVALID or missing trials, "
+        f"at most {most.dropped} of {most.dropped + most.n} ({most.cell})"
+    )
+    return [Remark("blocks_dropped", message)]
+
+
+def _aa(aa: Sequence[Comparison]) -> list[Remark]:
+    return [
+        Remark(
+            "aa_differs",
+            f"A/A: {c.cell} against itself differs in {c.metric}, ratio {ratio_text(c)}, "
+            f"beyond {floor_text(c.floor)}",
+        )
+        for c in aa
+        if differs(c)
+    ]
+
+
+def _aa_width(aa: Sequence[Comparison]) -> list[Remark]:
+    return [
+        Remark(
+            "aa_wide",
+            f"A/A: {c.cell} against itself in {c.metric}: ratio {ratio_text(c)}; "
+            "differences of that size cannot be told from noise",
+        )
+        for c in aa
+        if c.verdict == CANNOT_TELL and c.low is not None
+    ]
+
+
+def _trial_reasons(frame: pd.DataFrame) -> list[Remark]:
+    """One remark per code over all trials, with the first message as the example."""
+    messages: dict[str, list[str]] = {}
+    for text in frame.get("reasons", ()):
+        entries = {str(r.get("code", "")): str(r.get("message", "")) for r in _decoded(text, [])}
+        for code, message in entries.items():
+            messages.setdefault(code, []).append(message)
+    return [
+        Remark(code, f"{found[0]} (in {len(found)} of {len(frame)} trials)", len(found))
+        for code, found in messages.items()
+    ]
+
+
+def _decoded(text: Any, empty: Any) -> Any:
+    """JSON text of the trials table; a null is nothing."""
+    if not isinstance(text, str):
+        return empty
+    return json.loads(text) or empty
