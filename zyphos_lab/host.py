@@ -125,6 +125,7 @@ def fingerprint() -> Facts:
         "kernel": kernel(),
         "cpu": cpu(),
         "memory": memory(),
+        "hypervisor": hypervisor(),
         "virtualisation": virtualisation(),
         "sysctls": {name: sysctl(name) for name in SYSCTLS},
         "lo": host_lo.facts(),
@@ -266,23 +267,25 @@ def memory() -> Facts:
     }
 
 
-def virtualisation() -> Facts:
-    """`kind` of virtual machine ("kvm", ...; "none" on bare metal), container, and the evidence."""
-    signature = hypervisor_signature()
-    vendor = read("/sys/class/dmi/id/sys_vendor")
-    product = read("/sys/class/dmi/id/product_name")
-    flagged = "hypervisor" in (_cpuinfo().get("flags") or "").split()
-    kind = HYPERVISORS.get(signature or "")
+def hypervisor() -> str:
+    """Kind of virtual machine that this is: "kvm", "vmware", ...; "unknown"; "none" on bare metal."""
+    facts = virtualisation()
+    kind = HYPERVISORS.get(facts["signature"] or "")
     if kind is None:
-        texts = f"{vendor} {product}"
+        texts = f"{facts['vendor']} {facts['product']}"
         kind = next((name for text, name in DMI_VENDORS.items() if text in texts), None)
     if kind is None:
-        kind = "unknown" if flagged or signature else "none"
+        flagged = "hypervisor" in (_cpuinfo().get("flags") or "").split()
+        kind = "unknown" if flagged or facts["signature"] else "none"
+    return kind
+
+
+def virtualisation() -> Facts:
+    """What speaks for a virtual machine (CPUID's signature, DMI's names) or a container."""
     return {
-        "kind": kind,
-        "signature": signature,
-        "vendor": vendor,
-        "product": product,
+        "signature": hypervisor_signature(),
+        "vendor": read("/sys/class/dmi/id/sys_vendor"),
+        "product": read("/sys/class/dmi/id/product_name"),
         "container": container(),
     }
 

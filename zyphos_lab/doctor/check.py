@@ -12,7 +12,7 @@ State = Literal["ok", "missing", "warn", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding: `state` is ok, missing (an ability), warn (a setting that spoils results) or info.
+    """One finding. `state`: ok, missing (an ability), warn (a setting spoils results), info.
 
     `value` is what was found, or the reason; `why` what it matters for; `fix` one command, '' where
     nothing needs mending or nothing can mend it.

@@ -32,8 +32,7 @@ def checks() -> Iterator[Check]:
 
 def virtualisation() -> Check:
     why = "a virtual machine's neighbours take time (steal) that a trial cannot get back"
-    facts = host.virtualisation()
-    names = [name for name in (facts["kind"], facts["container"]) if name and name != "none"]
+    names = [name for name in (host.hypervisor(), host.container()) if name and name != "none"]
     value = ", ".join(names) or "bare metal"
     return Check("virtualisation", "virtualisation", "info", value, why)
 

@@ -70,8 +70,8 @@ def add_per_request(columns: Columns, names: Iterable[str], requests: int) -> No
     """Adds `<name>_per_request` (float) for each name; None where the count is, or no requests."""
     for name in names:
         value = columns.get(name)
-        known = isinstance(value, int | float) and requests > 0
-        columns[f"{name}_per_request"] = value / requests if known else None  # type: ignore[operator]
+        countable = isinstance(value, int | float) and requests > 0
+        columns[f"{name}_per_request"] = float(value or 0) / requests if countable else None
 
 
 def absent(names: Iterable[str], with_per_request: Iterable[str] = ()) -> Columns:

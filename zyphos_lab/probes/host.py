@@ -104,31 +104,42 @@ def _affinity(process: int) -> frozenset[int]:
 
 def _add_cpus(columns: Columns, skipped: Skipped, before: RawHost, after: RawHost) -> None:
     old, new = _cpus(before.stat), _cpus(after.stat)
-    online = frozenset(new)
+    online = frozenset(old) & frozenset(new)
     sets = [cpus & online for cpus in (after.affinities or before.affinities).values() if cpus]
     watched = sorted(frozenset().union(*sets) or online)
-    window_ns = max(1, after.time_ns - before.time_ns)
-    steals = [(new[c].steal - old[c].steal) * TICK_NS for c in watched if c in old]
-    busy_ns = sum((new[c].busy - old[c].busy) * TICK_NS for c in watched if c in old)
-    own_ns = sum(cpu - before.own_ns.get(pid, 0) for pid, cpu in after.own_ns.items())
+    pinned = bool(sets) and all(cpus < online for cpus in sets)
     columns["host_cpus_watched"] = ",".join(map(str, watched))
-    columns["host_pinned"] = pinned = bool(sets) and all(cpus < online for cpus in sets)
-    columns["host_steal_ns"] = sum(steals)
-    columns["host_steal_ratio"] = max(steals, default=0) / window_ns
+    columns["host_pinned"] = pinned
+    _add_steal(columns, [new[cpu].steal - old[cpu].steal for cpu in watched])
+    switches = [_numbers(raw.stat)["ctxt"] for raw in (before, after)]
+    columns["host_context_switches"] = switches[1] - switches[0]  # of the whole machine
+    if not pinned:
+        skipped["host_cpu_other"] = "the trial's processes are not pinned to a part of the machine"
+    elif before.own_ns.keys() != after.own_ns.keys():
+        skipped["host_cpu_other"] = "processes of the trial came or went in the window"
+    else:
+        busy_ticks = sum(new[cpu].busy - old[cpu].busy for cpu in watched)
+        own_ns = sum(after.own_ns.values()) - sum(before.own_ns.values())
+        _add_other(columns, busy_ticks * TICK_NS, own_ns)
+
+
+def _add_steal(columns: Columns, ticks: list[int]) -> None:
+    """From the ticks stolen on each watched CPU; the ratio is that of the CPU that lost most."""
+    columns["host_steal_ns"] = sum(ticks) * TICK_NS
+    columns["host_steal_ratio"] = max(ticks, default=0) * TICK_NS / _window_ns(columns)
+
+
+def _add_other(columns: Columns, busy_ns: int, own_ns: int) -> None:
     columns["host_cpu_own_ns"] = own_ns
-    columns["host_context_switches"] = _context_switches(after.stat) - _context_switches(
-        before.stat
-    )
-    if pinned and before.own_ns.keys() == after.own_ns.keys():
-        # Never below zero: ticks are coarser than the processes' own clocks.
-        columns["host_cpu_other_ns"] = other_ns = max(0, busy_ns - own_ns)
-        columns["host_cpu_other_ratio"] = other_ns / window_ns
-        return
-    skipped["host_cpu_other"] = (
-        "processes of the trial came or went in the window"
-        if pinned
-        else "the trial's processes are not pinned to a part of the machine"
-    )
+    # Never below zero: ticks are coarser than the processes' own clocks.
+    columns["host_cpu_other_ns"] = other_ns = max(0, busy_ns - own_ns)
+    columns["host_cpu_other_ratio"] = other_ns / _window_ns(columns)
+
+
+def _window_ns(columns: Columns) -> int:
+    window_ns = columns["host_window_ns"]
+    assert isinstance(window_ns, int)
+    return max(1, window_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +158,6 @@ def _cpus(stat: bytes) -> dict[int, Cpu]:
             user, nice, system, _, _, irq, softirq, steal = map(int, words[1:9])
             found[int(words[0][3:])] = Cpu(user + nice + system + irq + softirq, steal)
     return found
-
-
-def _context_switches(stat: bytes) -> int:
-    return _numbers(stat)["ctxt"]
 
 
 def _numbers(text: bytes) -> dict[str, int]:

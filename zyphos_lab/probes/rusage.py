@@ -213,18 +213,14 @@ def _add_faults_and_memory(columns: Columns, before: RawTree, after: RawTree) ->
 
 
 def _add_threads(columns: Columns, skipped: Skipped, before: RawTree, after: RawTree) -> None:
-    then = {thread for raw in before.processes.values() for thread in raw.thread_ids}
-    now = {thread for raw in after.processes.values() for thread in raw.thread_ids}
+    then, now = _thread_ids(before), _thread_ids(after)
     columns["threads"] = len(now)
     columns["threads_ended"] = len(then - now)
-    trees = (before, after)
-    if any(raw.threads is None for tree in trees for raw in tree.processes.values()):
-        for name in THREAD_COUNTS:
-            skipped[name] = (
-                f"over {THREADS_MAX} threads in a process: reading them disturbs; use perf"
-            )
-        return
     old, new = _threads(before), _threads(after)
+    if old is None or new is None:
+        reason = f"over {THREADS_MAX} threads in a process: reading them disturbs; use probe perf"
+        skipped.update(dict.fromkeys(THREAD_COUNTS, reason))
+        return
     for name in THREAD_COUNTS:
         values = [_thread_delta(name, raw, old.get(thread)) for thread, raw in new.items()]
         known = [value for value in values if value is not None]
@@ -234,12 +230,18 @@ def _add_threads(columns: Columns, skipped: Skipped, before: RawTree, after: Raw
             columns[name] = sum(known)
 
 
-def _threads(tree: RawTree) -> dict[int, RawThread]:
-    return {
-        thread: raw
-        for process in tree.processes.values()
-        for thread, raw in (process.threads or {}).items()
-    }
+def _thread_ids(tree: RawTree) -> set[int]:
+    return {thread for raw in tree.processes.values() for thread in raw.thread_ids}
+
+
+def _threads(tree: RawTree) -> dict[int, RawThread] | None:
+    """All threads of a tree; None where those of one process were not read."""
+    found: dict[int, RawThread] = {}
+    for process in tree.processes.values():
+        if process.threads is None:
+            return None
+        found.update(process.threads)
+    return found
 
 
 def _thread_delta(name: str, raw: RawThread, old: RawThread | None) -> int | None:

@@ -102,29 +102,16 @@ class TcpInfoProbe(Probe[RawSockets]):
         if not old and not new:
             skipped[prefix] = "no TCP socket of this side in the runner's network namespace"
             return
-        closed = len(old.keys() - new.keys())
         columns[f"{prefix}_sockets"] = len(new)
         columns[f"{prefix}_sockets_opened"] = len(new.keys() - old.keys())
-        columns[f"{prefix}_sockets_closed"] = closed
-        columns[f"{prefix}_congestion"] = (
-            ",".join(sorted({s.congestion for s in new.values()} - {""})) or None
-        )
+        columns[f"{prefix}_sockets_closed"] = closed = len(old.keys() - new.keys())
+        names = {socket.congestion for socket in new.values()} - {""}
+        columns[f"{prefix}_congestion"] = ",".join(sorted(names)) or None
         _add_means(prefix, columns, skipped, list(new.values()))
         if closed:
-            skipped[prefix] = (
-                f"{closed} of {len(old)} sockets closed in the window with their counts"
-            )
-            return
-        for name in COUNTS:
-            deltas = [
-                _difference(getattr(old.get(cookie), name, 0), getattr(socket, name))
-                for cookie, socket in new.items()
-            ]
-            known = [delta for delta in deltas if delta is not None]
-            if len(known) == len(deltas):
-                columns[f"{prefix}_{name}"] = sum(known)
-            else:
-                skipped[f"{prefix}_{name}"] = "this kernel's tcp_info does not have it"
+            skipped[prefix] = f"{closed} of {len(old)} sockets closed in the window, counts and all"
+        else:
+            _add_counts(prefix, columns, skipped, old, new)
 
     def _side(self, socket: Any) -> Role:
         return "server" if socket.local_port == self._port else "client"
@@ -132,6 +119,21 @@ class TcpInfoProbe(Probe[RawSockets]):
     def close(self) -> None:
         self._diag = None
         self.reason = "the probe is closed"
+
+
+def _add_counts(
+    prefix: str, columns: Columns, skipped: Skipped, old: dict[int, Any], new: dict[int, Any]
+) -> None:
+    for name in COUNTS:
+        deltas = [
+            _difference(getattr(old.get(cookie), name, 0), getattr(socket, name))
+            for cookie, socket in new.items()
+        ]
+        known = [delta for delta in deltas if delta is not None]
+        if len(known) == len(deltas):
+            columns[f"{prefix}_{name}"] = sum(known)
+        else:
+            skipped[f"{prefix}_{name}"] = "this kernel's tcp_info does not have it"
 
 
 def _difference(before: int | None, after: int | None) -> int | None:
