@@ -54,8 +54,9 @@ class File:
     @property
     def is_made(self) -> bool:
         """Whether a program wrote it: records of runs, wire cases and corpora are not style."""
-        made = ("results/", "tests/corpus/", "tests/wire/", "docs/schema")
-        return self.path.startswith(made) and not self.path.endswith(".md")
+        if self.path.startswith("results/"):
+            return not self.path.endswith(".md")
+        return any(part in ("corpus", "wire") for part in Path(self.path).parent.parts)
 
 
 def listed(root: Path) -> list[str]:
