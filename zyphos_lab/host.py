@@ -268,7 +268,7 @@ def memory() -> Facts:
 
 
 def hypervisor() -> str:
-    """Kind of virtual machine that this is: "kvm", "vmware", ...; "unknown"; "none" on bare metal."""
+    """Kind of virtual machine: "kvm", "vmware", ...; "unknown"; "none" on bare metal."""
     facts = virtualisation()
     kind = HYPERVISORS.get(facts["signature"] or "")
     if kind is None:

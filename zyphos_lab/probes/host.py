@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from zyphos_lab.probes import processes
@@ -104,10 +105,7 @@ def _affinity(process: int) -> frozenset[int]:
 
 def _add_cpus(columns: Columns, skipped: Skipped, before: RawHost, after: RawHost) -> None:
     old, new = _cpus(before.stat), _cpus(after.stat)
-    online = frozenset(old) & frozenset(new)
-    sets = [cpus & online for cpus in (after.affinities or before.affinities).values() if cpus]
-    watched = sorted(frozenset().union(*sets) or online)
-    pinned = bool(sets) and all(cpus < online for cpus in sets)
+    watched, pinned = _watched(after.affinities or before.affinities, old.keys() & new.keys())
     columns["host_cpus_watched"] = ",".join(map(str, watched))
     columns["host_pinned"] = pinned
     _add_steal(columns, [new[cpu].steal - old[cpu].steal for cpu in watched])
@@ -121,6 +119,15 @@ def _add_cpus(columns: Columns, skipped: Skipped, before: RawHost, after: RawHos
         busy_ticks = sum(new[cpu].busy - old[cpu].busy for cpu in watched)
         own_ns = sum(after.own_ns.values()) - sum(before.own_ns.values())
         _add_other(columns, busy_ticks * TICK_NS, own_ns)
+
+
+def _watched(
+    affinities: dict[int, frozenset[int]], online: AbstractSet[int]
+) -> tuple[list[int], bool]:
+    """(CPUs that the trial's processes may use, whether each keeps to a part of those online)."""
+    sets = [cpus & online for cpus in affinities.values() if cpus]
+    together = frozenset[int]().union(*sets) or online
+    return sorted(together), bool(sets) and all(cpus < online for cpus in sets)
 
 
 def _add_steal(columns: Columns, ticks: list[int]) -> None:
