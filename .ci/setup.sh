@@ -99,7 +99,10 @@ build_release() {
   done_with release "$fingerprint"
 }
 
-# build_with NAME OPTIONS...: a build of its own beside the release one.
+# The fuzzers' targets: cpp/a/b_fuzz.cpp is a_b_fuzz.
+fuzzers() { find cpp -name '*_fuzz.cpp' -printf '%P\n' | sed 's/\.cpp$//; s|/|_|g'; }
+
+# build_with NAME OPTIONS...: a build of its own beside the release one; of `targets` alone if any.
 build_with() {
   local name=$1 fingerprint
   shift
@@ -110,11 +113,12 @@ build_with() {
   say "building (build/$name)"
   run_logged "$name" cmake -S . -B "build/$name" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DPython_EXECUTABLE="$root/.venv/bin/python" "$@"
-  run_logged "$name" cmake --build "build/$name"
+  run_logged "$name" cmake --build "build/$name" "${targets[@]/#/--target=}"
   done_with "$name" "$fingerprint"
 }
 
 for goal in "$@"; do
+  targets=()
   python=$(find_python || true)
   want_packages required
   want_packages optional
@@ -127,6 +131,7 @@ for goal in "$@"; do
     fuzz)
       want_packages fuzz
       command -v clang++-19 >/dev/null || die "the fuzzers need clang++-19"
+      mapfile -t targets < <(fuzzers)
       build_with fuzz -DZYPHOS_FUZZ=ON -DZYPHOS_PYTHON=OFF -DCMAKE_C_COMPILER=clang-19 \
         -DCMAKE_CXX_COMPILER=clang++-19 ;;
     lint) make_venv test,lint venv-lint ;;
