@@ -2,8 +2,8 @@
 
     folder = fakes.programs(tmp_path, {"load": {"latency_ns": 1000}})     # goes into ZYPHOS_BIN
 
-`zyphos-serve` listens, accepts and prints `listening ADDRESS:PORT`; `zyphos-load` connects, announces
-a window and gives a result in it. The script changes what they do:
+`zyphos-serve` listens, accepts and prints `listening ADDRESS:PORT`; `zyphos-load` connects,
+announces a window and gives a result in it. The script changes what they do:
 
     serve: {"exit": 1, "say": "..."} ends before it is ready; {"silent": true} never gets ready;
            {"die_when_connected": true} ends when the load comes

@@ -1,4 +1,4 @@
-"""The runner against a scripted target and load: order, records, verdicts, failures, what is left."""
+"""The runner against a scripted target and load: order, records, verdicts, failures."""
 
 from __future__ import annotations
 

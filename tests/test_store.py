@@ -144,7 +144,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_measured(tmp_path: Path) -> 
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": f"{here}:{here.parent}"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), *sys.path])},
     )
     message, path = done.stdout.splitlines()
     assert message.startswith("StoreError") and "kept" in message

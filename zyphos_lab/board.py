@@ -5,14 +5,14 @@ from __future__ import annotations
 import mmap
 import os
 
-from zyphos_lab import _core
+from zyphos_lab.probes.native import core
 
 
 class Board:
     """A memfd that a child inherits as `board_fd`. Reading never stops the writer."""
 
     def __init__(self) -> None:
-        size = _core.board_bytes()
+        size = core().board_bytes()
         # Without close-on-exec only in the child that is given it (pass_fds).
         self.fd = os.memfd_create("zyphos-board", os.MFD_CLOEXEC)
         os.ftruncate(self.fd, size)
@@ -20,7 +20,7 @@ class Board:
 
     def snapshot(self) -> dict[str, int]:
         """Totals by counter name. ValueError when no server of this build wrote to it."""
-        return dict(_core.board_snapshot(self._memory))
+        return dict(core().board_snapshot(self._memory))
 
     def close(self) -> None:
         self._memory.close()

@@ -1,7 +1,7 @@
 """Child processes: started pinned, in a session of their own, and never left behind.
 
-Every child is written down in the run's `children.ndjson` (pid and start time), so that the next run
-can end what a SIGKILLed runner left. This file knows nothing of targets or loads.
+Every child is written down in the run's `children.ndjson` (pid and start time), so that the next
+run can end what a SIGKILLed runner left. This file knows nothing of targets or loads.
 
 Thread safety: a Child is used by one thread.
 """
@@ -128,7 +128,7 @@ class Child:
 
     def __init__(self, command: Command, children: Children, pipe_stdout: bool) -> None:
         self.name = Path(command.argv[0]).name
-        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the child)
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         stdout = subprocess.PIPE if pipe_stdout else self._output
         with signals.deferred():
             self._process = _spawn(command, stdout, self._output)
@@ -155,6 +155,11 @@ class Child:
 
     def pids(self) -> list[int]:
         return [one.pid for one in proc.tree(self.pid, session=True)]
+
+    def signal(self, signum: int) -> None:
+        """Sends it a signal, if it is still there."""
+        if self.poll() is None:
+            os.kill(self.pid, signum)
 
     def output(self, tail_bytes: int = TAIL_BYTES) -> str:
         """What it wrote so far, at most the last `tail_bytes`."""

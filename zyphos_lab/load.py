@@ -1,7 +1,7 @@
 """Runs zyphos-load, the ruler, and reads what it says: connected, window, result.
 
-It does not know experiments or records: words go in, events come out. LoadError messages are one line.
-Thread safety: a LoadRun is used by one thread.
+It does not know experiments or records: words go in, events come out. LoadError messages are one
+line. Thread safety: a LoadRun is used by one thread.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class LoadRun:
         return self._child.pids()
 
     def wait_for(self, name: str, give_up_ns: int) -> dict[str, Any]:
-        """The next event of this name. LoadError when another end comes first, or at `give_up_ns`."""
+        """The next event of this name. LoadError when it fails first, or at `give_up_ns`."""
         while True:
             line = self._line(name, give_up_ns)
             event = _parse(line)
@@ -65,6 +65,10 @@ class LoadRun:
                 if b"\n" in self._unread:  # the result, or an error, before its time
                     return
             self._watch()
+
+    def interrupt(self) -> None:
+        """Asks it for what it has measured so far: its result follows."""
+        self._child.signal(signal.SIGINT)
 
     def stop(self) -> bool:
         """Ends it if it still runs. Whether it had to be killed. Safe to repeat."""

@@ -1,4 +1,4 @@
-"""Facts about processes from /proc: when one started, whose child it is, what a tree consists of."""
+"""Facts about processes from /proc: when one started, whose child it is, what a tree holds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def everyone() -> list[Process]:
 
 
 def tree(pid: int, session: bool = False) -> list[Process]:
-    """`pid` and its descendants, no zombies; with `session` also whatever is in the one it leads."""
+    """`pid` and its descendants, no zombies; with `session` all that is in the one it leads."""
     processes = [one for one in everyone() if one.state != "Z"]
     members = {one.pid for one in processes if one.pid == pid or (session and one.session == pid)}
     grown = True

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zyphos_lab import _core
 from zyphos_lab.metrics import QUANTILES, TIMES, lookup
+from zyphos_lab.probes.native import core
 
 Row = dict[str, Any]
 Skipped = dict[str, str]
@@ -106,11 +106,12 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
 def _percentiles(metric: str, text: str | None, result: Mapping[str, Any]) -> tuple[Row, list[str]]:
     """Columns of one histogram, and those of them that are only lower bounds."""
     names = [f"{metric}_{suffix}" for suffix in QUANTILES]
-    histogram = _core.Histogram.decode(base64.b64decode(text)) if text else None
+    decode = core().Histogram.decode
+    histogram = decode(base64.b64decode(text)) if text else None
     unfinished = result["histograms"].get("censored_ns") if metric == "latency_ns" else None
     first_censored = math.inf
     if histogram is not None and unfinished:
-        censored = _core.Histogram.decode(base64.b64decode(unfinished))
+        censored = decode(base64.b64decode(unfinished))
         if censored.count:
             first_censored = censored.min
             histogram.add(censored)
@@ -129,8 +130,8 @@ def _percentiles(metric: str, text: str | None, result: Mapping[str, Any]) -> tu
 
 
 def _censored(metric: str, columns: list[str]) -> Reason:
-    return Reason(DEGRADED, "censored", f"unfinished requests: {', '.join(columns)} are lower bounds",
-                  {"metric": metric, "columns": columns})  # fmt: skip
+    message = f"unfinished requests: {', '.join(columns)} are lower bounds"
+    return Reason(DEGRADED, "censored", message, {"metric": metric, "columns": columns})
 
 
 def load_reasons(row: Row, law: str) -> list[Reason]:

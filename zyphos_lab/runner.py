@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from zyphos_lab import child, host, plan, probes, signals, trial
 from zyphos_lab.errors import LabError, MeasurementError, StoreError, UsageError
 from zyphos_lab.plan import Plan, Planned
+from zyphos_lab.probes.native import core
 from zyphos_lab.record import INVALID, Record
 from zyphos_lab.spec import Experiment
 from zyphos_lab.store import Store
@@ -195,9 +196,7 @@ def _manifest(experiment: Experiment, made: Plan) -> dict[str, Any]:
 
 
 def _build() -> dict[str, Any]:
-    from zyphos_lab import _core
-
-    return dict(_core.build_info())
+    return dict(core().build_info())
 
 
 def _plain(value: Any) -> Any:
@@ -224,6 +223,6 @@ def _difference(then: Any, now: Any, path: str = "") -> str:
 def sweep_all(results: Path) -> None:
     """Ends what SIGKILLed runs left running; runs that someone still writes to are left alone."""
     for path in results.glob(f"*/*/{child.CHILDREN}"):
-        with suppress(StoreError):  # locked: it is alive
-            with Store.open(path.parent, write=True):
-                child.sweep(path.parent)
+        # Locked means that it is alive.
+        with suppress(StoreError), Store.open(path.parent, write=True):
+            child.sweep(path.parent)

@@ -1,8 +1,8 @@
-"""SIGINT and SIGTERM as an exception, `Interrupted`, that waits where it would leave something behind.
+"""SIGINT and SIGTERM as an exception that waits where it would leave something behind.
 
-Starting a child and writing down that it exists must not be torn apart, nor a tear-down be cut short:
-such steps stand in `deferred()`, and the exception is raised when they are done. A third signal is
-given the system's default treatment, so that a stuck program can always be ended.
+Starting a child and writing down that it exists must not be torn apart, nor a tear-down be cut
+short: such steps stand in `deferred()`, and the exception is raised when they are done. A third
+signal is given the system's default treatment, so that a stuck program can always be ended.
 
 Thread safety: main thread only, where Python runs its signal handlers.
 """
@@ -56,7 +56,7 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def handled() -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM raise `Interrupted`; the old handlers come back after it."""
+    """Within it SIGINT and SIGTERM raise `Interrupted`; the old handlers come back after it."""
     _State.depth = _State.pending = _State.received = 0
     before = {signum: signal.signal(signum, _handle) for signum in SIGNALS}
     try:

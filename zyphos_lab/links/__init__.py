@@ -1,4 +1,4 @@
-"""What lies between client and server. A Link is put up before the target and taken down after it."""
+"""What lies between client and server. Put up before the target, taken down after it."""
 
 from zyphos_lab.links.base import Link
 from zyphos_lab.links.loopback import Loopback

@@ -14,7 +14,7 @@ from zyphos_lab.targets.ours import Ours
 
 
 def make(name: str, spec: AnyTarget, children: Children) -> Target:
-    """The target `name`, not yet started. Every process that it will start is noted in `children`."""
+    """The target `name`, not yet started. What it will start is noted in `children`."""
     if isinstance(spec, EngineTarget):
         return Ours(name, serve_words(spec), spec.cpus, children)
     if isinstance(spec, AttachSpec):

@@ -1,0 +1,77 @@
+"""`zyphos-lab list`: what can be run, and what was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zyphos_lab.cli.shared import json_option, print_json, results_option
+
+EPILOG = """\b
+Examples:
+  zyphos-lab list
+  zyphos-lab list --json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--experiments",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("experiments"),
+    show_default=True,
+    help="Folder of the experiment files.",
+)
+@results_option
+@json_option
+def command(experiments: Path, results: Path, as_json: bool) -> None:
+    """List experiments and runs."""
+    from zyphos_lab import runs
+
+    files = [_experiment(path) for path in runs.experiments(experiments)]
+    found = [_run(path) for path in runs.all_runs(results)]
+    if as_json:
+        print_json({"experiments": files, "runs": found})
+        return
+    click.echo(f"experiments in {experiments}:" + ("" if files else " none"))
+    for entry in files:
+        click.echo(f"  {entry['path']}\n      {entry['question']}")
+    click.echo(f"runs in {results}:" + ("" if found else " none"))
+    for entry in found:
+        profile = f", {entry['profile']}" if entry["profile"] else ""
+        done = f"{entry['finished']}/{entry['trials']} trials"
+        click.echo(f"  {entry['run']}  {entry['experiment']}{profile}  {entry['status']}, {done}")
+
+
+def _experiment(path: Path) -> dict[str, Any]:
+    """Name and question; a file that cannot be read is listed with its complaint."""
+    from zyphos_lab import spec
+    from zyphos_lab.errors import UsageError
+
+    try:
+        found = spec.load(path)
+    except UsageError as error:
+        first = str(error).splitlines()[0]
+        return {"path": str(path), "name": None, "question": f"cannot be used: {first}"}
+    return {"path": str(path), "name": found.name, "question": found.question}
+
+
+def _run(path: Path) -> dict[str, Any]:
+    from zyphos_lab.errors import StoreError
+    from zyphos_lab.store import Store
+
+    entry: dict[str, Any] = {"run": path.name, "experiment": path.parent.name, "path": str(path)}
+    try:
+        store = Store.open(path)
+    except (StoreError, json.JSONDecodeError) as error:
+        return entry | {"status": f"damaged: {error}", "profile": None, "trials": 0, "finished": 0}
+    manifest = store.manifest
+    return entry | {
+        "status": manifest["status"],
+        "profile": manifest.get("profile"),
+        "trials": len(manifest["plan"]),
+        "finished": len(store.finished()),
+    }

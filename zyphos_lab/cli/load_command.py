@@ -1,0 +1,262 @@
+"""`zyphos-lab load`: the load generator on its own, against a server on this machine."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from zyphos_lab.cli.shared import json_option, print_json
+from zyphos_lab.errors import Interrupted, LoadError, MeasurementError, UsageError
+from zyphos_lab.units import format_count, format_duration, format_rate, format_size
+
+EPILOG = """\b
+Examples:
+  zyphos-lab load http://127.0.0.1:8080/ --connections 64 --duration 5s
+  zyphos-lab load http://127.0.0.1:8080/ --rate 10000/s --law poisson
+  zyphos-lab load http://[::1]:8080/path --method POST --body hello --header accept=*/*
+  zyphos-lab load 127.0.0.1:7000 --protocol echo --message-bytes 64 --write-pattern two
+
+Only addresses of this machine are loaded: loopback, or one of its own interfaces.
+"""
+RESULT_GRACE_NS = 15_000_000_000
+QUANTILES = ("min", "p50", "p90", "p99", "p99_9", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to: protocol, address (resolved), port, and for HTTP the path and Host."""
+
+    protocol: str
+    address: str
+    port: int
+    path: str
+    host: str
+
+
+@click.command(epilog=EPILOG)
+@click.argument("target", metavar="URL|HOST:PORT")
+@click.option(
+    "--protocol",
+    type=click.Choice(["echo", "http1"]),
+    default="http1",
+    show_default=True,
+    help="What HOST:PORT speaks; a URL says so itself.",
+)
+@click.option("--connections", "-c", type=click.IntRange(min=1), default=16, show_default=True)
+@click.option("--threads", "-t", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--cpus", default="", help="Processors to run on, like 1,2. Default: all.")
+@click.option("--duration", "-d", default="5s", show_default=True, help="Measured window.")
+@click.option("--warmup", default="500ms", show_default=True, help="Load before it, not counted.")
+@click.option("--rate", default="", help="Open loop: requests per second, like 10000/s.")
+@click.option(
+    "--law", type=click.Choice(["constant", "poisson"]), help="Open loop: arrivals. [constant]"
+)
+@click.option("--think", default="0", show_default=True, help="Closed loop: pause after an answer.")
+@click.option("--pipeline", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--deadline", default="1s", show_default=True, help="Given up after, from schedule.")
+@click.option("--method", default="GET", show_default=True)
+@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
+@click.option("--body", help="Body of each request.")
+@click.option("--status", type=click.IntRange(100, 599), default=200, show_default=True,
+              help="Any other answer counts as wrong.")  # fmt: skip
+@click.option("--message-bytes", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option(
+    "--write-pattern",
+    type=click.Choice(["one", "two", "writev", "cork"]),
+    default="one",
+    show_default=True,
+)
+@click.option("--socket", "sockets", multiple=True, metavar="NAME=VALUE",
+              help="Like tcp_nodelay=true. Repeatable.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@json_option
+def command(**given: Any) -> None:
+    """Put load on a server of this machine and print rate, latency, errors and health."""
+    place = _place(given["target"], given["protocol"])
+    words = list(_words(given, place))
+    window_ns = _duration(given, "duration")
+    cpus = [int(part) for part in given["cpus"].split(",") if part]
+    result, stop = _run(words, cpus, window_ns, _duration(given, "deadline"))
+    columns, verdict, messages = _judged(result, _law(given))
+    if given["as_json"]:
+        print_json({**columns, "verdict": verdict, "reasons": messages})
+    else:
+        _print(columns, verdict, messages)
+    if stop is not None:
+        raise stop
+    if verdict == "INVALID":
+        raise MeasurementError(messages[0])
+
+
+def _place(text: str, protocol: str) -> Place:
+    url = urlsplit(text if "://" in text else f"//{text}")
+    if url.scheme not in ("", "http"):
+        raise UsageError(f"{text}: `{url.scheme}` cannot be loaded yet", "http://HOST:PORT/PATH")
+    try:
+        port = url.port or (80 if url.scheme else 0)
+    except ValueError:
+        port = 0
+    if not url.hostname or not port:
+        raise UsageError(f"{text}: not a URL or HOST:PORT", "http://127.0.0.1:8080/")
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    address = _own_address(url.hostname, port)
+    return Place("http1" if url.scheme else protocol, address, port, path, url.netloc)
+
+
+def _own_address(host: str, port: int) -> str:
+    """The address of `host`, which must be of this machine: others are not ours to load."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise UsageError(f"{host}: {error.strerror}") from None
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address[0], 0))  # only an address of this machine can be bound
+    except OSError:
+        message = f"{address[0]} is not an address of this machine: other hosts are not loaded"
+        raise UsageError(message) from None
+    return str(address[0])
+
+
+def _duration(given: dict[str, Any], name: str) -> int:
+    from zyphos_lab.units import parse_duration
+
+    try:
+        return parse_duration(given[name])
+    except UsageError as error:
+        raise UsageError(f"--{name}: {error.message}", error.hint) from None
+
+
+def _law(given: dict[str, Any]) -> str:
+    if given["law"] and not given["rate"]:
+        raise UsageError("--law needs --rate", "--rate 10000/s --law poisson")
+    return (given["law"] or "constant") if given["rate"] else "closed"
+
+
+def _words(given: dict[str, Any], place: Place) -> Iterator[str]:
+    names = ("connections", "threads", "pipeline", "cpus", "seed")
+    yield from (f"{name}={given[name]}" for name in names if given[name] != "")
+    yield from (f"{name}={getattr(place, name)}" for name in ("protocol", "address", "port"))
+    law = _law(given)
+    yield f"arrival.law={law}"
+    if law == "closed":
+        yield f"arrival.think_ns={_duration(given, 'think')}"
+    else:
+        from zyphos_lab.units import parse_rate
+
+        yield f"arrival.rate_per_second={parse_rate(given['rate'])!r}"
+    yield f"warmup_ns={_duration(given, 'warmup')}"
+    yield f"window_ns={_duration(given, 'duration')}"
+    yield f"deadline_ns={_duration(given, 'deadline')}"
+    yield from _request_words(given, place)
+    yield from (f"socket.{word}" for word in given["sockets"])
+
+
+def _request_words(given: dict[str, Any], place: Place) -> Iterator[str]:
+    if place.protocol == "echo":
+        yield f"message_bytes={given['message_bytes']}"
+        yield f"write_pattern={given['write_pattern']}"
+        return
+    yield f"method={given['method']}"
+    yield f"path={place.path}"
+    yield from (f"header.{word}" for word in given["headers"])
+    if given["body"] is not None:
+        yield f"body={given['body']}"
+    yield f"check.status={given['status']}"
+
+
+def _run(
+    words: list[str], cpus: list[int], window_ns: int, deadline_ns: int
+) -> tuple[dict[str, Any], Interrupted | None]:
+    """The load's result; with Ctrl-C what it had by then, and the exception to end with."""
+    from zyphos_lab import signals
+    from zyphos_lab.child import Children, monotonic_ns
+    from zyphos_lab.load import LoadRun
+
+    with tempfile.TemporaryDirectory() as folder, signals.handled():
+        load = LoadRun(words, cpus, Children(Path(folder)), lambda: None)
+        try:
+            try:
+                window = load.wait_for("window", monotonic_ns() + RESULT_GRACE_NS)
+                _tell(window, window_ns)
+                return load.wait_for(
+                    "result", window["end_ns"] + deadline_ns + RESULT_GRACE_NS
+                ), None
+            except Interrupted as stop:
+                load.interrupt()
+                return load.wait_for("result", monotonic_ns() + RESULT_GRACE_NS), stop
+        except LoadError as error:
+            raise LoadError(error.message.removeprefix("load: "), error.hint, error.errc) from None
+        finally:
+            load.stop()
+
+
+def _tell(window: dict[str, Any], window_ns: int) -> None:
+    from zyphos_lab.child import monotonic_ns
+
+    if sys.stderr.isatty():
+        left = format_duration(window["end_ns"] - monotonic_ns())
+        text = f"measuring {format_duration(window_ns)}, done in {left} (Ctrl-C ends it early)"
+        print(text, file=sys.stderr, flush=True)
+
+
+def _judged(result: dict[str, Any], law: str) -> tuple[dict[str, Any], str, list[str]]:
+    from zyphos_lab import record
+
+    columns, _, reasons = record.load_columns(result)
+    reasons += record.load_reasons(columns, law)
+    record.mark_limits(columns, reasons)
+    return columns, record.worst(reasons), [reason.message for reason in reasons]
+
+
+def _print(columns: dict[str, Any], verdict: str, messages: list[str]) -> None:
+    at_least = ">= " if columns.get("requests_per_second_at_least") else ""
+    asked = columns["rate_asked_per_second"]
+    of = f" of {format_rate(asked)} asked" if asked else ""
+    window = format_duration(columns["window_ns"])
+    done = format_count(columns["requests_done"])
+    click.echo(f"rate        {at_least}{format_rate(columns['requests_per_second'])}{of}")
+    click.echo(f"requests    {done} done, {columns['requests_failed']} failed, "
+               f"{columns['requests_censored']} unfinished in {window}")  # fmt: skip
+    for metric, name in (("latency_ns", "latency"), ("service_ns", "service")):
+        click.echo(f"{name:12}{_quantiles(columns, metric)}")
+    sent, received = columns["client_bytes_out"], columns["client_bytes_in"]
+    click.echo(f"bytes       {format_size(sent)} out, {format_size(received)} in")
+    errors = {name[6:]: count for name, count in columns.items() if name.startswith("error_")}
+    if errors:
+        listed = ", ".join(f"{name} {count}" for name, count in errors.items())
+        click.echo(f"errors      {listed}")
+    click.echo(f"health      {_health(columns)}")
+    click.echo(f"verdict     {verdict}" + "".join(f"\n            {text}" for text in messages))
+
+
+def _quantiles(columns: dict[str, Any], metric: str) -> str:
+    parts = []
+    for name in QUANTILES:
+        value = columns[f"{metric}_{name}"]
+        bound = ">= " if columns.get(f"{metric}_{name}_at_least") else ""
+        shown = "-" if value is None else f"{bound}{format_duration(value)}"
+        parts.append(f"{name.replace('_', '.')} {shown}")
+    return "  ".join(parts)
+
+
+def _health(columns: dict[str, Any]) -> str:
+    parts = []
+    cpu_ns, threads = columns["client_cpu_ns"], columns["client_threads"]
+    if cpu_ns is not None and threads:
+        parts.append(f"load's threads {cpu_ns / threads / columns['window_ns']:.0%} busy")
+    if columns["rate_ratio"] is not None:
+        parts.append(f"rate ratio {columns['rate_ratio']:.3f}")
+    if columns["schedule_lag_ns_p99"] is not None:
+        parts.append(f"schedule lag p99 {format_duration(columns['schedule_lag_ns_p99'])}")
+    if columns["arrivals_ks"] is not None:
+        parts.append(f"arrivals off by {columns['arrivals_ks']:.4f}")
+    return ", ".join(parts)

@@ -1,0 +1,129 @@
+"""`zyphos-lab`: finds the command, loads only its module, and turns errors into one line each.
+
+Exit codes (METHOD.md): 0 ok; 1 internal; 2 usage or experiment file; 3 an expectation failed;
+4 inconclusive; 5 invalid measurement; 130/143 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+
+import click
+
+from zyphos_lab import __version__
+from zyphos_lab.errors import LabError, SpecError
+
+# Command -> its line in --help. The module zyphos_lab.cli.<command> is loaded when it is used.
+COMMANDS = {
+    "run": "Run an experiment file and answer its question.",
+    "list": "List experiments and runs.",
+    "show": "Show the answer of a run.",
+    "compare": "Hold two runs against each other.",
+    "report": "Write a run's report.html again.",
+    "notebook": "Make and execute a run's notebook again.",
+    "doctor": "What this machine can measure, and how to mend what it cannot.",
+    "serve": "Run one of our servers.",
+    "load": "Put load on a server and say how it did.",
+    "schema": "Print the JSON Schema of experiment files.",
+}
+
+EPILOG = """\b
+Examples:
+  zyphos-lab run experiments/tcp_nodelay.yaml
+  zyphos-lab run experiments/tcp_nodelay.yaml --profile quick --plan
+  zyphos-lab show last
+  zyphos-lab serve --engine epoll --protocol http1 --port 8080
+  zyphos-lab load http://127.0.0.1:8080/ --connections 64 --duration 5s
+"""
+
+
+class Lazy(click.Group):
+    """Commands whose modules are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"zyphos_lab.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # The table stands here, so that help loads none of the commands.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            import difflib
+
+            close = difflib.get_close_matches(name, COMMANDS, 1)
+            hint = f"did you mean `{close[0]}`?" if close else f"one of {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command `{name}` ({hint})")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=Lazy, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="zyphos-lab")
+def cli() -> None:
+    """A laboratory for servers and network protocols: experiments in, trustworthy answers out."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and ends the process with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line; the exit code. Never raises, never prints a traceback."""
+    try:
+        result = cli.main(arguments, prog_name="zyphos-lab", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        return _say(_one_line(error), error.exit_code)
+    except SpecError as error:
+        return _say(str(error), error.exit_code)
+    except LabError as error:
+        return _say(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted", 130)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _unexpected(error)
+
+
+def _one_line(error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    where = f" (see `{context.command_path} --help`)" if context is not None else ""
+    return message + where
+
+
+def _say(message: str, code: int) -> int:
+    for line in message.splitlines():
+        print(f"zyphos-lab: {line}", file=sys.stderr)
+    return code
+
+
+def _unexpected(error: Exception) -> int:
+    """A bug of ours: one line, and the traceback in a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="zyphos-lab-", suffix=".traceback", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    text = " ".join(str(error).split()) or "no message"
+    return _say(f"internal error: {type(error).__name__}: {text} (traceback in {file.name})", 1)

@@ -1,0 +1,108 @@
+"""`zyphos-lab serve`: any of our engines with any of our protocols, as a real server.
+
+Becomes zyphos-serve (exec), so that signals and exit code are the server's own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+EPILOG = """\b
+Examples:
+  zyphos-lab serve --engine epoll --protocol http1 --port 8080
+  zyphos-lab serve --engine uring --protocol http1 --app echo --threads 2 --cpus 0,1
+  zyphos-lab serve --engine thread --protocol echo --message-bytes 64 --socket tcp_nodelay=true
+
+The first line of output is `listening ADDRESS:PORT`. SIGTERM and SIGINT let running requests finish
+and end the server with exit code 0.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--engine", type=click.Choice(["thread", "epoll", "uring"]), default="epoll", show_default=True
+)
+@click.option(
+    "--protocol", type=click.Choice(["echo", "http1"]), default="http1", show_default=True
+)
+@click.option(
+    "--app",
+    type=click.Choice(["hello", "echo"]),
+    default="hello",
+    show_default=True,
+    help="What answers HTTP requests: a fixed text, or the request's own body.",
+)
+@click.option("--address", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one."
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--cpus", default="", help="Processors to run on, like 0,1. Default: all.")
+@click.option(
+    "--message-bytes",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Size of a message (echo protocol).",
+)
+@click.option(
+    "--response-bytes",
+    type=click.IntRange(min=0),
+    default=13,
+    show_default=True,
+    help="Size of the body (http1, app hello).",
+)
+@click.option("--idle-timeout", default="", help="Close idle connections after, like 30s.")
+@click.option(
+    "--socket",
+    "sockets",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="tcp_nodelay, tcp_quickack, tcp_congestion, so_sndbuf, so_rcvbuf. Repeatable.",
+)
+def command(**given: Any) -> None:
+    """Run one of our servers until SIGTERM or SIGINT."""
+    from zyphos_lab.native import program
+
+    path = program("zyphos-serve")
+    cpus = _cpus(given["cpus"])
+    if cpus:
+        _pin(cpus)
+    sys.stdout.flush()
+    os.execv(path, [path, *_words(given)])
+
+
+def _words(given: dict[str, Any]) -> Iterator[str]:
+    from zyphos_lab.units import parse_duration
+
+    names = ["engine", "protocol", "address", "port", "threads", "cpus"]
+    names += ["message_bytes"] if given["protocol"] == "echo" else ["app", "response_bytes"]
+    yield from (f"{name}={given[name]}" for name in names if given[name] != "")
+    if given["idle_timeout"]:
+        yield f"idle_timeout_ns={parse_duration(given['idle_timeout'])}"
+    yield from (f"socket.{word}" for word in given["sockets"])
+
+
+def _cpus(text: str) -> set[int]:
+    from zyphos_lab.errors import UsageError
+
+    try:
+        return {int(part) for part in text.split(",")} if text else set()
+    except ValueError:
+        raise UsageError(f"--cpus {text}: not a list of processors", "write it like 0,1") from None
+
+
+def _pin(cpus: set[int]) -> None:
+    from zyphos_lab import proc
+    from zyphos_lab.errors import UsageError
+
+    missing = sorted(cpus - proc.cpus_online())
+    if missing:
+        online = ", ".join(map(str, sorted(proc.cpus_online())))
+        raise UsageError(f"--cpus: there is no cpu {missing[0]}: this machine has {online}")
+    os.sched_setaffinity(0, cpus)

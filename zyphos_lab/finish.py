@@ -1,0 +1,68 @@
+"""What follows the last trial: answer, table, page, notebook, and the exit code that they mean."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zyphos_lab.errors import ExpectationError, InconclusiveError, LabError, MeasurementError
+
+if TYPE_CHECKING:
+    from zyphos_lab.report import Answer
+    from zyphos_lab.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to make of a run besides its answer."""
+
+    page: bool = True
+    notebook: bool = True
+    table: bool = True
+
+
+def finish(store: Store, wanted: Wanted) -> tuple[Answer, dict[str, Path]]:
+    """Writes answer.json and what is wanted; the answer and the files by what they are.
+
+    A page or notebook that fails is said on stderr and left out: the measurement stands without.
+    """
+    from zyphos_lab import report
+
+    answer = report.answer(store)
+    paths = {"answer": report.write_answer(store, answer)}
+    if wanted.table:
+        from rich.console import Console
+
+        report.terminal(answer, Console())
+    if wanted.page:
+        paths["report"] = report.html(store, answer)
+    if wanted.notebook:
+        try:
+            paths["notebook"] = report.notebook(store)
+        except LabError as error:
+            print(f"zyphos-lab: no notebook: {error}", file=sys.stderr)
+    return answer, paths
+
+
+def gate(answer: Answer, require_conclusive: bool) -> None:
+    """Raises what the answer means for the exit code; returns when all is well.
+
+    MeasurementError (5): INVALID; ExpectationError (3); InconclusiveError (4) where it is required
+    that everything that was asked has an answer.
+    """
+    if answer.verdict == "INVALID":
+        why = "; ".join(reason.message for reason in answer.reasons)
+        raise MeasurementError(f"the measurement is INVALID: {why}")
+    if answer.failed:
+        failed = ", ".join(f"{one.id} ({one.reason or one.that})" for one in answer.failed)
+        raise ExpectationError(f"expectation failed: {failed}")
+    if not require_conclusive:
+        return
+    open_ = [f"expectation {one.id}" for one in answer.inconclusive]
+    deltas = (delta.comparison for delta in answer.deltas)
+    open_ += [f"{c.cell} {c.metric}" for c in deltas if c.verdict == "cannot tell"]
+    if open_:
+        more = f" and {len(open_) - 3} more" if len(open_) > 3 else ""
+        raise InconclusiveError(f"inconclusive: {', '.join(open_[:3])}{more}")
