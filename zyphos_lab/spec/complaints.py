@@ -105,13 +105,13 @@ def _own_words(error: ErrorDetails, path: Path, source: Source) -> Complaint:
 def _wrong_type(error: ErrorDetails, path: Path, source: Source) -> Complaint:
     wanted, value = WANTED[error["type"]], error["input"]
     hint = ""
-    if isinstance(value, str):
+    if wanted == "a list" and not isinstance(value, dict | type(None)):
+        hint = f"did you mean `[{value}]`?"
+    elif isinstance(value, str):
         meaning = BOOLEANS.get(value.lower()) if wanted == "true or false" else None
         number = wanted.endswith("number") and re.fullmatch(r"[+-]?\d+(\.\d+)?", value)
         meaning = meaning or (value if number else None)
         hint = f"did you mean `{meaning}`{' without quotes' if number else ''}?" if meaning else ""
-    elif wanted == "a list" and not isinstance(value, dict | type(None)):
-        hint = f"did you mean `[{value}]`?"
     message = f"`{spelled(path)}` has to be {wanted}, not {shown(value)}"
     return source.mark(path).complaint(message, hint)
 

@@ -123,6 +123,7 @@ def _outline(draft: _Draft) -> Outline | None:
     except ValidationError as error:
         draft.complaints += complaints_of(error, sample)
         bad = {found["loc"][0] for found in error.errors() if found["loc"]}
+        draft.complaints += _other_values(draft.source)
     if "factors" in bad:
         return None
     kept = {key: draft.source.data[key] for key in Outline.model_fields if key in draft.source.data}
@@ -138,14 +139,34 @@ def _as_written(source: Source) -> list[Complaint]:
     return []
 
 
-def _with_first_values(source: Source) -> Source:
-    """The file with the first value of each factor set, where the factors make that possible."""
+def _other_values(source: Source) -> list[Complaint]:
+    """What is wrong with each factor's further values, for a file that gives no cells to check."""
+    complaints: list[Complaint] = []
+    dimensions = _dimensions(source)
+    first = next(factors.choices(dimensions), {})
+    for dimension in dimensions:
+        for level in dimension.levels[1:]:
+            sample = factors.applied(source, dimensions, {**first, dimension.name: level})
+            try:
+                Document.model_validate(sample.data)
+            except ValidationError as error:
+                complaints += complaints_of(error, sample)
+    return complaints
+
+
+def _dimensions(source: Source) -> list[factors.Dimension]:
+    """The factors as far as they can be read; none when the file's `factors` cannot."""
     given = source.data.get("factors")
     try:
         outline = Outline.model_validate({"factors": given} if given is not None else {})
     except ValidationError:
-        return source
-    dimensions, _ = factors.resolve(source, outline.factors)
+        return []
+    return factors.resolve(source, outline.factors)[0]
+
+
+def _with_first_values(source: Source) -> Source:
+    """The file with the first value of each factor set, where the factors make that possible."""
+    dimensions = _dimensions(source)
     return factors.applied(source, dimensions, next(factors.choices(dimensions), {}))
 
 

@@ -106,7 +106,7 @@ def _unknown_targets(source: Source, levels: list[Level]) -> Iterator[Complaint]
     targets = source.data.get("targets") or {}
     for level in levels:
         if level.part.data not in targets:
-            message = f"there is no target `{level.part.data}`"
+            message = f"there is no target `{label_of(level.part.data)}`"
             yield level.part.mark(()).complaint(message, meant(str(level.part.data), targets))
 
 

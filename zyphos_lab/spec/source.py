@@ -66,6 +66,8 @@ class Source:
         for length in range(len(path), 0, -1):
             if path[:length] in self.keys:
                 return self.keys[path[:length]]
+            if isinstance(path[length - 1], int) and path[:length] in self.values:
+                return self.values[path[:length]]
         return self.mark(path)
 
     def at(self, path: Path) -> Any:

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 TOKEN = re.compile(
     r"(?P<number>\d[\d_]*(?:\.\d+)?"
-    r"(?:\s*%|[kMG]?/(?:s|min)\b|\s*(?!(?:and|or|not)\b)[A-Za-z\u00b5]+)?)"
+    r"(?:\s*%|[kMG]?/(?:s|min)\b|\s*(?!(?:and|or|not)\b)[A-Za-z\u00b5]+(?!\w))?)"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign><=|>=|==|!=|[-+*/<>()])|(?P<bad>\S)"
 )
 KEYWORDS = ("and", "or", "not")
@@ -93,7 +93,8 @@ class _Parser:
     def deeper(self, inner: Callable[[], T]) -> T:
         self.depth += 1
         if self.depth > DEPTH_MAX:
-            self.fail(f"at most {DEPTH_MAX} levels of nesting")
+            message = f"nested deeper than {DEPTH_MAX} levels"
+            raise StatementError(message, self.token.offset)
         found = inner()
         self.depth -= 1
         return found
