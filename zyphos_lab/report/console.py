@@ -8,17 +8,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zyphos_lab.report.model import Answer, Delta, ExpectationResult
+from zyphos_lab.report.model import Answer, ExpectationResult
+from zyphos_lab.report.views import Group, groups
 from zyphos_lab.report.words import (
     aa_text,
     beside_text,
     change_text,
-    conditions_text,
     estimate_text,
     measured_text,
     ratio_text,
     value_text,
-    varied,
 )
 from zyphos_lab.stats import differs
 
@@ -59,13 +58,8 @@ def terminal(answer: Answer, console: Console) -> None:
 def _tables(answer: Answer, wide: bool) -> Iterator[Table]:
     if answer.rows and not answer.deltas:
         yield _measured(answer, wide)
-    groups: dict[tuple[str, str, str, str], list[Delta]] = {}
-    for delta in answer.deltas:
-        c = delta.comparison
-        groups.setdefault((c.metric, c.factor, c.baseline, c.value), []).append(delta)
-    for (metric, factor, baseline, value), deltas in groups.items():
-        title = f"{metric}: {factor} {baseline} -> {value}"
-        yield _compared(answer, deltas, title, wide)
+    for group in groups(answer):
+        yield _compared(answer, group, wide)
 
 
 def _table(title: str) -> Table:
@@ -80,23 +74,21 @@ def _table(title: str) -> Table:
     )
 
 
-def _compared(answer: Answer, deltas: list[Delta], title: str, wide: bool) -> Table:
+def _compared(answer: Answer, group: Group, wide: bool) -> Table:
     """One line per condition; intervals only where there is room for them."""
-    table = _table(title)
-    c = deltas[0].comparison
+    table = _table(group.title)
     table.add_column("where", overflow="fold")
-    table.add_column(c.baseline, justify="right", no_wrap=True)
-    table.add_column(c.value, justify="right", no_wrap=True)
+    table.add_column(group.baseline, justify="right", no_wrap=True)
+    table.add_column(group.value, justify="right", no_wrap=True)
     if wide:
         table.add_column("ratio [95 %]", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     estimates = {row.cell: row.estimates for row in answer.rows}
-    names = varied([delta.comparison.conditions for delta in deltas])
     show = estimate_text if wide else value_text
-    for delta in deltas:
+    for delta in group.deltas:
         c = delta.comparison
         sides = [estimates[cell][c.metric] for cell in (c.baseline_cell, c.cell)]
-        line = [Text(conditions_text(c, names))]
+        line = [Text(group.place(delta) or "everywhere")]
         line += [Text(show(side, delta.unit)) for side in sides]
         line += [Text(ratio_text(c))] if wide else []
         line.append(Text(change_text(c), style="bold" if differs(c) else "dim"))
@@ -105,16 +97,14 @@ def _compared(answer: Answer, deltas: list[Delta], title: str, wide: bool) -> Ta
 
 
 def _moved(answer: Answer, console: Console) -> None:
-    """The counters beside each difference, and why where there is no verdict; one line per cell."""
+    """The counters beside each difference, and why where there is no verdict; equal ones once."""
     told: dict[str, list[str]] = {}
-    for delta in answer.deltas:
-        text = beside_text(delta)
-        if text:
-            names = varied([d.comparison.conditions for d in answer.deltas])
-            c = delta.comparison
-            place = conditions_text(c, names) or "everywhere"
-            line = f"{place}: {c.factor} {c.baseline} -> {c.value}"
-            told.setdefault(text, []).append(line)
+    for group in groups(answer):
+        for delta in group.deltas:
+            change = f"{group.factor} {group.baseline} -> {group.value}"
+            place = ": ".join(part for part in (group.place(delta), change) if part)
+            if text := beside_text(delta):
+                told.setdefault(text, []).append(place)
     if told:
         console.print()
         console.print(Text("What moved with it (per request), or why there is no verdict", "bold"))

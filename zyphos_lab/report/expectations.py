@@ -24,12 +24,17 @@ PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
 
 def check(frame: pd.DataFrame, wanted: Mapping[str, Any]) -> ExpectationResult:
     """One entry of the experiment's `expect`, judged on the trials there are."""
-    where = {name: label(value) for name, value in wanted.get("where", {}).items()}
-    control = {name: label(value) for name, value in wanted["control"].items()}
+    where = _labels(wanted.get("where"))
+    control = _labels(wanted["control"])
     compared = wanted.get("compare")
+    against: dict[str, str] = {}
+    meant = dict(where)
+    if compared is not None:
+        meant[str(compared["factor"])] = label(compared["value"])
+        against = {str(compared["factor"]): label(compared["baseline"])}
     statement = parse(wanted["that"], ratios_allowed=compared is not None)
-    cells = _checks(frame, statement, where, compared)
-    controls = _checks(frame, statement, {**where, **control}, compared)
+    cells = _checks(frame, statement, meant, against)
+    controls = _checks(frame, statement, {**meant, **control}, against)
     outcome, reason, control_failed = _judge(cells, controls)
     return ExpectationResult(
         id=str(wanted["id"]),
@@ -81,21 +86,30 @@ def _together(outcomes: list[str], yes: str, no: str) -> bool | None:
     return True if outcomes and set(outcomes) == {yes} else None
 
 
+def _labels(where: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: label(value) for name, value in (where or {}).items()}
+
+
 def _checks(
     frame: pd.DataFrame,
     statement: Statement,
     where: Mapping[str, str],
-    compared: Mapping[str, Any] | None,
+    against: Mapping[str, str],
 ) -> list[CellCheck]:
-    if compared is None:
-        cells = _matching(frame, where)
-        return [_check(frame, statement, cell, None) for cell in cells]
-    factor = str(compared["factor"])
-    arms = _matching(frame, {**where, factor: label(compared["value"])})
-    bases = _matching(frame, {**where, factor: label(compared["baseline"])})
-    others = {_without(cell, factor): cell for cell in bases}
-    pairs = [(arm, others.get(_without(arm, factor))) for arm in arms]
-    return [_check(frame, statement, arm, base) for arm, base in pairs if base is not None]
+    """One check per cell of `where`; `against` turns a cell into the one that ratios divide by."""
+    cells = _cells(frame)
+    found = []
+    for cell, labels in cells.items():
+        if not where.items() <= labels.items():
+            continue
+        base = None
+        if against:
+            partner = {**labels, **against}
+            base = next((other for other, have in cells.items() if have == partner), None)
+            if base is None:
+                continue
+        found.append(_check(frame, statement, cell, base))
+    return found
 
 
 def _check(
@@ -143,15 +157,8 @@ def _ratio(value: float | None, baseline: Any) -> float | None:
     return float(value / baseline.value)
 
 
-def _matching(frame: pd.DataFrame, where: Mapping[str, str]) -> list[str]:
-    """The cells whose factors have the labels in `where`, in order of execution."""
-    names = set(factor_columns(frame))
-    found: dict[str, None] = {}
-    for row in frame.to_dict("records"):
-        if all(n in names and label(row[f"factor_{n}"]) == v for n, v in where.items()):
-            found.setdefault(str(row["cell"]))
-    return list(found)
-
-
-def _without(cell: str, factor: str) -> str:
-    return ",".join(part for part in cell.split(",") if not part.startswith(f"{factor}="))
+def _cells(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Every cell that ran, with its factors' labels, in order of execution."""
+    names = factor_columns(frame)
+    firsts = frame.drop_duplicates("cell").to_dict("records")
+    return {str(row["cell"]): {n: label(row[f"factor_{n}"]) for n in names} for row in firsts}

@@ -149,15 +149,15 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and numbers, safe for JSON (no NaN or infinity)."""
-        plain = _plain(dataclasses.asdict(self))
-        return dict(plain)
+        return dict(plain(dataclasses.asdict(self)))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: names are text, sequences lists, NaN and infinity None."""
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

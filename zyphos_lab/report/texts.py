@@ -50,19 +50,15 @@ def scope(manifest: Mapping[str, Any], frame: pd.DataFrame) -> str:
 
 def machine(host: Mapping[str, Any]) -> str:
     """`virtual machine (kvm)`, `bare metal`, or nothing where the fingerprint does not say."""
-    kind = next((host[k] for k in ("virtualization", "hypervisor", "virtual") if k in host), None)
+    kind = (host.get("virtualisation") or {}).get("kind")
     if kind is None:
         return ""
-    if kind in (False, "", "none", "bare metal"):
-        return "bare metal"
-    return "virtual machine" if kind is True else f"virtual machine ({kind})"
+    return "bare metal" if kind in ("", "none") else f"virtual machine ({kind})"
 
 
 def kernel(host: Mapping[str, Any]) -> str:
-    name = host.get("kernel") or host.get("kernel_release")
-    if isinstance(name, Mapping):
-        name = name.get("release")
-    return f"kernel {name}" if name else ""
+    release = (host.get("kernel") or {}).get("release")
+    return f"kernel {release}" if release else ""
 
 
 def duration(value: Any) -> str:

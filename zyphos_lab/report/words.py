@@ -68,10 +68,15 @@ def ratio_text(comparison: Comparison) -> str:
     """`0.00114 [0.00111, 0.00116]`, or `-`."""
     if comparison.ratio is None:
         return "-"
-    text = significant(comparison.ratio)
+    text = _ratio(comparison.ratio)
     if comparison.low is None or comparison.high is None:
         return text
-    return f"{text} [{significant(comparison.low)}, {significant(comparison.high)}]"
+    return f"{text} [{_ratio(comparison.low)}, {_ratio(comparison.high)}]"
+
+
+def _ratio(ratio: float) -> str:
+    """Three significant digits; near 1, where the third decimal matters, three decimals."""
+    return f"{ratio:.3f}" if 0.9 <= ratio < 1.1 else significant(ratio)
 
 
 def change_text(comparison: Comparison) -> str:

@@ -1,0 +1,153 @@
+"""Which pictures a run gets, and the data that they show. plots.py draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zyphos_lab.report.build import usable
+from zyphos_lab.report.model import Answer, Delta
+from zyphos_lab.report.percentiles import Curve, curve, merge
+from zyphos_lab.report.plots import BASELINE, PALETTE, Line, forest, percentile_panel, timeline
+from zyphos_lab.report.views import Group, groups
+from zyphos_lab.stats import differs, read
+
+if TYPE_CHECKING:
+    from zyphos_lab.store import Store
+
+HISTOGRAM = "latency_ns"
+PANELS_MAX = 12
+FOREST_ROWS_MAX = 40
+
+
+@dataclass(frozen=True)
+class Picture:
+    """SVG markup and what it shows."""
+
+    caption: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Small multiples with one common legend of (label, colour); `note` says what is missing."""
+
+    pictures: tuple[Picture, ...]
+    legend: tuple[tuple[str, str], ...]
+    note: str
+
+
+def forests(answer: Answer) -> list[Picture]:
+    """One per metric: every ratio with its interval."""
+    found = []
+    by_metric: dict[str, list[Group]] = {}
+    for group in groups(answer):
+        by_metric.setdefault(group.metric, []).append(group)
+    for metric, members in by_metric.items():
+        entries = []
+        for group in members:
+            change = f"{group.value}" if len(members) > 1 else ""
+            for delta in group.deltas:
+                parts = [part for part in (change, group.place(delta)) if part]
+                entries.append((" ".join(parts) or group.value, delta.comparison))
+        shown = entries[:FOREST_ROWS_MAX]
+        first = members[0]
+        title = f"{metric}: ratio to {first.factor}={first.baseline}"
+        rest = len(entries) - len(shown)
+        caption = f"The first {len(shown)} of {len(entries)}; the table has all." if rest else ""
+        found.append(Picture(caption, forest(title, shown)))
+    return found
+
+
+def percentile_panels(store: Store, answer: Answer) -> Panels:
+    """Latency percentile curves, one panel per condition with baseline and arms."""
+    frame = store.histograms(HISTOGRAM)
+    if frame.empty:
+        return Panels((), (), f"no histograms of {HISTOGRAM} in this run")
+    curves = {cell: curve(histogram) for cell, histogram in merge(_valid(store, frame)).items()}
+    known = {cell: found for cell, found in curves.items() if found is not None}
+    panels = _arranged(answer, known)
+    chosen = panels[:PANELS_MAX]
+    if not chosen:
+        return Panels((), (), "every histogram is empty or belongs to an INVALID trial")
+    values = np.concatenate([line.curve.value_ns for _, lines in chosen for line in lines])
+    span = (float(values.min()), float(values.max()))
+    legend = {line.label: line.colour for _, lines in chosen for line in lines}
+    pictures = [Picture(title, percentile_panel(title, lines, span)) for title, lines in chosen]
+    left = len(panels) - len(chosen)
+    note = f"{left} more conditions without a larger difference are not drawn" if left else ""
+    return Panels(tuple(pictures), tuple(legend.items()), note)
+
+
+def timelines(store: Store, answer: Answer) -> list[Picture]:
+    """Drift: every trial against the median of its cell, per shown metric."""
+    frame = usable(store.trials())
+    found = []
+    for column in answer.columns:
+        points = []
+        medians = {row.cell: row.estimates[column.name].value for row in answer.rows}
+        for row in frame.to_dict("records"):
+            verdict = str(row["verdict"])
+            value = read({**row, "verdict": ""}, column.name).value
+            median = medians.get(str(row["cell"]))
+            if value is not None and median:
+                points.append((float(row["trial"]), value / median - 1, verdict))
+        if points:
+            trials, deviations, verdicts = zip(*points, strict=True)
+            title = f"{column.name}: each trial against the median of its cell"
+            svg = timeline(title, np.array(trials), np.array(deviations), list(verdicts))
+            found.append(Picture("", svg))
+    return found
+
+
+def _valid(store: Store, frame: object) -> object:
+    """The histograms of trials that are not INVALID."""
+    import pandas as pd
+
+    assert isinstance(frame, pd.DataFrame)
+    trials = usable(store.trials())
+    good = trials.loc[trials["verdict"] != "INVALID", "trial"]
+    return frame[frame["trial"].isin(good)]
+
+
+def _arranged(answer: Answer, curves: dict[str, Curve]) -> list[tuple[str, list[Line]]]:
+    """(title, lines) per condition; those with the largest differences first when there are many."""
+    if not answer.deltas:
+        lines = [
+            Line(cell, PALETTE[i % len(PALETTE)], found)
+            for i, (cell, found) in enumerate(list(curves.items())[: len(PALETTE)])
+        ]
+        return [("", lines)] if lines else []
+    first = groups(answer)[0]
+    members = [g for g in groups(answer) if (g.metric, g.factor) == (first.metric, first.factor)]
+    panels: dict[str, dict[str, Line]] = {}
+    strength: dict[str, float] = {}
+    for index, group in enumerate(members):
+        for delta in group.deltas:
+            place = group.place(delta)
+            lines = panels.setdefault(place, {})
+            _add(lines, curves, delta, PALETTE[index % len(PALETTE)])
+            strength[place] = max(strength.get(place, 0.0), _strength(delta))
+    whole = [(place, list(lines.values())) for place, lines in panels.items() if lines]
+    if len(whole) > PANELS_MAX:
+        whole.sort(key=lambda panel: -strength[panel[0]])
+    return whole
+
+
+def _add(lines: dict[str, Line], curves: dict[str, Curve], delta: Delta, colour: str) -> None:
+    c = delta.comparison
+    ends: Sequence[tuple[str, str, str]] = (
+        (c.baseline_cell, f"{c.factor}={c.baseline}", BASELINE),
+        (c.cell, f"{c.factor}={c.value}", colour),
+    )
+    for cell, label, shade in ends:
+        if cell in curves:
+            lines.setdefault(label, Line(label, shade, curves[cell]))
+
+
+def _strength(delta: Delta) -> float:
+    ratio = delta.comparison.ratio
+    return abs(float(np.log(ratio))) if ratio and differs(delta.comparison) else 0.0

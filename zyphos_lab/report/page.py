@@ -1,0 +1,66 @@
+"""report.html: one self-contained file from the Answer and the run's histograms.
+
+No script, no external resource; pictures are inline SVG. Only shows what the Answer holds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zyphos_lab.report import words
+from zyphos_lab.report.model import Answer
+from zyphos_lab.report.views import groups
+from zyphos_lab.stats import differs
+
+if TYPE_CHECKING:
+    from zyphos_lab.store import Store
+
+REPORT_FILE = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def html(store: Store, answer: Answer) -> Path:
+    """Writes report.html into the run's folder and returns its path."""
+    from zyphos_lab.store import write_atomically
+
+    path = store.path / REPORT_FILE
+    write_atomically(path, render(store, answer))
+    return path
+
+
+def render(store: Store, answer: Answer) -> str:
+    """The page as text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from zyphos_lab.report.figures import forests, percentile_panels, timelines
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names: dict[str, Any] = {
+        name: getattr(words, name)
+        for name in (
+            "aa_text",
+            "beside_text",
+            "change_text",
+            "estimate_text",
+            "measured_text",
+            "ratio_text",
+        )
+    }
+    return environment.get_template("report.html.j2").render(
+        answer=answer,
+        groups=groups(answer),
+        estimates={row.cell: row.estimates for row in answer.rows},
+        differs=differs,
+        forests=forests(answer),
+        panels=percentile_panels(store, answer),
+        timelines=timelines(store, answer),
+        css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        **names,
+    )
