@@ -1,7 +1,6 @@
 #include "protocol/http1/server.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -82,12 +81,12 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
 
 Http1Server::Turn Http1Server::next_request(Round& round) {
   if (round.out.room() < kRoomToBegin_bytes) return Turn::room;
-  // RFC 9112, 2.2: an empty line before the request line is ignored.
+  // RFC 9112, 2.2: one empty line before the request line is ignored.
   if (!blank_line_skipped_ && as_text(round.rest).starts_with("\r\n")) {
     blank_line_skipped_ = true;
     round.rest = round.rest.subspan(2);
   }
-  if (!may_be_complete(round)) return partial_request(round);
+  if (nothing_yet(round.rest)) return partial_request(round);
   Fields fields;
   RequestHead head;
   Framing framing;
@@ -96,33 +95,27 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
   if (read.state == ReadState::bad) return refuse(round, read.status, read.error);
   round.rest = round.rest.subspan(read.size);
   round.progress = true;
-  seen_ = 0;
   head_since_ = Time::never();
   blank_line_skipped_ = false;
   return begin(round, head, framing);
 }
 
-// Reading again is worth it when a line has ended since the last time, a limit may be passed, or no
-// more will come: a head that trickles in costs its size once per line, not once per byte.
-bool Http1Server::may_be_complete(const Round& round) const {
-  const std::size_t size = round.rest.size();
-  if (size == 0) return false;
-  if (seen_ == 0 || seen_ > size || round.peer != Peer::open) return true;
-  if (size >= options_.limits.line_bytes_max) return size > seen_;
-  return std::memchr(round.rest.data() + seen_, '\n', size - seen_) != nullptr;
+// Not a byte of a request has come; a CR may begin the empty line before it.
+bool Http1Server::nothing_yet(Bytes rest) const {
+  return rest.empty() || (!blank_line_skipped_ && as_text(rest) == "\r");
 }
 
+// A head that trickles in is read from its start each time, which its size limit bounds: so a wrong
+// byte is answered at once.
 Http1Server::Turn Http1Server::partial_request(Round& round) {
-  const bool nothing = round.rest.empty() || as_text(round.rest) == "\r";
   if (round.peer == Peer::finished) {
-    return nothing ? Turn::close : refuse(round, 400, Errc::truncated);
+    return nothing_yet(round.rest) ? Turn::close : refuse(round, 400, Errc::truncated);
   }
   if (round.rest.empty()) {
     if (context_->draining.load(std::memory_order_relaxed)) return Turn::close;
     return Turn::input;
   }
   if (head_since_.is_never()) head_since_ = round.now;
-  seen_ = round.rest.size();
   return Turn::input;
 }
 

@@ -41,7 +41,7 @@ class Http1Server final : public Connection {
   Turn timed_out(Round& round, Turn turn);
 
   Turn next_request(Round& round);
-  bool may_be_complete(const Round& round) const;
+  bool nothing_yet(Bytes rest) const;
   Turn partial_request(Round& round);
   Turn begin(Round& round, const RequestHead& head, const Framing& framing);
   bool upgrade(Round& round, const RequestHead& head);
@@ -61,7 +61,6 @@ class Http1Server final : public Connection {
   std::unique_ptr<Exchange> exchange_;
   RequestState request_;
   ResponseState response_;
-  std::size_t seen_ = 0;             // bytes of a partial head that were looked at
   std::uint64_t discarded_ = 0;      // of a body that nobody reads
   Time active_{};                    // last progress
   Time head_since_ = Time::never();  // first byte of a partial head
