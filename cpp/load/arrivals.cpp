@@ -1,0 +1,32 @@
+#include "load/arrivals.h"
+
+#include "base/check.h"
+
+namespace zyphos {
+
+Arrivals::Arrivals(const ArrivalOptions& options, unsigned thread, unsigned threads,
+                   const Random& random)
+    : constant_(options.law == Law::constant),
+      distance_ns_(1e9 * threads / options.rate_per_second),
+      phase_ns_(1e9 * thread / options.rate_per_second),
+      random_(random) {
+  ZY_CHECK(options.law != Law::closed && options.rate_per_second > 0.0 && thread < threads);
+}
+
+void Arrivals::start(Time start) {
+  start_ = start;
+  count_ = 0;
+  offset_ns_ = 0.0;
+}
+
+Time Arrivals::next() {
+  if (constant_) {
+    // From the count, not from the last one: rounding must not add up to a wrong rate.
+    offset_ns_ = phase_ns_ + distance_ns_ * static_cast<double>(count_++);
+  } else {
+    offset_ns_ += random_.exponential(distance_ns_);
+  }
+  return start_ + static_cast<std::int64_t>(offset_ns_);
+}
+
+}  // namespace zyphos

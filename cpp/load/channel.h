@@ -1,0 +1,33 @@
+// Channel: one connection of a worker over its whole life: dialing, open, lost, dialed again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/time.h"
+#include "load/flights.h"
+#include "net/fd.h"
+#include "protocol/client.h"
+#include "protocol/slot.h"
+
+namespace zyphos {
+
+struct Channel {
+  enum class State : std::uint8_t { closed, dialing, open };
+
+  Fd fd;
+  std::optional<Slot> slot;  // while open
+  Client* client = nullptr;  // the slot's
+  State state = State::closed;
+  bool dirty = false;     // has something to pump and send; stands on the worker's list
+  bool readable = false;  // the kernel may hold input
+  bool hung_up = false;   // the peer's FIN or reset stands behind that input
+  // Submitted requests that wait for their send, oldest first.
+  std::uint32_t unsent_first = Flights::kNone;
+  std::uint32_t unsent_last = Flights::kNone;
+  Time due =
+      Time::never();  // closed: dial again; dialing: give up; open: the connection's own deadline
+  std::int64_t backoff_ns = 0;  // before the next dial
+};
+
+}  // namespace zyphos

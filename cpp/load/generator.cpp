@@ -1,0 +1,153 @@
+#include "load/generator.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "net/clock.h"
+#include "net/cpu.h"
+#include "net/flush.h"
+
+namespace zyphos {
+namespace {
+
+// From start() to the window at least: whoever reads the window's edges must be able to be there in
+// time.
+constexpr std::int64_t kNotice_ns = 25 * kMillisecond_ns;
+// For the threads to wake before the first request is due.
+constexpr std::int64_t kWakeUp_ns = kMillisecond_ns;
+
+}  // namespace
+
+Generator::Generator(const LoadOptions& options, Board& board)
+    : options_(options),
+      board_(board),
+      clients_(options),
+      done_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!done_) throw std::system_error(errno, std::generic_category(), "eventfd");
+  Random random(options_.seed);
+  for (unsigned i = 0; i < options_.threads; ++i) {
+    counters_.push_back(&board_.take());
+    workers_.push_back(
+        std::make_unique<Worker>(options_, clients_, *counters_.back(), i, random.split()));
+  }
+}
+
+Generator::~Generator() {
+  stop();
+  {
+    const std::scoped_lock lock(mutex_);
+    if (phase_ == Phase::dial) phase_ = Phase::give_up;
+  }
+  changed_.notify_all();
+  join();
+  workers_.clear();
+  for (Counters* counters : counters_) board_.retire(*counters);
+}
+
+std::size_t Generator::connect() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    threads_.emplace_back([this, i] { thread_main(i); });
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return dialed_ == workers_.size(); });
+  if (failure_) std::rethrow_exception(failure_);
+  if (connections_ == 0) {
+    const std::string peer = Address::parse(options_.address, options_.port).value().text();
+    throw CannotConnect(dial_error_,
+                        "cannot connect to " + peer + ": " + std::string(errc_text(dial_error_)));
+  }
+  return connections_;
+}
+
+Window Generator::start() {
+  const std::scoped_lock lock(mutex_);
+  const Time now = clock_now();
+  const Time begin = now + std::max(options_.warmup_ns + kWakeUp_ns, kNotice_ns);
+  window_ = {begin, begin + options_.window_ns};
+  start_ = begin + -options_.warmup_ns;
+  phase_ = Phase::run;
+  changed_.notify_all();
+  return window_;
+}
+
+void Generator::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopped_.is_never()) stopped_ = clock_now();
+  }
+  for (const auto& worker : workers_) worker->interrupt();
+}
+
+bool Generator::wait_for_start() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return phase_ != Phase::dial; });
+  return phase_ == Phase::run;
+}
+
+void Generator::thread_main(std::size_t index) {
+  Worker& worker = *workers_[index];
+  std::size_t open = 0;
+  std::exception_ptr failure;
+  try {
+    block_sigpipe();
+    if (!options_.cpus.empty()) pin_thread(options_.cpus[index % options_.cpus.size()]);
+    open = worker.dial();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    ++dialed_;
+    connections_ += open;
+    if (worker.dial_error() != Errc::ok) dial_error_ = worker.dial_error();
+    if (failure) failure_ = failure;
+  }
+  changed_.notify_all();
+  if (!failure && wait_for_start()) worker.run(start_, window_);
+  const std::scoped_lock lock(mutex_);
+  if (++ended_ < workers_.size()) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t ignored = ::write(done_.get(), &one, sizeof one);
+}
+
+void Generator::join() {
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+LoadResult Generator::finish() {
+  join();
+  LoadResult result;
+  result.recorder = Recorder(options_.interval_ns, options_.deadline_ns);
+  result.recorder.window(window_);
+  result.client_threads = options_.threads;
+  result.connections = connections_;
+  result.interrupted = !stopped_.is_never();
+  const Time end = std::min(window_.end, stopped_);
+  result.window_ns = std::max<std::int64_t>(0, end - window_.start);
+  Fit fit(options_.arrival.law, 0.0);
+  for (const auto& worker : workers_) {
+    result.recorder.add(worker->recorder());
+    fit.add(worker->fit());
+    const WorkerHealth& health = worker->health();
+    result.client_cpu_ns += health.cpu_ns;
+    result.bytes_in += health.bytes_in;
+    result.bytes_out += health.bytes_out;
+    result.reconnects += health.reconnects;
+    for (std::size_t i = 0; i < kErrcCount; ++i) {
+      result.connection_errors[i] += health.connection_errors[i];
+    }
+  }
+  result.arrivals_ks = fit.distance();
+  if (options_.arrival.law != Law::closed) {
+    result.rate_asked_per_second = options_.arrival.rate_per_second;
+  }
+  return result;
+}
+
+}  // namespace zyphos

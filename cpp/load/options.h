@@ -1,0 +1,74 @@
+// What the load generator is told. Names are those of the command line (cpp/tool/load_words.cpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "net/options.h"
+
+namespace zyphos {
+
+enum class Law : std::uint8_t {
+  closed,    // each user waits for its answer, thinks, and asks again
+  constant,  // equal distances, whatever the server does
+  poisson,   // independent exponential distances, whatever the server does
+};
+
+struct ArrivalOptions {
+  Law law = Law::closed;
+  double rate_per_second = 0.0;  // open laws: of all threads together
+  std::int64_t think_ns = 0;     // closed law: from an answer to the same user's next request
+};
+
+// What a good answer is; any other counts as failed and its time enters no latency.
+struct CheckOptions {
+  std::optional<std::uint16_t> status;  // empty: any 2xx, where the protocol has a status
+  std::optional<std::uint64_t> body_bytes;
+  std::optional<std::string> body;
+};
+
+struct LoadOptions {
+  std::string protocol = "http1";  // or "echo"
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;
+  std::size_t connections = 16;
+  unsigned threads = 1;
+  std::vector<int> cpus;     // thread i runs on cpus[i % size]; empty: anywhere
+  std::size_t pipeline = 1;  // requests outstanding on one connection
+
+  std::size_t message_bytes = 64;     // echo
+  std::string write_pattern = "one";  // echo: one, two, writev, cork
+  std::size_t response_bytes = 0;     // echo; 0: as message_bytes
+  std::string method = "GET";         // http1, from here on
+  std::string path = "/";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::size_t body_bytes = 0;  // a body of so many bytes, where `body` is empty
+
+  ArrivalOptions arrival;
+  CheckOptions check;
+  std::int64_t warmup_ns = 100 * kMillisecond_ns;
+  std::int64_t window_ns = kSecond_ns;
+  std::int64_t interval_ns = 0;                      // 0: the whole window is one interval
+  std::int64_t deadline_ns = 10 * kSecond_ns;        // from the schedule; also bounds the drain
+  std::int64_t wire_timeout_ns = 0;                  // from the send; 0: none
+  std::int64_t connect_timeout_ns = 5 * kSecond_ns;  // of each attempt
+  // How long before a scheduled send a thread stops sleeping and polls. Empty: 50 us where `cpus`
+  // are given, else 0.
+  std::optional<std::int64_t> spin_ns;
+  std::uint64_t seed = 1;
+  SocketOptions socket;
+};
+
+// Empty: fine. Else one line, what does not go together.
+std::string complaint(const LoadOptions& options);
+
+// "closed", "constant", "poisson"; empty: none of them.
+std::optional<Law> law_named(const std::string& name);
+
+}  // namespace zyphos

@@ -1,0 +1,40 @@
+// The result of a load run, whole and as JSON. Names are those of records and columns.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "load/recorder.h"
+
+namespace zyphos {
+
+struct LoadResult {
+  std::int64_t window_ns = 0;  // what was measured; shorter than asked when interrupted
+  std::size_t connections = 0;
+  unsigned client_threads = 0;
+  std::int64_t client_cpu_ns = 0;  // the threads' CPU within the window
+  std::uint64_t bytes_out = 0;     // within the window
+  std::uint64_t bytes_in = 0;
+  std::uint64_t reconnects = 0;                               // in the whole run
+  std::array<std::uint64_t, kErrcCount> connection_errors{};  // in the whole run
+  std::optional<double> rate_asked_per_second;
+  std::optional<double> arrivals_ks;
+  bool interrupted = false;
+  Recorder recorder{0, 0};
+
+  // Good answers within the window, whenever scheduled; empty when nothing was measured.
+  std::optional<double> requests_per_second() const;
+  // Sent within the window over scheduled within it; empty for the closed law.
+  std::optional<double> rate_ratio() const;
+};
+
+// One line: {"event":"result",...}; histograms as base64 of HdrHistogram V2 compressed.
+std::string to_json(const LoadResult& result);
+std::string connected_json(std::size_t connections, Time now);
+std::string window_json(Window window);
+std::string error_json(std::string_view errc, std::string_view message);
+
+}  // namespace zyphos

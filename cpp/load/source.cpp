@@ -1,0 +1,18 @@
+#include "load/source.h"
+
+#include "load/closed_source.h"
+#include "load/open_source.h"
+
+namespace zyphos {
+
+std::unique_ptr<Source> make_source(const LoadOptions& options, std::uint32_t channels,
+                                    unsigned thread, const Random& random) {
+  if (options.arrival.law == Law::closed) {
+    return std::make_unique<ClosedSource>(options.arrival.think_ns, options.pipeline, channels,
+                                          random);
+  }
+  const Arrivals arrivals(options.arrival, thread, options.threads, random);
+  return std::make_unique<OpenSource>(arrivals, options.pipeline, channels);
+}
+
+}  // namespace zyphos

@@ -1,0 +1,231 @@
+#include "load/worker.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/check.h"
+#include "net/clock.h"
+#include "net/cpu.h"
+
+namespace zyphos {
+namespace {
+
+constexpr int kEvents = 256;
+constexpr std::uint32_t kWakeNumber = ~std::uint32_t{0};
+constexpr std::int64_t kSpinOnOwnCpu_ns = 50 * kMicrosecond_ns;
+
+std::size_t share(std::size_t all, unsigned thread, unsigned threads) {
+  return all / threads + (thread < all % threads ? 1 : 0);
+}
+
+Fd must(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return Fd(fd);
+}
+
+}  // namespace
+
+Worker::Worker(const LoadOptions& options, const Clients& clients, Counters& counters,
+               unsigned thread, const Random& random)
+    : options_(options),
+      clients_(clients),
+      counters_(counters),
+      random_(random),
+      address_(Address::parse(options.address, options.port).value()),
+      spin_ns_(options.spin_ns.value_or(options.cpus.empty() ? 0 : kSpinOnOwnCpu_ns)),
+      epoll_(must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      buffer_(new std::byte[kReceive_bytes + kReadPadding]()),
+      channels_(share(options.connections, thread, options.threads)),
+      flights_(channels_.size() * options.pipeline),
+      source_(make_source(options, static_cast<std::uint32_t>(channels_.size()), thread,
+                          random_.split())),
+      recorder_(options.interval_ns, options.deadline_ns),
+      fit_(options.arrival.law, options.arrival.rate_per_second / options.threads) {
+  marked_.reserve(channels_.size());
+  epoll_event event{.events = EPOLLIN, .data = {.u32 = kWakeNumber}};
+  ZY_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) == 0);
+}
+
+Worker::~Worker() {
+  // Slots give their blocks back before the pool goes.
+  channels_.clear();
+}
+
+void Worker::interrupt() {
+  interrupted_.store(true, std::memory_order_relaxed);
+  const std::uint64_t one = 1;
+  // A full eventfd is already readable.
+  [[maybe_unused]] const ssize_t ignored = ::write(wake_.get(), &one, sizeof one);
+}
+
+std::size_t Worker::dial() {
+  // The kernel may otherwise round a sleep up by 50 us.
+  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  now_ = clock_now();
+  for (std::uint32_t i = 0; i < channels_.size(); ++i) dial(i, now_);
+  while (dialing_ > 0 && !interrupted_.load(std::memory_order_relaxed)) {
+    wait(clock_now());
+    now_ = clock_now();
+    if (now_ >= timer_) timers(now_);
+  }
+  return static_cast<std::size_t>(
+      std::ranges::count(channels_, Channel::State::open, &Channel::state));
+}
+
+void Worker::run(Time start, Window window) {
+  window_ = window;
+  recorder_.window(window);
+  fit_.window(window);
+  source_->run(start, window.end);
+  now_ = clock_now();
+  while (!finished(now_)) {
+    look_after(now_);
+    wait(now_);
+    now_ = clock_now();
+  }
+  cross_edges(now_);
+  settle_accounts(now_);
+}
+
+void Worker::look_after(Time now) {
+  cross_edges(now);
+  if (now >= timer_) timers(now);
+  if (options_.wire_timeout_ns > 0) time_out_sent(now);
+  submit_due(now);
+  flush_marked();
+}
+
+void Worker::cross_edges(Time now) {
+  if (!window_entered_ && now >= window_.start) {
+    window_entered_ = true;
+    health_.cpu_ns = -thread_cpu_ns();
+    health_.bytes_in = 0 - counters_.value(Counter::bytes_in);
+    health_.bytes_out = 0 - counters_.value(Counter::bytes_out);
+  }
+  const bool ended = now >= window_.end || interrupted_.load(std::memory_order_relaxed);
+  if (window_entered_ && !window_left_ && ended) {
+    window_left_ = true;
+    health_.cpu_ns += thread_cpu_ns();
+    health_.bytes_in += counters_.value(Counter::bytes_in);
+    health_.bytes_out += counters_.value(Counter::bytes_out);
+  }
+}
+
+bool Worker::finished(Time now) const {
+  if (interrupted_.load(std::memory_order_relaxed)) return true;
+  if (now < window_.end) return false;
+  if (now >= window_.end + options_.deadline_ns) return true;
+  if (source_->has_backlog()) return false;
+  if (cohort_ == 0) return true;
+  // All that is left is past its deadline.
+  return now >= flights_.at(flights_.newest()).scheduled + options_.deadline_ns;
+}
+
+std::int64_t Worker::sleep_ns(Time now) const {
+  Time due = std::min({timer_, window_entered_ ? Time::never() : window_.start,
+                       window_left_ ? window_.end + options_.deadline_ns : window_.end});
+  if (options_.wire_timeout_ns > 0 && flights_.size() > 0) {
+    due = std::min(due, flights_.at(flights_.oldest()).sent + options_.wire_timeout_ns);
+  }
+  if (window_left_ && flights_.size() > 0) {
+    due = std::min(due, flights_.at(flights_.newest()).scheduled + options_.deadline_ns);
+  }
+  const Time send = source_->due();
+  if (!send.is_never()) due = std::min(due, send + -spin_ns_);
+  return due.is_never() ? -1 : std::max<std::int64_t>(0, due - now);
+}
+
+void Worker::wait(Time now) {
+  std::array<epoll_event, kEvents> events;
+  const std::int64_t sleep = sleep_ns(now);
+  const timespec timeout = to_timespec(sleep);
+  const int count =
+      epoll_pwait2(epoll_.get(), events.data(), kEvents, sleep < 0 ? nullptr : &timeout, nullptr);
+  if (count < 0) {
+    ZY_CHECK(errno == EINTR);
+    counters_.add(Counter::interrupted);
+    return;
+  }
+  if (count == 0) return;
+  counters_.add(Counter::wakeups);
+  counters_.add(Counter::events, static_cast<std::uint64_t>(count));
+  for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
+}
+
+void Worker::handle(const epoll_event& event) {
+  const std::uint32_t number = event.data.u32;
+  if (number == kWakeNumber) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t ignored = ::read(wake_.get(), &count, sizeof count);
+    return;
+  }
+  Channel& channel = channels_[number];
+  if (channel.state == Channel::State::dialing) {
+    established(number, clock_now());
+    return;
+  }
+  if (channel.state != Channel::State::open) return;
+  if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    channel.readable = true;
+    channel.hung_up |= (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    receive_all(number);
+  }
+  if (channel.state == Channel::State::open && !channel.slot->out().empty()) mark(number);
+  // Now, not after the batch: the answers behind this one must not make its successor late.
+  flush_marked();
+}
+
+void Worker::timers(Time now) {
+  timer_ = Time::never();
+  for (std::uint32_t i = 0; i < channels_.size(); ++i) {
+    Channel& channel = channels_[i];
+    if (now >= channel.due) {
+      channel.due = Time::never();
+      switch (channel.state) {
+        case Channel::State::closed: dial(i, now); break;
+        case Channel::State::dialing: dial_failed(i, Errc::connect_timeout, now); break;
+        case Channel::State::open:
+          counters_.add(Counter::timers);
+          mark(i);
+          break;
+      }
+    }
+    timer_ = std::min(timer_, channel.due);
+  }
+  flush_marked();
+}
+
+// The oldest flight was sent first, or nearly so.
+void Worker::time_out_sent(Time now) {
+  while (flights_.size() > 0) {
+    const Flights::Flight& oldest = flights_.at(flights_.oldest());
+    if (oldest.sent.is_never() || now < oldest.sent + options_.wire_timeout_ns) return;
+    // One stream, answers in order: what is behind it on this connection can't come either.
+    end(oldest.channel, Errc::wire_timeout, now);
+  }
+}
+
+// What has not ended by now is censored at its own waiting time.
+void Worker::settle_accounts(Time end) {
+  const Window measured{window_.start, std::min(end, window_.end)};
+  source_->stop(measured.end);
+  while (flights_.size() > 0) {
+    const std::uint32_t number = flights_.oldest();
+    const Flights::Flight& flight = flights_.at(number);
+    recorder_.unanswered(flight.scheduled, flight.sent, end, Errc::ok);
+    flights_.give(number);
+  }
+  Time scheduled;
+  while (source_->backlog(scheduled)) {
+    recorder_.unanswered(scheduled, Time::never(), end, Errc::ok);
+  }
+}
+
+}  // namespace zyphos

@@ -1,0 +1,266 @@
+// What a Worker does with one connection: dial, receive, submit, send, end.
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "load/worker.h"
+#include "net/clock.h"
+#include "net/flush.h"
+#include "net/socket.h"
+
+namespace zyphos {
+namespace {
+
+constexpr std::int64_t kBackoff_ns_min = kMillisecond_ns;
+constexpr std::int64_t kBackoff_ns_max = 100 * kMillisecond_ns;
+
+}  // namespace
+
+void Worker::watch(std::uint32_t number) {
+  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u32 = number}};
+  ZY_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, channels_[number].fd.get(), &event) == 0);
+}
+
+void Worker::dial(std::uint32_t number, Time now) {
+  Channel& channel = channels_[number];
+  Dialed dialed = dial_socket(address_, options_.socket);
+  ++dialing_;
+  channel.state = Channel::State::dialing;
+  if (dialed.error != Errc::ok) {
+    dial_failed(number, dialed.error, now);
+    return;
+  }
+  channel.fd = std::move(dialed.fd);
+  channel.due = now + options_.connect_timeout_ns;
+  timer_ = std::min(timer_, channel.due);
+  // Where it is connected already, the first event says that it is writable.
+  watch(number);
+}
+
+void Worker::established(std::uint32_t number, Time now) {
+  Channel& channel = channels_[number];
+  if (const Errc error = connect_result(channel.fd.get()); error != Errc::ok) {
+    dial_failed(number, error, now);
+    return;
+  }
+  --dialing_;
+  counters_.add(Counter::connected);
+  channel.state = Channel::State::open;
+  channel.due = Time::never();
+  channel.readable = channel.hung_up = false;
+  channel.unsent_first = channel.unsent_last = Flights::kNone;
+  auto client = clients_.make();
+  channel.client = client.get();
+  channel.slot.emplace(pool_, SlotLimits{});
+  channel.slot->open(std::move(client), Waker{}, *this, random_, counters_, draining_);
+  source_->joined(number, now);
+  mark(number);
+  flush_marked();
+}
+
+void Worker::dial_failed(std::uint32_t number, Errc error, Time now) {
+  Channel& channel = channels_[number];
+  --dialing_;
+  dial_error_ = error;
+  ++health_.connection_errors[static_cast<std::size_t>(error)];
+  counters_.error(error);
+  channel.fd.reset();
+  channel.state = Channel::State::closed;
+  channel.backoff_ns = std::clamp(2 * channel.backoff_ns, kBackoff_ns_min, kBackoff_ns_max);
+  channel.due = now + channel.backoff_ns;
+  timer_ = std::min(timer_, channel.due);
+}
+
+void Worker::dial(const Address&, std::unique_ptr<Connection> connection) {
+  Outbox out(pool_);
+  static_cast<void>(connection->advance({}, Peer::lost, out, clock_now()));
+}
+
+// Edge-triggered: reads until the kernel has no more. A short read says so without another call,
+// unless a FIN or a reset stands behind it.
+void Worker::receive_all(std::uint32_t number) {
+  Channel& channel = channels_[number];
+  while (channel.state == Channel::State::open && channel.readable && channel.slot->wants_input()) {
+    const Received received =
+        receive(channel.fd.get(), Bytes(buffer_.get(), kReceive_bytes), 0, counters_);
+    if (received.state == Receive::again) {
+      channel.readable = false;
+      return;
+    }
+    const Time now = now_ = clock_now();
+    if (received.state == Receive::bytes) {
+      if (options_.socket.tcp_quickack) rearm_quickack(channel.fd.get(), options_.socket);
+      channel.slot->input(Bytes(buffer_.get(), received.size));
+      channel.readable = received.size == kReceive_bytes || channel.hung_up;
+    } else {
+      channel.slot->peer(received.state == Receive::finished ? Peer::finished : Peer::lost);
+      channel.readable = false;
+    }
+    channel.slot->pump(now);
+    collect(number, now);
+    channel.slot->settle();
+    follow_up(number);
+    submit_due(now);
+  }
+}
+
+void Worker::submit_due(Time now) {
+  Ticket ticket;
+  while (source_->peek(now, ticket)) {
+    if (submit(ticket)) {
+      source_->take();
+    } else {
+      source_->lost(ticket.channel);
+    }
+  }
+}
+
+// Ends the flights that the client has completed.
+void Worker::collect(std::uint32_t number, Time now) {
+  Channel& channel = channels_[number];
+  for (const Completion& completion : channel.client->completed()) {
+    const auto tag = static_cast<std::uint32_t>(completion.tag);
+    const Flights::Flight& flight = flights_.at(tag);
+    if (flight.sent.is_never()) stamp(channel);  // refused before it was sent
+    if (recorder_.in_cohort(flight.scheduled)) --cohort_;
+    const Errc error = clients_.verdict(completion);
+    if (error == Errc::ok) {
+      channel.backoff_ns = 0;
+      recorder_.done(flight.scheduled, flight.sent, now);
+    } else {
+      if (completion.error == Errc::ok) counters_.error(error);
+      recorder_.failed(flight.scheduled, flight.sent, error);
+    }
+    flights_.give(tag);
+    source_->freed(number, now);
+  }
+}
+
+bool Worker::submit(const Ticket& ticket) {
+  Channel& channel = channels_[ticket.channel];
+  if (channel.state != Channel::State::open) return false;
+  const std::uint32_t tag = flights_.take(ticket.scheduled, ticket.channel);
+  if (!channel.client->submit(clients_.request(), tag)) {
+    flights_.give(tag);
+    return false;
+  }
+  if (recorder_.in_cohort(ticket.scheduled)) ++cohort_;
+  if (channel.unsent_first == Flights::kNone) {
+    channel.unsent_first = tag;
+  } else {
+    flights_.at(channel.unsent_last).unsent_after = tag;
+  }
+  channel.unsent_last = tag;
+  mark(ticket.channel);
+  return true;
+}
+
+void Worker::mark(std::uint32_t number) {
+  if (std::exchange(channels_[number].dirty, true)) return;
+  marked_.push_back(number);
+}
+
+void Worker::flush_marked() {
+  for (std::size_t i = 0; i < marked_.size(); ++i) {
+    channels_[marked_[i]].dirty = false;
+    if (channels_[marked_[i]].state == Channel::State::open) pump_and_send(marked_[i]);
+  }
+  marked_.clear();
+}
+
+void Worker::pump_and_send(std::uint32_t number) {
+  Channel& channel = channels_[number];
+  Slot& slot = *channel.slot;
+  slot.pump(now_);
+  for (;;) {
+    if (channel.unsent_first != Flights::kNone) stamp(channel);
+    const Flush flushed = flush(channel.fd.get(), slot.out(), counters_);
+    if (flushed == Flush::blocked) break;
+    if (flushed != Flush::done) {
+      // What came before the reset is still worth reading: it may say why.
+      channel.readable = channel.hung_up = true;
+      receive_all(number);
+      if (channel.state == Channel::State::open) end(number, Errc::peer_reset, clock_now());
+      return;
+    }
+    if (!slot.wants_pump()) break;
+    slot.pump(now_);
+  }
+  collect(number, now_);
+  follow_up(number);
+}
+
+// The requests of this channel that wait go to the kernel now.
+void Worker::stamp(Channel& channel) {
+  const Time now = now_ = clock_now();
+  for (std::uint32_t tag = channel.unsent_first; tag != Flights::kNone;) {
+    Flights::Flight& flight = flights_.at(tag);
+    flight.sent = now;
+    recorder_.sent(now);
+    fit_.sent(now);
+    tag = flight.unsent_after;
+  }
+  channel.unsent_first = channel.unsent_last = Flights::kNone;
+}
+
+// Does on the wire what the connection wants after an advance.
+void Worker::follow_up(std::uint32_t number) {
+  Channel& channel = channels_[number];
+  if (channel.state != Channel::State::open) return;
+  Slot& slot = *channel.slot;
+  if (slot.wants_fin()) {
+    ::shutdown(channel.fd.get(), SHUT_WR);
+    slot.fin_sent();
+  }
+  if (slot.finished()) {
+    end(number, slot.error(), clock_now());
+    return;
+  }
+  channel.due = slot.deadline();
+  timer_ = std::min(timer_, channel.due);
+}
+
+// The connection is over; it is dialed again, at once where nothing went wrong.
+void Worker::end(std::uint32_t number, Errc error, Time now) {
+  Channel& channel = channels_[number];
+  const Errc cause = error == Errc::ok ? Errc::truncated : error;
+  fail_flights(number, cause, now);
+  source_->lost(number);
+  counters_.add(Counter::closed);
+  ++health_.reconnects;
+  if (error != Errc::ok) {
+    ++health_.connection_errors[static_cast<std::size_t>(error)];
+    channel.backoff_ns = std::clamp(2 * channel.backoff_ns, kBackoff_ns_min, kBackoff_ns_max);
+  }
+  if (channel.slot->abortive() || error == Errc::wire_timeout) reset_on_close(channel.fd.get());
+  channel.client = nullptr;
+  channel.slot.reset();
+  channel.fd.reset();
+  channel.state = Channel::State::closed;
+  channel.unsent_first = channel.unsent_last = Flights::kNone;
+  channel.due = error == Errc::ok ? now : now + channel.backoff_ns;
+  timer_ = std::min(timer_, channel.due);
+}
+
+// What the client itself has not completed.
+void Worker::fail_flights(std::uint32_t number, Errc error, Time now) {
+  for (std::uint32_t tag = flights_.oldest(); tag != Flights::kNone;) {
+    const Flights::Flight& flight = flights_.at(tag);
+    const std::uint32_t after = flight.after;
+    if (flight.channel == number) {
+      if (recorder_.in_cohort(flight.scheduled)) --cohort_;
+      if (error == Errc::wire_timeout) {
+        recorder_.unanswered(flight.scheduled, flight.sent, now, error);
+      } else {
+        recorder_.failed(flight.scheduled, flight.sent, error);
+      }
+      flights_.give(tag);
+    }
+    tag = after;
+  }
+}
+
+}  // namespace zyphos

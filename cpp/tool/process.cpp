@@ -1,0 +1,73 @@
+#include "tool/process.h"
+
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <system_error>
+
+namespace zyphos {
+namespace {
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+Fd signals_as_fd() {
+  const sigset_t set = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // A reader that has gone must not end the process before it has ended its own way.
+  std::signal(SIGPIPE, SIG_IGN);
+  Fd fd(signalfd(-1, &set, SFD_CLOEXEC));
+  if (!fd) throw std::system_error(errno, std::generic_category(), "signalfd");
+  return fd;
+}
+
+int take_signal(int fd) {
+  signalfd_siginfo info{};
+  while (::read(fd, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
+  }
+  return static_cast<int>(info.ssi_signo);
+}
+
+void restore_signals() {
+  const sigset_t set = ending_signals();
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+void die_with_parent() { prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(SIGKILL), 0, 0, 0); }
+
+void complain(std::string_view program, std::string_view message) {
+  const std::string line = std::string(program) + ": " + std::string(message) + "\n";
+  std::fputs(line.c_str(), stderr);
+}
+
+Usage read_words(const Words& words, int argc, char** argv, std::string_view program) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "-h" || word == "--help") {
+      std::printf("usage: %s key=value ...\n%s", std::string(program).c_str(),
+                  words.help().c_str());
+      return {false, 0};
+    }
+    if (const auto applied = words.apply(word); !applied) {
+      complain(program, applied.error());
+      return {false, 2};
+    }
+  }
+  return {};
+}
+
+}  // namespace zyphos

@@ -1,0 +1,33 @@
+// What both programs do about signals, their parent and their usage.
+#pragma once
+
+#include <csignal>
+#include <string_view>
+#include <vector>
+
+#include "net/fd.h"
+#include "tool/words.h"
+
+namespace zyphos {
+
+// Blocks SIGINT and SIGTERM in this thread and those it starts (call it first); readable when one
+// has come. std::system_error when there is no descriptor.
+Fd signals_as_fd();
+// The signal that signals_as_fd() holds; blocks until there is one.
+int take_signal(int fd);
+// Back to the default: the next SIGINT or SIGTERM ends the process at once.
+void restore_signals();
+// The kernel kills this process when the thread that started it ends.
+void die_with_parent();
+
+// Applies argv[1..] in order. 0: go on. Else the exit code: 2 after one line on stderr, or 0 after
+// help (-h, --help). `go_on` tells them apart.
+struct Usage {
+  bool go_on = true;
+  int exit_code = 0;
+};
+Usage read_words(const Words& words, int argc, char** argv, std::string_view program);
+// One line on stderr.
+void complain(std::string_view program, std::string_view message);
+
+}  // namespace zyphos

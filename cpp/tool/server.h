@@ -1,0 +1,67 @@
+// Server: one of our engines with one of our protocols, as zyphos-serve and _core.serve run it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "protocol/echo/server.h"
+#include "protocol/handler.h"
+#include "protocol/http1/server.h"
+#include "tool/mapped_board.h"
+#include "tool/words.h"
+
+namespace zyphos {
+
+struct ServeSetting {
+  std::string engine = "epoll";
+  std::string protocol = "http1";
+  std::string app = "hello";
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;
+  EngineOptions options;           // all but `listen` and the limits, which follow from the others
+  std::size_t message_bytes = 64;  // echo
+  std::optional<std::size_t> response_bytes;  // echo: as message_bytes; hello: 13
+  std::int64_t delay_ns = kMillisecond_ns;    // app=delay
+  std::int64_t idle_timeout_ns = 60 * kSecond_ns;
+  int board_fd = -1;
+  bool parent_death = false;
+};
+
+// The table refers to `setting`, which must outlive it.
+Words serve_words(ServeSetting& setting);
+
+// Thread safety: one owner; snapshot() from any thread.
+class Server {
+ public:
+  // Listens and serves. std::system_error ("cannot listen on 127.0.0.1:80: ..."),
+  // std::runtime_error with the reason when this machine cannot run the engine,
+  // std::invalid_argument for what is no address.
+  explicit Server(const ServeSetting& setting);
+  // Drains.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  Address address() const { return engine_->address(); }
+  BoardSnapshot snapshot() { return board_.board().snapshot(); }
+  // Finishes what is under way, within the drain timeout; returns when all threads have ended. Safe
+  // to repeat.
+  void stop();
+
+ private:
+  ConnectionFactory factory();
+
+  ServeSetting setting_;
+  MappedBoard board_;
+  std::unique_ptr<Handler> handler_;
+  http1::ServerOptions http_;
+  echo::ServerOptions echo_;
+  std::unique_ptr<Engine> engine_;
+  bool stopped_ = false;
+};
+
+}  // namespace zyphos
