@@ -1,8 +1,8 @@
-// Engine: drives connections on sockets - the whole driver (threads, sockets, buffers), not the backend of an event loop.
-// Protocols come in through the factory; an engine knows none of them.
+// Engine: drives connections on sockets - the whole driver (threads, sockets, buffers), not the
+// backend of an event loop. Protocols come in through the factory; an engine knows none of them.
 //
-// Thread safety: start(), drain() and join() from one thread, the owner's; address() after start(); snapshots of the
-// board at any time from anywhere.
+// Thread safety: start(), drain() and join() from one thread, the owner's; address() after start();
+// snapshots of the board at any time from anywhere.
 #pragma once
 
 #include <cstddef>
@@ -27,13 +27,14 @@ using ConnectionFactory = std::function<std::unique_ptr<Connection>()>;
 struct EngineOptions {
   Address listen = Address::loopback(0);
   int backlog = 4096;
-  unsigned threads = 1;                 // loops; a thread per connection ignores it
-  std::vector<int> cpus;                // loop i runs on cpus[i % size]; empty: anywhere
-  SocketOptions socket;                 // of every accepted connection (net/options.h)
+  unsigned threads = 1;   // loops; a thread per connection ignores it
+  std::vector<int> cpus;  // loop i runs on cpus[i % size]; empty: anywhere
+  SocketOptions socket;   // of every accepted connection (net/options.h)
   SlotLimits limits;
   std::size_t connections_max = 100'000;  // beyond: accepting pauses
   std::int64_t drain_timeout_ns = 5 * kSecond_ns;
-  bool application_wakes = false;       // the application calls Wakers (blocking engines must then wait on two things)
+  bool application_wakes =
+      false;  // the application calls Wakers (blocking engines must then wait on two things)
   std::uint64_t seed = 1;
 };
 
@@ -44,14 +45,14 @@ class Engine {
   virtual void start() = 0;
   // Where it listens (the real port where 0 was asked for).
   virtual Address address() const = 0;
-  // Graceful: stops accepting, lets connections finish (Context::draining), aborts what is left after the drain timeout.
-  // Returns at once; join() waits for the end.
+  // Graceful: stops accepting, lets connections finish (Context::draining), aborts what is left
+  // after the drain timeout. Returns at once; join() waits for the end.
   virtual void drain() = 0;
   virtual void join() = 0;
 };
 
-// "thread", "epoll", "uring". Unknown name: std::invalid_argument. What this machine or build cannot do:
-// std::runtime_error with the reason. `board` outlives the engine.
+// "thread", "epoll", "uring". Unknown name: std::invalid_argument. What this machine or build
+// cannot do: std::runtime_error with the reason. `board` outlives the engine.
 std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& options,
                                     ConnectionFactory factory, Board& board);
 

@@ -1,0 +1,57 @@
+#include "engine/engine.h"
+
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+#include "engine/epoll_loop.h"
+#include "engine/loop_engine.h"
+#include "engine/thread_engine.h"
+#include "engine/uring_loop.h"
+
+namespace zyphos {
+namespace {
+
+using Make = std::unique_ptr<Engine> (*)(const EngineOptions&, ConnectionFactory, Board&);
+
+struct Entry {
+  std::string_view name;
+  std::string (*missing)();
+  Make make;
+};
+
+template <LoopMaker maker>
+std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFactory factory,
+                                      Board& board) {
+  return make_loop_engine(options, std::move(factory), board, maker);
+}
+
+constexpr std::array kEngines{
+    Entry{"thread", [] { return std::string(); }, make_thread_engine},
+    Entry{"epoll", epoll_missing, make_of_loops<make_epoll_loop>},
+    Entry{"uring", uring_missing, make_of_loops<make_uring_loop>},
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& options,
+                                    ConnectionFactory factory, Board& board) {
+  for (const Entry& entry : kEngines) {
+    if (entry.name != name) continue;
+    const std::string missing = entry.missing();
+    if (!missing.empty()) throw std::runtime_error(missing);
+    return entry.make(options, std::move(factory), board);
+  }
+  throw std::invalid_argument("unknown engine '" + std::string(name) +
+                              "' (there are thread, epoll, uring)");
+}
+
+std::vector<EngineAbility> engine_abilities() {
+  std::vector<EngineAbility> abilities;
+  for (const Entry& entry : kEngines) {
+    abilities.push_back({.name = std::string(entry.name), .missing = entry.missing()});
+  }
+  return abilities;
+}
+
+}  // namespace zyphos

@@ -1,0 +1,234 @@
+#include "engine/loop.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/check.h"
+#include "net/clock.h"
+#include "net/socket.h"
+
+namespace zyphos {
+namespace {
+
+// How long accepting rests when nothing that this loop sees brings a descriptor back.
+constexpr std::int64_t kAcceptRetry_ns = 100 * kMillisecond_ns;
+
+bool exhausted(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+// An option that cannot be set makes no connection either.
+Dialed dial_or_fail(const Address& address, const SocketOptions& options) {
+  try {
+    return dial_socket(address, options);
+  } catch (const std::system_error&) {
+    return {.error = Errc::connect_failed};
+  }
+}
+
+}  // namespace
+
+LoopCore::LoopCore(LoopSetup setup)
+    : setup_(std::move(setup)), counters_(setup_.counters), now_(clock_now()), wheel_(now_) {}
+
+LoopCore::~LoopCore() {
+  setup_.mailbox->close();
+  ZY_CHECK(live_ == 0);
+}
+
+// --- connections come ---
+
+void LoopCore::adopt(int raw) {
+  Fd fd(raw);
+  counters_.add(Counter::accepted);
+  try {
+    apply(raw, setup_.options.socket);
+  } catch (const std::system_error&) {
+    // The listener took the same options, so it is this peer that has already gone.
+    counters_.error(Errc::peer_reset);
+    counters_.add(Counter::closed);
+    return;
+  }
+  auto protocol = setup_.factory();
+  if (!protocol) {
+    counters_.add(Counter::closed);
+    return;
+  }
+  auto connection = make();
+  connection->fd = std::move(fd);
+  connection->accepted = true;
+  setup_.accepted_live.fetch_add(1, std::memory_order_relaxed);
+  place(std::move(connection), std::move(protocol));
+}
+
+void LoopCore::dial(const Address& address, std::unique_ptr<Connection> protocol) {
+  auto connection = make();
+  connection->dialing = true;
+  Dialed dialed = dial_or_fail(address, setup_.options.socket);
+  connection->fd = std::move(dialed.fd);
+  connection->dial_error = dialed.error;
+  place(std::move(connection), std::move(protocol));
+}
+
+void LoopCore::place(std::unique_ptr<LoopConnection> connection,
+                     std::unique_ptr<Connection> protocol) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(places_.size()));
+    places_.emplace_back();
+  }
+  const std::uint32_t index = free_.back();
+  free_.pop_back();
+  Place& place = places_[index];
+  connection->index = index;
+  connection->generation = place.generation;
+  place.connection = std::move(connection);
+  ++live_;
+  LoopConnection& placed = *place.connection;
+  setup_.mailbox->admit(index, placed.generation);
+  // start() may dial: `place` is not to be used after it.
+  placed.slot.open(std::move(protocol), Waker(setup_.mailbox, index, placed.generation), *this,
+                   setup_.random, counters_, setup_.draining);
+  begin(placed);
+}
+
+bool LoopCore::established(LoopConnection& connection, Errc result) {
+  connection.dialing = false;
+  connection.dial_error = result;
+  if (result != Errc::ok) {
+    lose(connection, result);
+    return false;
+  }
+  counters_.add(Counter::connected);
+  connection.slot.pump(now_);
+  return true;
+}
+
+// --- and go ---
+
+void LoopCore::lose(LoopConnection& connection, Errc error) {
+  connection.slot.peer(Peer::lost);
+  connection.slot.pump(now_);
+  connection.slot.abort(error);
+  drop(connection);
+}
+
+void LoopCore::retire(LoopConnection& connection) {
+  const std::uint32_t index = connection.index;
+  const bool accepted = connection.accepted;
+  const bool was_established = !connection.dialing && connection.dial_error == Errc::ok;
+  setup_.mailbox->dismiss(index);
+  // The connection's end may dial or wake: its place is free only afterwards.
+  auto ended = std::move(places_[index].connection);
+  ended.reset();
+  ++places_[index].generation;
+  free_.push_back(index);
+  --live_;
+  if (accepted) setup_.accepted_live.fetch_sub(1, std::memory_order_relaxed);
+  if (was_established) counters_.add(Counter::closed);
+  if (paused_) resume_accepting();
+}
+
+LoopConnection* LoopCore::find(std::uint64_t id) {
+  const auto index = static_cast<std::uint32_t>(id);
+  if (index >= places_.size()) return nullptr;
+  LoopConnection* connection = places_[index].connection.get();
+  return connection != nullptr && connection->id() == id ? connection : nullptr;
+}
+
+// --- accepting pauses and goes on ---
+
+bool LoopCore::at_limit() {
+  const auto live = setup_.accepted_live.load(std::memory_order_relaxed);
+  if (live < setup_.options.connections_max) return false;
+  pause_accepting();
+  return true;
+}
+
+bool LoopCore::accept_failed(int error) {
+  if (error == EINTR) counters_.add(Counter::interrupted);
+  if (error == EAGAIN) return false;
+  if (!exhausted(error)) return true;  // that peer's own trouble (ECONNABORTED, ...)
+  counters_.error(Errc::accept_limit);
+  counters_.add(Counter::accept_paused);
+  pause_accepting();
+  return false;
+}
+
+void LoopCore::pause_accepting() {
+  retry_accept_ = now_ + kAcceptRetry_ns;
+  if (paused_ || !setup_.listener) return;
+  paused_ = true;
+  watch_listener(false);
+}
+
+void LoopCore::resume_accepting() {
+  paused_ = false;
+  retry_accept_ = Time::never();
+  if (setup_.listener) watch_listener(true);
+}
+
+// --- the turn ---
+
+void LoopCore::turn() {
+  deliver();
+  wheel_.advance(now_, [&](Timer& timer) {
+    counters_.add(Counter::timers);
+    serve(static_cast<LoopConnection&>(timer), Cause::other);
+  });
+  if (now_ >= retry_accept_) resume_accepting();
+  if (!drain_begun_ && setup_.draining.load(std::memory_order_acquire)) begin_drain();
+  if (now_ >= drain_deadline_) end_drain();
+}
+
+Time LoopCore::next_turn() const {
+  return std::min({wheel_.next(), retry_accept_, drain_deadline_});
+}
+
+void LoopCore::deliver() {
+  setup_.mailbox->collect(mail_);
+  for (const Mailbox::Mail& letter : mail_) {
+    LoopConnection* connection = find(std::uint64_t{letter.generation} << 32 | letter.slot);
+    if (connection == nullptr) continue;
+    counters_.add(Counter::wakes);
+    connection->slot.woken(letter.tag);
+    // Before it is established it is not advanced; then it is anyway.
+    if (!connection->dialing) serve(*connection, Cause::other);
+  }
+}
+
+void LoopCore::begin_drain() {
+  drain_begun_ = true;
+  paused_ = false;
+  retry_accept_ = Time::never();
+  drain_deadline_ = now_ + setup_.options.drain_timeout_ns;
+  watch_listener(false);
+  // Who is through the handshake already is not to be reset with the listener.
+  for (bool more = true; more && setup_.listener;) {
+    const int fd = ::accept4(setup_.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      adopt(fd);
+    } else {
+      more = errno == ECONNABORTED || errno == EINTR;
+    }
+  }
+  setup_.listener.reset();
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    LoopConnection* connection = places_[i].connection.get();
+    if (connection != nullptr && !connection->dialing) serve(*connection, Cause::other);
+  }
+}
+
+void LoopCore::end_drain() {
+  drain_deadline_ = Time::never();
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    LoopConnection* connection = places_[i].connection.get();
+    if (connection == nullptr) continue;
+    connection->slot.abort(Errc::drain_timeout);
+    drop(*connection);
+  }
+}
+
+}  // namespace zyphos

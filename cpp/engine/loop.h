@@ -1,0 +1,132 @@
+// Loop: one thread of an engine that drives many connections. LoopEngine (loop_engine.h) owns the
+// threads; what is the same for every loop - slots, wakes, timers, accepting and its pauses,
+// draining - is LoopCore; how bytes move is the derived class's (epoll_loop, uring_loop).
+//
+// Thread safety: everything on the loop's own thread but its Mailbox and the atomics of LoopSetup.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/mailbox.h"
+#include "net/fd.h"
+#include "sched/timer_wheel.h"
+
+namespace zyphos {
+
+// What a loop gets of its engine; the references outlive it.
+struct LoopSetup {
+  const EngineOptions& options;
+  const ConnectionFactory& factory;
+  Counters& counters;
+  const std::atomic<bool>& draining;
+  std::atomic<std::size_t>& accepted_live;  // accepted and not yet closed, all loops of the engine
+  std::shared_ptr<Mailbox> mailbox;
+  Fd listener;
+  Random random;
+};
+
+class Loop {
+ public:
+  virtual ~Loop() = default;
+  // Until drained.
+  virtual void run() = 0;
+};
+
+// Makes a loop on the thread that will run it; std::system_error.
+using LoopMaker = std::unique_ptr<Loop> (*)(LoopSetup setup);
+
+// A connection with its socket and its place in the loop's table. The Timer is its deadline.
+struct LoopConnection : Timer {
+  LoopConnection(BlockPool& pool, const SlotLimits& limits, bool takes_files)
+      : slot(pool, limits, takes_files) {}
+  virtual ~LoopConnection() = default;
+
+  // Names it for the kernel: stale events of an earlier user of the slot are told apart.
+  std::uint64_t id() const { return std::uint64_t{generation} << 32 | index; }
+
+  Slot slot;
+  Fd fd;
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+  bool accepted = false;
+  bool dialing = false;        // its connect is in progress
+  Errc dial_error = Errc::ok;  // it could not even be started
+};
+
+class LoopCore : public Loop, public Dialer {
+ public:
+  void dial(const Address& address, std::unique_ptr<Connection> connection) override;
+
+ protected:
+  // Why a connection is served.
+  enum class Cause : std::uint8_t { wire, other };
+
+  explicit LoopCore(LoopSetup setup);
+  ~LoopCore() override;
+
+  // --- what a loop must be able to do ---
+
+  virtual std::unique_ptr<LoopConnection> make() = 0;
+  // It has its socket (or a dial_error) and a place: begin.
+  virtual void begin(LoopConnection& connection) = 0;
+  // Advance it (on Cause::other), move its bytes, end it when it is over.
+  virtual void serve(LoopConnection& connection, Cause cause) = 0;
+  // Ends it now, with slot.abort() already called.
+  virtual void drop(LoopConnection& connection) = 0;
+  virtual void watch_listener(bool on) = 0;
+
+  // --- what it can use ---
+
+  void adopt(int fd);
+  // The error of an accept: pauses accepting when nothing is left to accept with. False: stop
+  // accepting for now.
+  bool accept_failed(int error);
+  // At the limit of connections? Then accepting pauses.
+  bool at_limit();
+  // A dial's connect has ended; true when established.
+  bool established(LoopConnection& connection, Errc result);
+  // The peer is gone: last advance, counted, aborted.
+  void lose(LoopConnection& connection, Errc error);
+  void retire(LoopConnection& connection);
+  LoopConnection* find(std::uint64_t id);
+
+  // What every turn of the loop does besides moving bytes.
+  void turn();
+  // When the loop must turn at the latest.
+  Time next_turn() const;
+  bool drained() const { return drain_begun_ && live_ == 0; }
+
+  LoopSetup setup_;
+  Counters& counters_;
+  BlockPool pool_;
+  Time now_;
+  TimerWheel wheel_;
+
+ private:
+  struct Place {
+    std::unique_ptr<LoopConnection> connection;
+    std::uint32_t generation = 0;
+  };
+
+  void place(std::unique_ptr<LoopConnection> connection, std::unique_ptr<Connection> protocol);
+  void pause_accepting();
+  void resume_accepting();
+  void deliver();
+  void begin_drain();
+  void end_drain();
+
+  std::vector<Place> places_;
+  std::vector<std::uint32_t> free_;
+  std::vector<Mailbox::Mail> mail_;
+  std::size_t live_ = 0;
+  bool drain_begun_ = false;
+  bool paused_ = false;
+  Time retry_accept_ = Time::never();
+  Time drain_deadline_ = Time::never();
+};
+
+}  // namespace zyphos
