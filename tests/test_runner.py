@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import fakes
 from zyphos_lab import plan, runner, spec
 from zyphos_lab.errors import Interrupted, MeasurementError, StoreError
 from zyphos_lab.plan import Plan, Planned
 from zyphos_lab.record import Record
 from zyphos_lab.store import Store
-
-import fakes
 
 EXPERIMENT = """
 schema: 1

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
+
 from zyphos_lab.errors import StoreError
 from zyphos_lab.record import Record
 from zyphos_lab.store import JOURNAL, Store

@@ -156,7 +156,7 @@ class LiveProgress:
 
 
 class JsonProgress:
-    """One JSON object per line: run, trial (the whole row), and at the end summary (see cli/run)."""
+    """One JSON object per line: run, then each trial (its row); cli/run adds the summary."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
