@@ -68,7 +68,7 @@ Window Generator::start() {
   const Time now = clock_now();
   const Time begin = now + std::max(options_.warmup_ns + kWakeUp_ns, kNotice_ns);
   window_ = {begin, begin + options_.window_ns};
-  start_ = begin + -options_.warmup_ns;
+  start_ = {begin.ns - options_.warmup_ns};
   phase_ = Phase::run;
   changed_.notify_all();
   return window_;

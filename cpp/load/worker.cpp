@@ -138,7 +138,7 @@ std::int64_t Worker::sleep_ns(Time now) const {
     due = std::min(due, flights_.at(flights_.newest()).scheduled + options_.deadline_ns);
   }
   const Time send = source_->due();
-  if (!send.is_never()) due = std::min(due, send + -spin_ns_);
+  if (!send.is_never()) due = std::min(due, Time{send.ns - spin_ns_});
   return due.is_never() ? -1 : std::max<std::int64_t>(0, due - now);
 }
 
