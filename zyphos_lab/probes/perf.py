@@ -106,9 +106,11 @@ class PerfProbe(Probe[RawPerf]):
 
 
 def _skip(role: Role, skipped: Skipped, reasons: dict[str, str]) -> None:
-    """One entry for all hardware events where they share their reason, one per event otherwise."""
-    hardware = {reasons[name] for name in HARDWARE if name in reasons}
-    if len(hardware) == 1 and all(name in reasons for name in HARDWARE):
-        skipped[f"{role}_perf_hardware"] = hardware.pop()
-        reasons = {name: text for name, text in reasons.items() if name in SOFTWARE}
-    skipped.update({f"{role}_perf_{name}": text for name, text in reasons.items()})
+    """One entry for a group of events that share their reason: all, hardware; else one for each."""
+    left = dict(reasons)
+    for group, names in (("perf", (*SOFTWARE, *HARDWARE)), ("perf_hardware", HARDWARE)):
+        texts = {left.get(name, "") for name in names}
+        if len(texts) == 1 and (text := texts.pop()):
+            skipped[f"{role}_{group}"] = text
+            left = {name: reason for name, reason in left.items() if name not in names}
+    skipped.update({f"{role}_perf_{name}": text for name, text in left.items()})
