@@ -1,6 +1,7 @@
 """Good experiment files: what they resolve to."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -307,3 +308,12 @@ def test_errors_and_units_import_nothing_heavy():
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     assert not loaded & {"pydantic", "ruamel.yaml", "numpy", "pandas", "click", "rich", "asyncio"}
+
+
+def test_every_key_stands_in_the_reference():
+    text = (ROOT / "docs/experiment.md").read_text(encoding="ascii")
+    definitions = schema.schema()["$defs"]
+    keys = {key for definition in definitions.values() for key in definition.get("properties", {})}
+    keys |= set(schema.schema()["properties"])
+    assert len(keys) > 60
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", text)] == []

@@ -213,12 +213,19 @@ def _resolve(source: Source) -> _Draft:
         draft.contrasts = references.contrasts(outline, names, labels)
         draft.expectations = references.expectations(outline, names, labels)
     draft.complaints += names.complaints
-    if draft.document and not complaints:
-        for choice in factors.choices(dimensions) if labels else ():
-            if id_of({name: level.label for name, level in choice.items()}) in labels:
-                cell = _cell(draft, dimensions, choice)
-                draft.cells.update({cell.id: cell} if cell else {})
+    if labels and draft.document and not complaints:
+        _make_cells(draft, dimensions, labels)
     return draft
+
+
+def _make_cells(
+    draft: _Draft, dimensions: list[factors.Dimension], labels: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Adds the cells that `labels` has."""
+    for choice in factors.choices(dimensions):
+        if id_of({name: level.label for name, level in choice.items()}) in labels:
+            cell = _cell(draft, dimensions, choice)
+            draft.cells.update({cell.id: cell} if cell else {})
 
 
 def _labels(

@@ -147,15 +147,11 @@ def wrong_path(
         hint = meant(str(path[0]), roots)
         return f"`{path[0]}` is not {known}", hint if hint.startswith("did") else ""
     targets = source.data.get("targets")
-    if (
-        path[0] == "targets"
-        and len(path) > 1
-        and isinstance(targets, dict)
-        and path[1] not in targets
-    ):
-        return f"there is no target `{path[1]}`", meant(str(path[1]), targets)
-    if path[0] == "targets" and target_kind(source.at(path[:2])) is None:
-        return None  # no target at all, which is complained about where it stands
+    if path[0] == "targets" and len(path) > 1 and isinstance(targets, dict):
+        if path[1] not in targets:
+            return f"there is no target `{path[1]}`", meant(str(path[1]), targets)
+        if target_kind(targets[path[1]]) is None:
+            return None  # no target at all, which is complained about where it stands
     for length in range(1, len(path) + 1):
         if shape_at(path[:length], source.data) is None:
             return _wrong_step(source, path[:length])

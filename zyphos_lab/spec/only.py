@@ -9,6 +9,8 @@ from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.references import matches
 from zyphos_lab.spec.shape import meant
 
+Wrong = tuple[str, str]  # message and hint
+
 
 def chosen(cells: Mapping[str, Cell], only: Sequence[str]) -> list[Cell]:
     """The cells that any text of `only` means (all when empty), in order; raises SpecError."""
@@ -17,21 +19,25 @@ def chosen(cells: Mapping[str, Cell], only: Sequence[str]) -> list[Cell]:
     found: set[str] = set()
     complaints: list[Complaint] = []
     for text in only:
-        if text in cells:
-            found.add(text)
-            continue
-        where, wrong = _where(text, cells)
-        ids = [cell.id for cell in cells.values() if not wrong and matches(cell.labels, where)]
+        ids, wrong = ([text], None) if text in cells else _meant_by(text, cells)
         found.update(ids)
-        if not ids:
-            message, hint = wrong or ("no such cell: it is excluded", "")
-            complaints.append(Complaint(f"--only {text}", 0, 0, message, hint))
+        if wrong:
+            complaints.append(Complaint(f"--only {text}", 0, 0, *wrong))
     if complaints:
         raise SpecError(complaints)
     return [cell for cell in cells.values() if cell.id in found]
 
 
-def _where(text: str, cells: Mapping[str, Cell]) -> tuple[dict[str, str], tuple[str, str] | None]:
+def _meant_by(text: str, cells: Mapping[str, Cell]) -> tuple[list[str], Wrong | None]:
+    """Ids of the cells that `factor=value,...` matches, or what is wrong with it."""
+    where, wrong = _where(text, cells)
+    if wrong:
+        return [], wrong
+    ids = [cell.id for cell in cells.values() if matches(cell.labels, where)]
+    return ids, None if ids else ("no such cell: it is excluded", "")
+
+
+def _where(text: str, cells: Mapping[str, Cell]) -> tuple[dict[str, str], Wrong | None]:
     """`factor=value,...` as labels, and what is wrong with it as message and hint."""
     labels: dict[str, dict[str, None]] = {}
     for cell in cells.values():

@@ -235,18 +235,22 @@ def _composed(text: str, file: str, located: bool) -> Node | None:
     try:
         return YAML(typ="safe", pure=True).compose(text)  # type: ignore[no-any-return]
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Mark(file, mark.line + 1, mark.column + 1) if located and mark else Mark(file)
-        message = " ".join(part for part in (error.context, error.problem) if part)
-        begun = error.context_mark
-        hint = f"begun in line {begun.line + 1}" if begun and located and error.problem_mark else ""
-        raise SpecError([place.complaint(f"not YAML: {message.splitlines()[0]}", hint)]) from None
+        raise SpecError([_not_yaml(error, file, located)]) from None
     except ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         place = Mark(file, line, column) if located else Mark(file)
         message = f"not YAML: the character U+{ord(text[error.position]):04X} is not allowed"
         raise SpecError([place.complaint(message)]) from None
+
+
+def _not_yaml(error: MarkedYAMLError, file: str, located: bool) -> Complaint:
+    """What the YAML reader says, in one line."""
+    begun, mark = error.context_mark, error.problem_mark or error.context_mark
+    place = Mark(file, mark.line + 1, mark.column + 1) if located and mark else Mark(file)
+    message = " ".join(part for part in (error.context, error.problem) if part)
+    hint = f"begun in line {begun.line + 1}" if located and begun and error.problem_mark else ""
+    return place.complaint(f"not YAML: {message.splitlines()[0]}", hint)
 
 
 def read(text: str, file: str) -> Source:
