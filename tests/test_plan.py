@@ -147,6 +147,16 @@ def test_notes_know_the_cpus_of_this_machine():
     assert "shared_cpu" in codes(plan.make(shared))
 
 
+def test_notes_know_the_congestion_controls_of_this_kernel(monkeypatch, tmp_path):
+    monkeypatch.setattr(plan, "CONGESTION", tmp_path / "listed")
+    made = plan.make(spec.loads(ECHO))
+    assert "no_such_congestion" not in codes(made)
+    (tmp_path / "listed").write_text("reno bbr\n")
+    assert "no_such_congestion" in codes(plan.make(spec.loads(ECHO)))
+    (tmp_path / "listed").write_text("reno cubic\n")
+    assert "no_such_congestion" not in codes(plan.make(spec.loads(ECHO)))
+
+
 def test_description_is_plain_data():
     made = plan.make(spec.loads(ECHO))
     described = json.loads(json.dumps(made.describe()))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from spec_samples import ECHO, HTTP
 from zyphos_lab import plan, spec
 from zyphos_lab.spec import schema, source
-from zyphos_lab.spec.models import Arrival, Socket
+from zyphos_lab.spec.models import App, Arrival, Socket
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "experiments").rglob("*.yaml"))
@@ -276,6 +277,15 @@ def test_scalars_are_read_as_yaml_1_2():
     assert found[4:] == [1000, 1000.0, "2026-01-01", None, "x", float("inf"), -0.5]
     assert list(source.read("{true: 1, 2: 3}", "x").data) == ["true", "2"]
     assert source.read("a: &x {b: 1}\nc: *x", "x").data == {"a": {"b": 1}, "c": {"b": 1}}
+
+
+def test_names_are_those_of_the_native_code():
+    options = (ROOT / "cpp/net/options.h").read_text(encoding="ascii")
+    fields = re.findall(r"std::optional<[\w:]+> (\w+) =", options)
+    assert list(Socket.model_fields) == fields
+    handlers = (ROOT / "cpp/app/handlers.cpp").read_text(encoding="ascii")
+    [names] = re.findall(r"handler_names\(\) \{ return \{(.*?)\}", handlers)
+    assert get_args(App) == tuple(name.strip(' "') for name in names.split(","))
 
 
 TREES = st.recursive(

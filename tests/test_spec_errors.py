@@ -67,6 +67,13 @@ SHAPE = [
     ("floor: 2%", "floor: @2x", "`2x` is not a fraction", "write it like `1%` or `0.01`"),
     ("floor: 2%", "floor: @200%", "`compare.0.floor` has to be at most 1", ""),
     ("seed: 42", "seed: @-1", "`design.seed` has to be at least 0", ""),
+    (
+        "{starts: 8, warmup: 200ms, window: 1s",
+        "@{starts: 8, window: 200s, interval: 1ms",
+        "`interval` is too short: at most 10000",
+        "",
+    ),
+    ("cpus: [0]", "address: @localhost", "is not an IP address", "did you mean `127.0.0.1`?"),
     ("starts: 8", "starts: @0", "`repeat.starts` has to be at least 1", ""),
     ("starts: 2,", "@strts: 2,", "unknown key `strts` in `repeat`", "did you mean `starts`?"),
     ("evidence: false", "@evidense: false", "unknown key `evidense`", "did you mean `evidence`?"),
@@ -170,12 +177,14 @@ TOGETHER = [
         "set both",
     ),
     ("cpus: [1]", "cpus: @[1, 1]", "`load.cpus` names a CPU twice", ""),
+    ("epoll, protocol: echo", "thread, protocol: echo, @threads: 2", "a thread per connection", ""),
     ("cpus: [0]", "@app: hello", "`app` is for protocol http1, this one speaks echo", ""),
 ]
 HTTP_ROWS = [
     ("  protocol: http1\n  conn", "  protocol: http1\n  @write_pattern: one\n  conn", "for p", ""),
     ("protocol: http1}", "protocol: @echo}", "the load speaks http1 and the target", ""),
     ("protocol: http1}", "protocol: http1, @message_bytes: 1}", "for protocol echo", ""),
+    ("protocol: http1}", "protocol: http1, @delay: 1ms}", "`delay` is for app delay", ""),
     ("{http: /}", "{http: @x}", "`targets.theirs.ready.http` does not fit the pattern", ""),
     ("    ready: {http: /}", "    @ready: {http: /, tcp: true}", "exactly one of", ""),
     ("{http: /}", "{log: @'('}", "`log` is not a regular expression", ""),

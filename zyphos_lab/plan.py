@@ -15,9 +15,11 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zyphos_lab.spec.cell import Cell
+from zyphos_lab.spec.models import EngineTarget
 from zyphos_lab.spec.references import Contrast
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ STARTS_MIN = 6  # fewer blocks cannot reach 5 % in a sign-flip test: 2 / 2**5 is
 TAIL_REQUESTS = 10  # requests that must lie beyond a quantile, in every start
 QUANTILE = re.compile(r"_p(\d+)(?:_(\d+))?\Z")
 AA_FAMILY = "aa"
+CONGESTION = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,7 @@ def _notes(experiment: Experiment) -> Iterator[Note]:
             message = f"contrasts over `{compare.factor}` are not adjacent within a block"
             yield Note("not_adjacent", message)
     yield from _cpu_notes(experiment.cells, os.sched_getaffinity(0))
+    yield from _congestion_notes(experiment.cells)
 
 
 def _quantile_notes(experiment: Experiment) -> Iterator[Note]:
@@ -246,6 +250,21 @@ def _cpu_notes(cells: Sequence[Cell], present: set[int]) -> Iterator[Note]:
         yield Note("no_such_cpu", f"CPU {_listed(missing)} is not there: this machine has {have}")
     if shared:
         yield Note("shared_cpu", f"load and target share CPU {_listed(shared)}")
+
+
+def _congestion_notes(cells: Sequence[Cell]) -> Iterator[Note]:
+    """Congestion controls that this kernel does not list."""
+    try:
+        listed = CONGESTION.read_text(encoding="ascii").split()
+    except OSError:
+        return  # an old or hidden /proc: the kernel will say it
+    sockets = [cell.load.socket for cell in cells]
+    sockets += [cell.target.socket for cell in cells if isinstance(cell.target, EngineTarget)]
+    wanted = dict.fromkeys(socket.tcp_congestion for socket in sockets)
+    for name in wanted:
+        if name is not None and name not in listed:
+            message = f"this kernel does not list congestion control {name}: {', '.join(listed)}"
+            yield Note("no_such_congestion", message)
 
 
 def _listed(cpus: Mapping[int, None]) -> str:

@@ -7,6 +7,7 @@ experiment file again.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -97,6 +98,17 @@ def _port(value: object) -> object:
     return value
 
 
+def _address(value: object) -> object:
+    try:
+        ipaddress.ip_address(str(value))
+    except ValueError:
+        hint = (
+            "did you mean `127.0.0.1`?" if value == "localhost" else "such as `127.0.0.1` or `::1`"
+        )
+        raise UnitError(f"{_shown(value)} is not an IP address", hint) from None
+    return value
+
+
 def listed(value: object) -> object:
     """One text or a list of texts, as a list."""
     return [value] if isinstance(value, str) else value
@@ -110,6 +122,7 @@ Value = Annotated[
     PlainValidator(_scalar),
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
+Address = Annotated[str, BeforeValidator(_address), WithJsonSchema({"type": "string"})]
 PortOrAuto = Annotated[
     int | Literal["auto"],
     PlainValidator(_port),

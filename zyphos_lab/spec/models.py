@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from zyphos_lab.errors import UnitError
 from zyphos_lab.spec.fields import (
+    Address,
     Count,
     Cpus,
     Duration,
@@ -32,7 +34,7 @@ from zyphos_lab.spec.fields import (
 
 Engine = Literal["thread", "epoll", "uring"]
 Protocol = Literal["echo", "http1"]
-App = Literal["hello", "echo"]
+App = Literal["hello", "echo", "delay"]
 WritePattern = Literal["one", "two", "writev", "cork"]
 Law = Literal["closed", "constant", "poisson"]
 Order = Literal["adjacent_pairs", "blocks", "sequential"]
@@ -42,6 +44,7 @@ Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
 
 LOOPBACK = "127.0.0.1"
+INTERVALS_MAX = 10_000  # as zyphos-load has it
 
 
 class Model(BaseModel):
@@ -71,9 +74,10 @@ class EngineTarget(Model):
     app: App = "hello"
     message_bytes: PositiveSize = 64
     response_bytes: Size = 13
+    delay_ns: Annotated[Duration, Field(alias="delay")] = 0
     threads: Count = 1
     cpus: Cpus = ()
-    address: str = LOOPBACK
+    address: Address = LOOPBACK
     idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
     socket: Socket = Socket()
 
@@ -92,7 +96,7 @@ class CommandTarget(Model):
 
     command: Annotated[Texts, Field(min_length=1)]
     port: PortOrAuto = "auto"
-    address: str = LOOPBACK
+    address: Address = LOOPBACK
     ready: Ready = Ready(tcp=True)
     stop: StopSignal = "SIGTERM"
     cwd: str = "{dir}"
@@ -106,7 +110,7 @@ class Attach(Model):
 
     port: Port
     pid: Count
-    address: str = LOOPBACK
+    address: Address = LOOPBACK
 
 
 class AttachTarget(Model):
@@ -235,6 +239,13 @@ class Repeat(Model):
     warmup_ns: Annotated[Duration, Field(alias="warmup")] = 200_000_000
     window_ns: Annotated[PositiveDuration, Field(alias="window")] = 1_000_000_000
     interval_ns: Annotated[PositiveDuration, Field(alias="interval")] = 100_000_000
+
+    @model_validator(mode="after")
+    def _few_intervals(self) -> Repeat:
+        if self.window_ns // self.interval_ns > INTERVALS_MAX:
+            message = f"`interval` is too short: at most {INTERVALS_MAX} in a window"
+            raise UnitError(message)
+        return self
 
 
 class SelfCheck(Model):

@@ -23,7 +23,7 @@ LOAD_KEYS = {
     "echo": ("message_bytes", "write_pattern"),
     "http1": ("method", "path", "headers", "body", "body_bytes", "check"),
 }
-TARGET_KEYS = {"echo": ("message_bytes",), "http1": ("app", "response_bytes")}
+TARGET_KEYS = {"echo": ("message_bytes",), "http1": ("app", "response_bytes", "delay")}
 
 
 def _given(source: Source, path: Path) -> bool:
@@ -50,6 +50,19 @@ def target_keys(cell: Cell, source: Source) -> Found:
     if isinstance(cell.target, EngineTarget):
         owner = ("targets", cell.target_name)
         yield from _foreign_keys(source, owner, cell.target.protocol, TARGET_KEYS)
+
+
+def engine_keys(cell: Cell, source: Source) -> Found:
+    """Keys that the chosen engine or application has no use for."""
+    if not isinstance(cell.target, EngineTarget):
+        return
+    owner: Path = ("targets", cell.target_name)
+    if cell.target.engine == "thread" and cell.target.threads != 1:
+        message = "engine thread has a thread per connection, not a number of threads"
+        yield source.key_mark((*owner, "threads")).complaint(message)
+    if cell.target.app != "delay" and cell.target.delay_ns:
+        message = f"`delay` is for app delay, this is app {cell.target.app}"
+        yield source.key_mark((*owner, "delay")).complaint(message)
 
 
 def same_protocol(cell: Cell, source: Source) -> Found:
@@ -176,6 +189,7 @@ def file_names(cell: Cell, source: Source) -> Found:
 RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     load_keys,
     target_keys,
+    engine_keys,
     same_protocol,
     arrival,
     write_pattern,

@@ -33,7 +33,9 @@ def _socket_words(socket: Socket) -> Iterator[str]:
 def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     """Words for zyphos-serve. The runner adds `board_fd` itself."""
     names = ["engine", "protocol", "address", "threads", "cpus", "idle_timeout_ns"]
-    names += ["message_bytes"] if target.protocol == "echo" else ["app", "response_bytes"]
+    names += (
+        ["message_bytes"] if target.protocol == "echo" else ["app", "response_bytes", "delay_ns"]
+    )
     words = [word for name in names for word in _word(name, getattr(target, name))]
     return [*words, *_word("port", port), *_socket_words(target.socket)]
 

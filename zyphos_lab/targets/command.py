@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -24,8 +25,8 @@ NO_BOARD = "only our own servers have a board"
 class CommandOptions:
     """As in the experiment file. `port` 0 is a free one; `{port}` and `{dir}` are filled in.
 
-    Exactly one of `ready_http` (a path), `ready_log` (text that it prints) is set, or neither: then
-    it is ready when it accepts a connection.
+    Exactly one of `ready_http` (a path), `ready_log` (a regex for what it prints) is set, or
+    neither: then it is ready when it accepts a connection.
     """
 
     argv: Sequence[str]
@@ -122,7 +123,7 @@ class RunningCommand:
     def _ready(self) -> bool:
         options = self._options
         if options.ready_log is not None:
-            return options.ready_log in self._child.output(LOG_BYTES)
+            return re.search(options.ready_log, self._child.output(LOG_BYTES)) is not None
         if options.ready_http is not None:
             return _answers_http(self.address, self.port, options.ready_http)
         return can_connect(self.address, self.port, CONNECT_TIMEOUT_S)
@@ -130,7 +131,7 @@ class RunningCommand:
     def _awaited(self) -> str:
         options = self._options
         if options.ready_log is not None:
-            return f"it did not print `{options.ready_log}`"
+            return f"it printed nothing that matches `{options.ready_log}`"
         if options.ready_http is not None:
             return f"GET {options.ready_http} on port {self.port} gave no 2xx or 3xx"
         return f"nothing listens on port {self.port}"
