@@ -1,0 +1,99 @@
+#include "binding/http1_binding.h"
+
+#include <pybind11/stl.h>
+
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "protocol/http1/read.h"
+
+namespace py = pybind11;
+
+namespace zyphos {
+namespace {
+
+// A head with the padding that the parser may read behind it.
+class Text {
+ public:
+  explicit Text(std::string_view bytes) : size_(bytes.size()), storage_(size_ + kReadPadding) {
+    std::memcpy(storage_.data(), bytes.data(), size_);
+  }
+  ConstBytes first(std::size_t n) const { return ConstBytes(storage_).first(n); }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::size_t size_;
+  std::vector<std::byte> storage_;
+};
+
+struct Parsed {
+  http1::Fields fields;
+  RequestHead head;
+  http1::Framing framing;
+  http1::ReadResult result;
+
+  explicit Parsed(ConstBytes in) {
+    result = http1::read_request(in, http1::ReadLimits{}, fields, head, framing);
+  }
+};
+
+// The byte that made it wrong: the last one of the shortest prefix that is refused.
+std::size_t offset_of_fault(const Text& text) {
+  std::size_t good = 0;
+  std::size_t bad = text.size();
+  while (bad - good > 1) {
+    const std::size_t middle = good + (bad - good) / 2;
+    (Parsed(text.first(middle)).result.state == http1::ReadState::bad ? bad : good) = middle;
+  }
+  return bad == 0 ? 0 : bad - 1;
+}
+
+py::bytes bytes_of(std::string_view text) { return {text.data(), text.size()}; }
+
+py::dict describe(const Parsed& parsed) {
+  py::list headers;
+  for (const Header& header : parsed.head.headers) {
+    headers.append(py::make_tuple(bytes_of(header.name), bytes_of(header.value)));
+  }
+  py::dict out;
+  out["state"] = "done";
+  out["method"] = bytes_of(parsed.head.method);
+  out["target"] = bytes_of(parsed.head.target);
+  out["version"] = py::make_tuple(parsed.head.version_major, parsed.head.version_minor);
+  out["authority"] = bytes_of(parsed.head.authority);
+  out["headers"] = headers;
+  out["content_length"] = parsed.head.content_length;
+  out["chunked"] = parsed.framing.body == http1::Body::chunked;
+  out["close"] = parsed.framing.close;
+  out["size"] = parsed.result.size;
+  return out;
+}
+
+py::dict parse_request(const py::bytes& head) {
+  const Text text{static_cast<std::string_view>(head)};
+  const Parsed parsed(text.first(text.size()));
+  if (parsed.result.state == http1::ReadState::done) return describe(parsed);
+  py::dict out;
+  if (parsed.result.state == http1::ReadState::partial) {
+    out["state"] = "partial";
+    return out;
+  }
+  out["state"] = "bad";
+  out["error"] = errc_name(parsed.result.error);
+  out["message"] = errc_text(parsed.result.error);
+  out["status"] = parsed.result.status;
+  out["offset"] = offset_of_fault(text);
+  return out;
+}
+
+}  // namespace
+
+void bind_http1(py::module_& module) {
+  module.def("parse_request", &parse_request, py::arg("head"),
+             "What the HTTP/1.1 server reads of a request's head: a dict whose `state` is done "
+             "(method, target, version, authority, headers, content_length, chunked, close, size), "
+             "partial, or bad (error, message, status, and the offset of the byte at fault).");
+}
+
+}  // namespace zyphos

@@ -1,0 +1,147 @@
+#include "binding/run_binding.h"
+
+#include <poll.h>
+#include <pybind11/stl.h>
+
+#include <array>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "load/generator.h"
+#include "tool/load_words.h"
+#include "tool/mapped_board.h"
+#include "tool/server.h"
+
+namespace py = pybind11;
+
+namespace zyphos {
+namespace {
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+constexpr int kSignalCheck_ms = 50;
+
+std::string value_text(const py::handle& value) {
+  if (py::isinstance<py::bool_>(value)) return value.cast<bool>() ? "true" : "false";
+  if (py::isinstance<py::bytes>(value)) return value.cast<std::string>();
+  if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value)) {
+    return py::str(value).cast<std::string>();
+  }
+  std::string out;
+  for (const py::handle item : value) {
+    out += (out.empty() ? "" : ",") + value_text(item);
+  }
+  return out;
+}
+
+// {"socket": {"tcp_nodelay": True}} and {"socket.tcp_nodelay": True} are the same word; None is not
+// given.
+void flatten(const py::dict& options, const std::string& prefix, Pairs& out) {
+  for (const auto& [key, value] : options) {
+    const std::string name = prefix + py::str(key).cast<std::string>();
+    if (value.is_none()) continue;
+    if (py::isinstance<py::dict>(value)) {
+      flatten(py::reinterpret_borrow<py::dict>(value), name + ".", out);
+    } else {
+      out.emplace_back(name, value_text(value));
+    }
+  }
+}
+
+void apply(const Words& words, const py::kwargs& options) {
+  Pairs pairs;
+  flatten(options, "", pairs);
+  for (const auto& [key, value] : pairs) {
+    if (const auto applied = words.apply(key, value); !applied) {
+      throw py::value_error(applied.error());
+    }
+  }
+}
+
+std::unique_ptr<Server> serve(const py::kwargs& options) {
+  ServeSetting setting;
+  apply(serve_words(setting), options);
+  const py::gil_scoped_release released;
+  return std::make_unique<Server>(setting);
+}
+
+// Until the generator has ended; Ctrl-C ends it and becomes KeyboardInterrupt.
+void wait_for(Generator& generator) {
+  pollfd done{generator.done_fd(), POLLIN, 0};
+  for (;;) {
+    {
+      const py::gil_scoped_release released;
+      if (poll(&done, 1, kSignalCheck_ms) > 0) return;
+    }
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
+}
+
+py::object load(const py::kwargs& options) {
+  LoadSetting setting;
+  apply(load_words(setting), options);
+  if (const std::string wrong = complaint(setting.load); !wrong.empty()) {
+    throw py::value_error(wrong);
+  }
+  MappedBoard board(setting.board_fd);
+  Generator generator(setting.load, board.board());
+  {
+    const py::gil_scoped_release released;
+    generator.connect();
+    generator.start();
+  }
+  wait_for(generator);
+  const std::string line = to_json(generator.finish());
+  return py::module_::import("json").attr("loads")(line);
+}
+
+py::dict snapshot(Server& server) {
+  const BoardSnapshot snapshot = server.snapshot();
+  py::dict out;
+  for (std::size_t i = 0; i < kBoardCounterCount; ++i) {
+    out[py::cast(counter_name(i))] = snapshot.values[i];
+  }
+  return out;
+}
+
+void translate(std::exception_ptr raised) {
+  try {
+    if (raised) std::rethrow_exception(raised);
+  } catch (const CannotConnect& error) {
+    PyErr_SetString(PyExc_ConnectionError, error.what());
+  } catch (const std::system_error& error) {
+    const py::tuple arguments = py::make_tuple(error.code().value(), error.what());
+    PyErr_SetObject(PyExc_OSError, arguments.ptr());
+  }
+}
+
+}  // namespace
+
+void bind_run(py::module_& module) {
+  py::register_local_exception_translator(&translate);
+  py::class_<Server>(module, "Server", "A running server; see serve().")
+      .def_property_readonly("address", [](const Server& s) { return s.address().text(); })
+      .def_property_readonly("port", [](const Server& s) { return s.address().port; })
+      .def("snapshot", &snapshot, "Its counters now, by name.")
+      .def("stop", &Server::stop, py::call_guard<py::gil_scoped_release>(),
+           "Drains and ends it; safe to repeat.")
+      .def(
+          "__enter__", [](Server& server) -> Server& { return server; },
+          py::return_value_policy::reference_internal)
+      .def("__exit__", [](Server& server, const py::args&) {
+        const py::gil_scoped_release released;
+        server.stop();
+      });
+  module.def("serve", &serve,
+             "Starts a server in this process: the options of zyphos-serve as keywords, dotted "
+             "names as nested dicts.\n\nValueError: unknown or wrong option. OSError: it cannot "
+             "listen. RuntimeError: this machine cannot run the engine.");
+  module.def("load", &load,
+             "Runs the load generator in this process and returns its result: the options of "
+             "zyphos-load as keywords, dotted names as nested dicts.\n\nValueError: unknown or "
+             "wrong option. ConnectionError: it cannot connect.");
+}
+
+}  // namespace zyphos
