@@ -8,7 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-#if !ZYPHOS_LIBFUZZER
+#ifndef ZYPHOS_LIBFUZZER
 
 #include <cstdio>
 #include <filesystem>
@@ -49,6 +49,6 @@ inline int replay_main(int argc, char** argv, const char* corpus) {
 
 #else
 
-#define ZYPHOS_FUZZ_MAIN(corpus_in_cpp) static_assert(true)
+#define ZYPHOS_FUZZ_MAIN(corpus_in_cpp) static_assert(true);
 
 #endif
