@@ -173,7 +173,9 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
 
   void TearDown() override {
     if (engine_ != nullptr) stop();
-    if (!IsSkipped()) { EXPECT_EQ(open_descriptors(), descriptors_); }
+    if (!IsSkipped()) {
+      EXPECT_EQ(open_descriptors(), descriptors_);
+    }
   }
 
   void start(ConnectionFactory factory) {

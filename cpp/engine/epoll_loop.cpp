@@ -158,12 +158,10 @@ void EpollLoop::begin(LoopConnection& base) {
   // All edges at once: no later epoll_ctl. An EPOLLOUT edge comes only after a send has found no
   // room.
   constexpr std::uint32_t kEdges = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  const bool added = connection.fd && add(connection.fd.get(), connection.id(), kEdges);
+  const bool added = add(connection.fd.get(), connection.id(), kEdges);
   if (connection.dialing) {
-    // Its first advance is never within dial(), which another connection's advance has called.
-    connection.blocked = added;
-    if (connection.fd && !added) connection.dial_error = Errc::connect_failed;
-    if (!added) queue(connection);
+    connection.blocked = true;
+    if (!added) fail_dial(connection, Errc::connect_failed);
   } else if (added) {
     serve(connection, Cause::other);
   } else {
@@ -173,7 +171,6 @@ void EpollLoop::begin(LoopConnection& base) {
 
 // True when it is established now.
 bool EpollLoop::connect_done(EpollConnection& connection) {
-  if (connection.dial_error != Errc::ok) return established(connection, connection.dial_error);
   if (connection.blocked) return false;
   return established(connection, connect_result(connection.fd.get()));
 }
@@ -191,7 +188,6 @@ void EpollLoop::serve_queued() {
     auto* connection = static_cast<EpollConnection*>(find(id));
     if (connection == nullptr) continue;
     connection->queued = false;
-    if (connection->dialing && !connect_done(*connection)) continue;
     serve(*connection, Cause::wire);
   }
 }

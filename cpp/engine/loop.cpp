@@ -61,7 +61,7 @@ void LoopCore::adopt(int raw) {
   connection->fd = std::move(fd);
   connection->accepted = true;
   setup_.accepted_live.fetch_add(1, std::memory_order_relaxed);
-  place(std::move(connection), std::move(protocol));
+  begin(place(std::move(connection), std::move(protocol)));
 }
 
 void LoopCore::dial(const Address& address, std::unique_ptr<Connection> protocol) {
@@ -69,12 +69,30 @@ void LoopCore::dial(const Address& address, std::unique_ptr<Connection> protocol
   connection->dialing = true;
   Dialed dialed = dial_or_fail(address, setup_.options.socket);
   connection->fd = std::move(dialed.fd);
-  connection->dial_error = dialed.error;
-  place(std::move(connection), std::move(protocol));
+  LoopConnection& placed = place(std::move(connection), std::move(protocol));
+  if (dialed.error == Errc::ok) {
+    begin(placed);
+  } else {
+    fail_dial(placed, dialed.error);
+  }
 }
 
-void LoopCore::place(std::unique_ptr<LoopConnection> connection,
-                     std::unique_ptr<Connection> protocol) {
+void LoopCore::fail_dial(LoopConnection& connection, Errc error) {
+  connection.dial_error = error;
+  failed_dials_.push_back(connection.id());
+}
+
+void LoopCore::tell_failed_dials() {
+  told_.clear();
+  told_.swap(failed_dials_);
+  for (const std::uint64_t id : told_) {
+    LoopConnection* connection = find(id);
+    if (connection != nullptr) established(*connection, connection->dial_error);
+  }
+}
+
+LoopConnection& LoopCore::place(std::unique_ptr<LoopConnection> connection,
+                                std::unique_ptr<Connection> protocol) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(places_.size()));
     places_.emplace_back();
@@ -91,7 +109,7 @@ void LoopCore::place(std::unique_ptr<LoopConnection> connection,
   // start() may dial: `place` is not to be used after it.
   placed.slot.open(std::move(protocol), Waker(setup_.mailbox, index, placed.generation), *this,
                    setup_.random, counters_, setup_.draining);
-  begin(placed);
+  return placed;
 }
 
 bool LoopCore::established(LoopConnection& connection, Errc result) {
@@ -174,6 +192,7 @@ void LoopCore::resume_accepting() {
 
 void LoopCore::turn() {
   deliver();
+  tell_failed_dials();
   wheel_.advance(now_, [&](Timer& timer) {
     counters_.add(Counter::timers);
     serve(static_cast<LoopConnection&>(timer), Cause::other);
@@ -184,6 +203,7 @@ void LoopCore::turn() {
 }
 
 Time LoopCore::next_turn() const {
+  if (!failed_dials_.empty()) return now_;
   return std::min({wheel_.next(), retry_accept_, drain_deadline_});
 }
 

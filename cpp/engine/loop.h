@@ -54,7 +54,7 @@ struct LoopConnection : Timer {
   std::uint32_t generation = 0;
   bool accepted = false;
   bool dialing = false;        // its connect is in progress
-  Errc dial_error = Errc::ok;  // it could not even be started
+  Errc dial_error = Errc::ok;  // how it failed
 };
 
 class LoopCore : public Loop, public Dialer {
@@ -71,7 +71,7 @@ class LoopCore : public Loop, public Dialer {
   // --- what a loop must be able to do ---
 
   virtual std::unique_ptr<LoopConnection> make() = 0;
-  // It has its socket (or a dial_error) and a place: begin.
+  // It has its socket and its place; a dialing one waits for its connect, then established().
   virtual void begin(LoopConnection& connection) = 0;
   // Advance it (on Cause::other), move its bytes, end it when it is over.
   virtual void serve(LoopConnection& connection, Cause cause) = 0;
@@ -85,8 +85,12 @@ class LoopCore : public Loop, public Dialer {
   // The error of an accept: pauses accepting when nothing is left to accept with. False: stop
   // accepting for now.
   bool accept_failed(int error);
+  bool accept_is_paused() const { return paused_; }
   // At the limit of connections? Then accepting pauses.
   bool at_limit();
+  // A dial that cannot even start: told in the next turn, never within dial(), which another's
+  // advance has called.
+  void fail_dial(LoopConnection& connection, Errc error);
   // A dial's connect has ended; true when established.
   bool established(LoopConnection& connection, Errc result);
   // The peer is gone: last advance, counted, aborted.
@@ -112,16 +116,20 @@ class LoopCore : public Loop, public Dialer {
     std::uint32_t generation = 0;
   };
 
-  void place(std::unique_ptr<LoopConnection> connection, std::unique_ptr<Connection> protocol);
+  LoopConnection& place(std::unique_ptr<LoopConnection> connection,
+                        std::unique_ptr<Connection> protocol);
   void pause_accepting();
   void resume_accepting();
   void deliver();
+  void tell_failed_dials();
   void begin_drain();
   void end_drain();
 
   std::vector<Place> places_;
   std::vector<std::uint32_t> free_;
   std::vector<Mailbox::Mail> mail_;
+  std::vector<std::uint64_t> failed_dials_;
+  std::vector<std::uint64_t> told_;
   std::size_t live_ = 0;
   bool drain_begun_ = false;
   bool paused_ = false;

@@ -1,6 +1,400 @@
 #include "engine/uring_loop.h"
-#include <stdexcept>
+
+#if ZYPHOS_HAVE_LIBURING
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <span>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/uring_ring.h"
+#include "memory/recycled.h"
+#include "net/clock.h"
+#include "net/flush.h"
+#include "net/socket.h"
+
 namespace zyphos {
-std::string uring_missing() { return "being built"; }
-std::unique_ptr<Loop> make_uring_loop(LoopSetup) { throw std::runtime_error("being built"); }
+namespace {
+
+// What a completion belongs to: in the low bits of its user data, above them the connection (0: the
+// loop itself).
+enum class Op : std::uint64_t { none, accept, mailbox, receive, send, connect };
+constexpr std::uint64_t kOpMask = 7;
+
+// A connection is not freed before its last operation has completed, so its address can name it.
+struct alignas(16) UringConnection final : LoopConnection, Recycled<UringConnection> {
+  UringConnection(BlockPool& pool, const SlotLimits& limits)
+      : LoopConnection(pool, limits, false), flying(pool) {}
+
+  bool idle() const { return !receiving && !sending && !connecting; }
+
+  Outbox flying;           // in flight, while the slot's own is filling
+  std::size_t given = 0;   // bytes of the send in flight
+  bool receiving = false;  // a multishot receive is armed
+  bool stopping = false;   // and is being cancelled
+  bool sending = false;
+  bool connecting = false;
+  bool corked = false;
+  bool ending = false;  // dropped: gone when idle
+};
+
+std::uint64_t tagged(Op op, const UringConnection* connection = nullptr) {
+  return reinterpret_cast<std::uintptr_t>(connection) | static_cast<std::uint64_t>(op);
+}
+
+class UringLoop final : public LoopCore {
+ public:
+  explicit UringLoop(LoopSetup setup);
+  void run() override;
+
+ private:
+  std::unique_ptr<LoopConnection> make() override;
+  void begin(LoopConnection& base) override;
+  void serve(LoopConnection& base, Cause cause) override;
+  void drop(LoopConnection& base) override;
+  void watch_listener(bool on) override;
+
+  void wait();
+  void handle(const io_uring_cqe& completion);
+  void accepted(const io_uring_cqe& completion);
+  void connected(UringConnection& connection);
+  void received(UringConnection& connection, const io_uring_cqe& completion);
+  void sent(UringConnection& connection, int result);
+  void push(UringConnection& connection);
+  void submit_send(UringConnection& connection);
+  void conclude(UringConnection& connection);
+  void arm_receive(UringConnection& connection);
+  void stop_receive(UringConnection& connection);
+  void bury(UringConnection& connection);
+  void arm_accept();
+  void adopt_waiting();
+  void arm_mailbox();
+
+  Ring ring_;
+  bool accepting_ = false;
+  std::vector<Fd> over_limit_;  // accepted before accepting could be stopped
+};
+
+UringLoop::UringLoop(LoopSetup setup) : LoopCore(std::move(setup)) {
+  // On a non-blocking socket the ring would answer EAGAIN instead of waiting.
+  set_blocking(setup_.listener.get(), true);
+  arm_mailbox();
+  arm_accept();
+}
+
+void UringLoop::run() {
+  while (!drained() || accepting_) {
+    wait();
+    now_ = clock_now();
+    const unsigned count = ring_.completions([&](const io_uring_cqe& each) { handle(each); });
+    if (count > 0) counters_.add(Counter::wakeups);
+    counters_.add(Counter::events, count);
+    turn();
+  }
+}
+
+void UringLoop::wait() {
+  const Time until = setup_.mailbox->sleep() ? next_turn() : now_;
+  if (ring_.submit_and_wait(until) == Ring::Woken::interrupted) {
+    counters_.add(Counter::interrupted);
+  }
+  setup_.mailbox->awake();
+}
+
+void UringLoop::handle(const io_uring_cqe& completion) {
+  auto* connection = reinterpret_cast<UringConnection*>(completion.user_data & ~kOpMask);
+  switch (static_cast<Op>(completion.user_data & kOpMask)) {
+    case Op::none: return;
+    case Op::accept: accepted(completion); return;
+    case Op::mailbox:
+      // turn() looks into the box anyway.
+      if ((completion.flags & IORING_CQE_F_MORE) == 0) arm_mailbox();
+      return;
+    case Op::receive: received(*connection, completion); return;
+    case Op::send: sent(*connection, completion.res); return;
+    case Op::connect: connected(*connection); return;
+  }
+}
+
+// --- the listener and the mailbox ---
+
+void UringLoop::arm_mailbox() {
+  // Multishot polling tells each write of a waker; nobody has to read the count away.
+  io_uring_sqe& entry = ring_.entry();
+  io_uring_prep_poll_multishot(&entry, setup_.mailbox->event(), POLLIN);
+  io_uring_sqe_set_data64(&entry, tagged(Op::mailbox));
+}
+
+void UringLoop::arm_accept() {
+  io_uring_sqe& entry = ring_.entry();
+  io_uring_prep_multishot_accept(&entry, setup_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
+  io_uring_sqe_set_data64(&entry, tagged(Op::accept));
+  accepting_ = true;
+}
+
+void UringLoop::watch_listener(bool on) {
+  // While the ring does not accept, accept4() may be called, and must not wait.
+  set_blocking(setup_.listener.get(), on);
+  if (!on) {
+    if (setup_.draining.load(std::memory_order_relaxed)) adopt_waiting();
+    if (!accepting_) return;
+    io_uring_sqe& entry = ring_.entry();
+    io_uring_prep_cancel64(&entry, tagged(Op::accept), 0);
+    io_uring_sqe_set_data64(&entry, tagged(Op::none));
+    return;
+  }
+  adopt_waiting();
+  if (!accepting_ && over_limit_.empty()) arm_accept();
+}
+
+// Who was accepted beyond the limit; draining, they are let in to be told.
+void UringLoop::adopt_waiting() {
+  while (!over_limit_.empty()) {
+    if (!setup_.draining.load(std::memory_order_relaxed) && at_limit()) return;
+    const int fd = over_limit_.back().release();
+    over_limit_.pop_back();
+    adopt(fd);
+  }
+}
+
+void UringLoop::accepted(const io_uring_cqe& completion) {
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) accepting_ = false;
+  bool go_on = true;
+  if (completion.res >= 0) {
+    go_on = !at_limit();
+    if (go_on) {
+      adopt(completion.res);
+    } else {
+      over_limit_.emplace_back(completion.res);
+    }
+  } else if (completion.res != -ECANCELED) {
+    go_on = accept_failed(-completion.res);
+  }
+  if (go_on && !accepting_ && setup_.listener && !accept_is_paused()) arm_accept();
+}
+
+// --- connections ---
+
+std::unique_ptr<LoopConnection> UringLoop::make() {
+  return std::make_unique<UringConnection>(pool_, setup_.options.limits);
+}
+
+void UringLoop::begin(LoopConnection& base) {
+  auto& connection = static_cast<UringConnection&>(base);
+  // What the ring accepted blocks already.
+  const bool ring_made = !connection.dialing && !setup_.draining.load(std::memory_order_relaxed);
+  if (!ring_made) set_blocking(connection.fd.get(), true);
+  if (!connection.dialing) {
+    serve(connection, Cause::other);
+    return;
+  }
+  io_uring_sqe& entry = ring_.entry();
+  io_uring_prep_poll_add(&entry, connection.fd.get(), POLLOUT);
+  io_uring_sqe_set_data64(&entry, tagged(Op::connect, &connection));
+  connection.connecting = true;
+}
+
+void UringLoop::connected(UringConnection& connection) {
+  connection.connecting = false;
+  if (connection.ending) {
+    bury(connection);
+    return;
+  }
+  if (established(connection, connect_result(connection.fd.get()))) serve(connection, Cause::wire);
+}
+
+void UringLoop::serve(LoopConnection& base, Cause cause) {
+  auto& connection = static_cast<UringConnection&>(base);
+  if (connection.ending) return;
+  if (cause == Cause::other) connection.slot.pump(now_);
+  push(connection);
+  conclude(connection);
+}
+
+// Gives the kernel what there is when it has nothing; pumps while that makes room.
+void UringLoop::push(UringConnection& connection) {
+  Slot& slot = connection.slot;
+  for (;;) {
+    if (!connection.sending && !slot.out().empty()) {
+      connection.flying.swap(slot.out());
+      connection.corked = connection.flying.corked();
+      if (connection.corked) set_cork(connection.fd.get(), true);
+      submit_send(connection);
+    }
+    if (!slot.wants_pump()) return;
+    slot.pump(now_);
+  }
+}
+
+void UringLoop::submit_send(UringConnection& connection) {
+  std::array<ConstBytes, Ring::kParts> parts;
+  const std::size_t count = connection.flying.gather(parts);
+  ZY_DCHECK(count > 0);
+  connection.given = 0;
+  for (std::size_t i = 0; i < count; ++i) connection.given += parts[i].size();
+  const int fd = connection.fd.get();
+  if (count == 1) {
+    io_uring_sqe& entry = ring_.entry();
+    io_uring_prep_send(&entry, fd, parts[0].data(), parts[0].size(), MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(&entry, tagged(Op::send, &connection));
+  } else {
+    msghdr& message = ring_.message(std::span(parts).first(count));
+    io_uring_sqe& entry = ring_.entry();
+    io_uring_prep_sendmsg(&entry, fd, &message, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(&entry, tagged(Op::send, &connection));
+  }
+  connection.sending = true;
+}
+
+void UringLoop::sent(UringConnection& connection, int result) {
+  connection.sending = false;
+  counters_.add(Counter::send_calls);
+  if (result >= 0) {
+    const auto size = static_cast<std::size_t>(result);
+    counters_.add(Counter::bytes_out, size);
+    if (size < connection.given) counters_.add(Counter::partial_writes);
+    connection.flying.sent(size);
+  }
+  if (connection.ending) {
+    bury(connection);
+    return;
+  }
+  if (result == -EPIPE || result == -ECONNRESET) {
+    lose(connection, result == -EPIPE ? Errc::peer_gone : Errc::peer_reset);
+    return;
+  }
+  if (result < 0 && result != -EINTR && result != -EAGAIN) {
+    lose(connection, Errc::system);
+    return;
+  }
+  if (!connection.flying.empty()) {
+    submit_send(connection);  // the rest, or the call after a boundary
+    return;
+  }
+  if (connection.corked) set_cork(connection.fd.get(), false);
+  push(connection);
+  conclude(connection);
+}
+
+void UringLoop::received(UringConnection& connection, const io_uring_cqe& completion) {
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) {
+    connection.receiving = false;
+    connection.stopping = false;
+  }
+  const bool has_buffer = (completion.flags & IORING_CQE_F_BUFFER) != 0;
+  if (connection.ending) {
+    if (has_buffer) ring_.give(completion);
+    bury(connection);
+    return;
+  }
+  Slot& slot = connection.slot;
+  const int result = completion.res;
+  if (result >= 0 || (result != -ENOBUFS && result != -ECANCELED)) {
+    counters_.add(Counter::recv_calls);
+  }
+  if (result == -ENOBUFS) counters_.add(Counter::buffers_exhausted);
+  if (result > 0) {
+    rearm_quickack(connection.fd.get(), setup_.options.socket);
+    slot.input({ring_.buffer(completion), static_cast<std::size_t>(result)});
+  } else if (result == 0) {
+    slot.peer(Peer::finished);
+  } else if (result == -ECONNRESET) {
+    lose(connection, Errc::peer_reset);
+    return;
+  } else if (result != -ENOBUFS && result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
+    lose(connection, Errc::system);
+    return;
+  }
+  if (result >= 0) {
+    slot.pump(now_);
+    push(connection);
+    slot.settle();
+  }
+  if (has_buffer) ring_.give(completion);
+  conclude(connection);
+}
+
+// After every change: FIN, end, the receive that should or should not be armed, the deadline.
+void UringLoop::conclude(UringConnection& connection) {
+  Slot& slot = connection.slot;
+  if (slot.wants_fin() && !connection.sending) {
+    ::shutdown(connection.fd.get(), SHUT_WR);
+    slot.fin_sent();
+  }
+  if (slot.finished()) {
+    drop(connection);
+    return;
+  }
+  if (slot.wants_input()) {
+    if (!connection.receiving) arm_receive(connection);
+  } else if (connection.receiving && !connection.stopping) {
+    stop_receive(connection);
+  }
+  wheel_.schedule(connection, slot.deadline());
+}
+
+void UringLoop::arm_receive(UringConnection& connection) {
+  io_uring_sqe& entry = ring_.entry();
+  io_uring_prep_recv_multishot(&entry, connection.fd.get(), nullptr, 0, 0);
+  entry.flags |= IOSQE_BUFFER_SELECT;
+  entry.buf_group = Ring::kBufferGroup;
+  io_uring_sqe_set_data64(&entry, tagged(Op::receive, &connection));
+  connection.receiving = true;
+}
+
+void UringLoop::stop_receive(UringConnection& connection) {
+  io_uring_sqe& entry = ring_.entry();
+  io_uring_prep_cancel64(&entry, tagged(Op::receive, &connection), 0);
+  io_uring_sqe_set_data64(&entry, tagged(Op::none));
+  connection.stopping = true;
+}
+
+void UringLoop::drop(LoopConnection& base) {
+  auto& connection = static_cast<UringConnection&>(base);
+  if (connection.ending) return;
+  connection.ending = true;
+  wheel_.cancel(connection);
+  if (!connection.idle()) {
+    io_uring_sqe& entry = ring_.entry();
+    io_uring_prep_cancel_fd(&entry, connection.fd.get(), IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data64(&entry, tagged(Op::none));
+  }
+  bury(connection);
+}
+
+void UringLoop::bury(UringConnection& connection) {
+  if (!connection.idle()) return;
+  if (connection.slot.abortive() && connection.fd) reset_on_close(connection.fd.get());
+  retire(connection);
+}
+
+}  // namespace
+
+std::string uring_missing() { return Ring::missing(); }
+
+std::unique_ptr<Loop> make_uring_loop(LoopSetup setup) {
+  return std::make_unique<UringLoop>(std::move(setup));
+}
+
 }  // namespace zyphos
+
+#else
+
+#include <cerrno>
+#include <system_error>
+
+namespace zyphos {
+
+std::string uring_missing() { return ZYPHOS_NO_LIBURING_REASON; }
+
+std::unique_ptr<Loop> make_uring_loop(LoopSetup) {
+  throw std::system_error(ENOSYS, std::generic_category(), ZYPHOS_NO_LIBURING_REASON);
+}
+
+}  // namespace zyphos
+
+#endif  // ZYPHOS_HAVE_LIBURING
