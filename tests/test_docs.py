@@ -1,0 +1,29 @@
+"""The pages that the program writes of itself are those that are committed (`make docs`)."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def docs() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_of_the_program", ROOT / ".ci" / "docs.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_commands_page_is_fresh(docs: ModuleType) -> None:
+    assert docs.PAGE.read_text(encoding="utf-8") == docs.page(), "out of date: run `make docs`"
+
+
+def test_page_has_every_command(docs: ModuleType) -> None:
+    from zyphos_lab.cli.main import COMMANDS
+
+    page = docs.page()
+    assert all(f"## zyphos-lab {name}\n" in page for name in COMMANDS)
