@@ -239,6 +239,14 @@ def test_only_named_processes_are_counted(
 
 
 @pytest.mark.core
+def test_a_name_once_seen_stays(counting: SyscallsProbe, server: Servant) -> None:
+    around(counting, {"server": [server.pid]}, (server, "os.getppid()"))
+    columns, _ = around(counting, {"server": [server.pid]})
+    assert columns["server_syscall_getppid"] == 0
+    assert columns["server_syscall_io_uring_enter"] == 0
+
+
+@pytest.mark.core
 def test_children_are_followed(counting: SyscallsProbe, server: Servant) -> None:
     """Those that were there at attach, and those that are forked later."""
     program = "import os, sys; sys.stdin.read(); [os.getppid() for i in range(300)]"

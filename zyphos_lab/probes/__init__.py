@@ -25,10 +25,11 @@ from zyphos_lab.probes.verdict import verdict_reasons
 __all__ = ["ALWAYS", "NAMES", "Probe", "make", "verdict_reasons"]
 
 ALWAYS = ("rusage", "netstat", "host")
+# In the order of reading: the quickest first, and sockets before the load can close them.
 _KINDS: dict[str, Callable[[], Probe[Any]]] = {
     "syscalls": SyscallsProbe,
-    "tcp_info": TcpInfoProbe,
     "perf": PerfProbe,
+    "tcp_info": TcpInfoProbe,
     "rusage": RusageProbe,
     "netstat": NetstatProbe,
     "host": HostProbe,

@@ -32,7 +32,7 @@ from zyphos_lab.probes.base import (
     others,
 )
 
-# Above this many threads the per-thread files are left alone: 30 us each would disturb the target.
+# Above this many threads their files are left alone: 30 us each would disturb the target.
 THREADS_MAX = 128
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")

@@ -1,10 +1,10 @@
 """Probe `syscalls`: system calls by name, counted in the kernel (cpp/probe/syscalls.h): exact.
 
-Columns, for each side: `server_syscalls` (all), `server_syscall_<name>` for every name that
-either side called in the window, and all of them per request. A number that the build's headers
-have no name for is `server_syscall_nr<number>`. `observer_bpf_ns` is what counting cost the
-counted processes together: calls counted times the cost of one, measured when the programs were
-loaded.
+Columns, for each side: `server_syscalls` (all), `server_syscall_<name>` for COMMON names and for
+every name that either side has called in a window since the probe was made, and all of them per
+request. A number that the build's headers have no name for is `server_syscall_nr<number>`.
+`observer_bpf_ns` is what counting cost the counted processes together: calls counted times the
+cost of one, measured when the programs were loaded.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ from zyphos_lab.probes.base import (
 
 RawSyscalls = dict[Role, bytes]
 
+# Always in the record, so that a call which one engine makes and another does not is 0 there, not
+# missing. Any other name gets its columns from the trial on in which it was first seen.
+COMMON = {
+    *("read", "write", "readv", "writev", "recvfrom", "sendto", "recvmsg", "sendmsg", "sendfile"),
+    *("accept4", "close", "shutdown", "setsockopt", "poll", "ppoll", "futex", "io_uring_enter"),
+    *("epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
+}
+
 
 class SyscallsProbe(Probe[RawSyscalls]):
     """Loads the BPF programs when made (some 15 ms); `attach` only names processes to it."""
@@ -37,6 +45,7 @@ class SyscallsProbe(Probe[RawSyscalls]):
     def __init__(self) -> None:
         self._counter: Any = None
         self._roles: tuple[Role, ...] = ()
+        self._seen: set[int] = set()
         try:
             loaded = native.core().load_syscall_counter()
         except ImportError as error:
@@ -46,6 +55,7 @@ class SyscallsProbe(Probe[RawSyscalls]):
             self.reason = loaded
         else:
             self._counter = loaded
+            self._seen = {n for n in range(native.core().SYSCALL_SLOTS) if _name(n) in COMMON}
 
     def attach(self, pids: Pids, port: int) -> None:
         self._roles = tuple(role for role in ROLES if pids.get(role))
@@ -89,12 +99,13 @@ class SyscallsProbe(Probe[RawSyscalls]):
         return columns, skipped
 
     def _add_counts(self, columns: Columns, deltas: dict[Role, list[int]], requests: int) -> None:
-        seen = sorted(
-            number for number, calls in enumerate(zip(*deltas.values(), strict=True)) if any(calls)
-        )
+        for calls in deltas.values():
+            self._seen.update(number for number, count in enumerate(calls) if count)
         for role, calls in deltas.items():
             names = {f"{role}_syscalls": sum(calls)}
-            names.update({f"{role}_syscall_{_name(number)}": calls[number] for number in seen})
+            names.update(
+                {f"{role}_syscall_{_name(number)}": calls[number] for number in sorted(self._seen)}
+            )
             columns.update(names)
             add_per_request(columns, names, requests)
 
