@@ -107,7 +107,9 @@ def load(script: dict[str, Any], words: dict[str, str], arguments: list[str]) ->
         # What a load does with its window: it lasts until the clock says so.
         while (left_ns := start_ns + window_ns - time.monotonic_ns()) > 0:
             time.sleep(left_ns / 1e9)
-    say(result(script, words, latency_of(script, arguments)))
+        say(result(script, words, latency_of(script, arguments)))
+        if words.get("hold") == "true":
+            sys.stdin.read()
 
 
 def result(script: dict[str, Any], words: dict[str, str], latency_ns: int) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def test_attach_to_nothing_is_said(tmp_path: Path) -> None:
 
 def test_sweep_ends_what_is_noted_and_nothing_else(tmp_path: Path) -> None:
     children = Children(tmp_path)
-    ours = Child(Command(["sleep", "600"]), children, pipe_stdout=False)
+    ours = Child(Command(["sleep", "600"]), children)
     folder = children.folder()
     theirs = subprocess.Popen(["sleep", "600"], start_new_session=True)
     found = proc.process(theirs.pid)
@@ -202,4 +202,4 @@ def test_a_command_that_cannot_be_run_is_a_clear_line(tmp_path: Path) -> None:
     plain = tmp_path / "plain.txt"
     plain.write_text("no program")
     with pytest.raises(MeasurementError, match="Permission denied"):
-        Child(Command([str(plain)]), Children(tmp_path), pipe_stdout=False)
+        Child(Command([str(plain)]), Children(tmp_path))

@@ -114,24 +114,28 @@ def _ended(pidfd: int, timeout_s: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to start. `cpus` empty: wherever the scheduler likes; `env` is added to ours."""
+    """What to start. `cpus` empty: wherever the scheduler likes; `env` is added to ours.
+
+    stdin is empty and stdout is kept with stderr, unless they are piped.
+    """
 
     argv: Sequence[str]
     cpus: Sequence[int] = ()
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
     pass_fds: Sequence[int] = ()
+    pipe_stdin: bool = False
+    pipe_stdout: bool = False
 
 
 class Child:
-    """One running command. Its stderr (and stdout, unless piped) goes to a file without a name."""
+    """One running command. What it writes (stdout unless piped) goes to a file without a name."""
 
-    def __init__(self, command: Command, children: Children, pipe_stdout: bool) -> None:
+    def __init__(self, command: Command, children: Children) -> None:
         self.name = Path(command.argv[0]).name
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        stdout = subprocess.PIPE if pipe_stdout else self._output
         with signals.deferred():
-            self._process = _spawn(command, stdout, self._output)
+            self._process = _spawn(command, self._output)
             children.add([self._process.pid])
         self.pidfd = os.pidfd_open(self._process.pid)
 
@@ -143,6 +147,11 @@ class Child:
     def stdout(self) -> IO[bytes]:
         assert self._process.stdout is not None
         return self._process.stdout
+
+    def close_stdin(self) -> None:
+        """Its piped stdin ends here."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def poll(self) -> int | None:
         """The exit code once it has ended (minus the signal), None while it runs."""
@@ -195,6 +204,7 @@ class Child:
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1
+        self.close_stdin()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -208,7 +218,7 @@ def _ending(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
 
-def _spawn(command: Command, stdout: int | IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(command: Command, output: IO[bytes]) -> subprocess.Popen[bytes]:
     """Starts it with the affinity already in place: no thread of it ever runs elsewhere."""
     _check_cpus(command.cpus)
     ours = os.sched_getaffinity(0)
@@ -217,9 +227,9 @@ def _spawn(command: Command, stdout: int | IO[bytes], stderr: IO[bytes]) -> subp
             os.sched_setaffinity(0, command.cpus)
         return subprocess.Popen(
             list(command.argv),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
+            stdin=subprocess.PIPE if command.pipe_stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if command.pipe_stdout else output,
+            stderr=output,
             cwd=command.cwd,
             env={**os.environ, **(command.env or {})},
             pass_fds=tuple(command.pass_fds),

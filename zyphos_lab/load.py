@@ -23,7 +23,11 @@ WATCH_EVERY_NS = 200_000_000
 
 
 class LoadRun:
-    """One zyphos-load. `watch` is called several times a second and may raise (target died)."""
+    """One zyphos-load. `watch` is called several times a second and may raise (target died).
+
+    It keeps its threads and connections until `stop`, so that counters of theirs can be read after
+    the window's end.
+    """
 
     def __init__(
         self,
@@ -32,8 +36,9 @@ class LoadRun:
         children: Children,
         watch: Callable[[], None],
     ) -> None:
-        command = Command([program("zyphos-load"), *words, "parent_death=true"], cpus)
-        self._child = Child(command, children, pipe_stdout=True)
+        argv = [program("zyphos-load"), *words, "parent_death=true", "hold=true"]
+        command = Command(argv, cpus, pipe_stdin=True, pipe_stdout=True)
+        self._child = Child(command, children)
         self._watch = watch
         self._unread = b""
         self._fd = self._child.stdout.fileno()
@@ -71,7 +76,7 @@ class LoadRun:
         self._child.signal(signal.SIGINT)
 
     def stop(self) -> bool:
-        """Ends it if it still runs. Whether it had to be killed. Safe to repeat."""
+        """Lets it go, or ends it if it is not done. Whether it had to be killed. Safe to repeat."""
         return self._child.stop(signal.SIGTERM, STOP_GRACE_S)
 
     def _line(self, awaited: str, give_up_ns: int) -> bytes:

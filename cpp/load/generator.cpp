@@ -40,7 +40,7 @@ Generator::~Generator() {
   stop();
   {
     const std::scoped_lock lock(mutex_);
-    if (phase_ == Phase::dial) phase_ = Phase::give_up;
+    phase_ = Phase::leave;
   }
   changed_.notify_all();
   join();
@@ -108,10 +108,13 @@ void Generator::thread_main(std::size_t index) {
   }
   changed_.notify_all();
   if (!failure && wait_for_start()) worker.run(start_, window_);
-  const std::scoped_lock lock(mutex_);
-  if (++ended_ < workers_.size()) return;
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t ignored = ::write(done_.get(), &one, sizeof one);
+  std::unique_lock lock(mutex_);
+  if (++ended_ == workers_.size()) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t ignored = ::write(done_.get(), &one, sizeof one);
+    changed_.notify_all();
+  }
+  changed_.wait(lock, [this] { return phase_ == Phase::leave; });
 }
 
 void Generator::join() {
@@ -121,7 +124,10 @@ void Generator::join() {
 }
 
 LoadResult Generator::finish() {
-  join();
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return ended_ == workers_.size(); });
+  }
   LoadResult result;
   result.recorder = Recorder(options_.interval_ns, options_.deadline_ns);
   result.recorder.window(window_);

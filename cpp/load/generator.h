@@ -49,15 +49,16 @@ class Generator {
   std::size_t connect();
   // Sets the requests going. The window begins at least 20 ms from now.
   Window start();
-  // Readable when all threads have ended.
+  // Readable when all threads have done their work. They and their connections stay until the
+  // generator is destroyed: whoever reads the kernel's counters at the window's end finds them.
   int done_fd() const { return done_.get(); }
   // Ends early: what is under way is censored.
   void stop();
-  // Waits for the threads.
+  // Waits for the threads' work.
   LoadResult finish();
 
  private:
-  enum class Phase { dial, run, give_up };
+  enum class Phase { dial, run, leave };
 
   void thread_main(std::size_t index);
   bool wait_for_start();

@@ -97,6 +97,7 @@ Words load_words(LoadSetting& setting) {
   words.number("seed", "of arrivals", load.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);
+  words.flag("hold", "after the result stay, with all connections, until stdin ends", setting.hold);
   words.socket(load.socket);
   return words;
 }

@@ -54,7 +54,7 @@ class CommandTarget(Target):
         port = self._port()
         folder = self._children.folder()
         try:
-            child = Child(self._command(folder, port), self._children, pipe_stdout=False)
+            child = Child(self._command(folder, port), self._children)
         except MeasurementError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise self.error(error.message) from error

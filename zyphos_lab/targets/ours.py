@@ -31,9 +31,10 @@ class Ours(Target):
     def start(self) -> RunningServe:
         board = Board()
         words = [*self._words, f"board_fd={board.fd}", "parent_death=true"]
-        command = Command([program("zyphos-serve"), *words], self._cpus, pass_fds=[board.fd])
+        argv = [program("zyphos-serve"), *words]
+        command = Command(argv, self._cpus, pass_fds=[board.fd], pipe_stdout=True)
         try:
-            child = Child(command, self._children, pipe_stdout=True)
+            child = Child(command, self._children)
         except MeasurementError as error:
             board.close()
             raise self.error(error.message) from error
