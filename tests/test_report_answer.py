@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from store_factory import EXPERIMENT, make_store
 
+from store_factory import EXPERIMENT, make_store
 from zyphos_lab import report
 
 
@@ -83,7 +83,12 @@ def test_expectation_passes_because_the_control_fails(made: Any) -> None:
         ("latency_ns_p50 <= 1s", {"nodelay": True}, "FAIL", "holds in the control too"),
         ("latency_ns_p50 >= 44ms", {"nodelay": True}, "INCONCLUSIVE", "starts do not agree"),
         ("latency_ns_p50 >= 1ms", {"write": "none"}, "INCONCLUSIVE", "no trial of the control"),
-        ("server_rss_bytes >= 1MB", {"nodelay": True}, "INCONCLUSIVE", "a value is missing in 8 of 8"),
+        (
+            "server_rss_bytes >= 1MB",
+            {"nodelay": True},
+            "INCONCLUSIVE",
+            "a value is missing in 8 of 8",
+        ),
     ],
 )
 def test_expectations(

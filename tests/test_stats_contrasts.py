@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from zyphos_lab.stats import Contrast, compare, compare_arms, contrast, estimate
 from zyphos_lab.stats.cells import order_rank
 

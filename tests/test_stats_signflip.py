@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
+
 from zyphos_lab.stats import interval, sign_flip, step_down
 from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX, Flips
 

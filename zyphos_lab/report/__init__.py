@@ -1,7 +1,7 @@
 """What people get to see of a run: answer, terminal, page, notebook, comparison of runs.
 
-Everything is made from the one Answer (model.py), and that only from the store. Importing this package
-is cheap; pandas, matplotlib and Jupyter are loaded by what needs them.
+Everything is made from the one Answer (model.py), and that only from the store. Importing this
+package is cheap; pandas, matplotlib and Jupyter are loaded by what needs them.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def shown_metrics(experiment: Mapping[str, Any]) -> list[str]:
 
 
 def usable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with the columns that everything here relies on, also when no trial was finished."""
+    """The frame with the columns that all of this relies on, also when no trial was finished."""
     for name in ("trial", "block", "cell", "target", "verdict"):
         if name not in frame.columns:
             frame[name] = "" if name == "target" else None
@@ -125,7 +125,7 @@ def _first_family(experiment: Mapping[str, Any]) -> str:
 
 
 def _aa(frame: pd.DataFrame, experiment: Mapping[str, Any]) -> list[Comparison]:
-    """B against A, on the metrics and floor of the first `compare`, for every cell that has both."""
+    """B against A in every cell that has both, on metrics and floor of the first `compare`."""
     wanted = contrasts_of(experiment)[:1]
     if not wanted or "arm" not in frame.columns:
         return []
@@ -166,9 +166,7 @@ def _delta(frame: pd.DataFrame, c: Comparison, moves: Sequence[Any]) -> Delta:
     )
 
 
-def _rows(
-    frame: pd.DataFrame, experiment: Mapping[str, Any], deltas: Sequence[Delta]
-) -> list[Row]:
+def _rows(frame: pd.DataFrame, experiment: Mapping[str, Any], deltas: Sequence[Delta]) -> list[Row]:
     metrics = shown_metrics(experiment)
     names = factor_columns(frame)
     rows = []

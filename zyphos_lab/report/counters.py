@@ -1,7 +1,7 @@
 """Why, not only how much: the per-request counters that moved together with a difference.
 
-A counter counts as moved when its difference has one sign in every block (the strictest thing that a
-sign-flip can see), and is large against its own size. Times are results, not reasons: left out.
+A counter counts as moved when its difference has one sign in every block (the strictest thing that
+a sign-flip can see), and is large against its own size. Times are results, not reasons: left out.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Expectations: does the statement hold in its cells, and fail in the control as it must?
 
-The statement is evaluated start by start. It holds in a cell when so few starts contradict it that the
-median over starts cannot (the order-statistic rule of stats/cells.py: with 8 starts none may); it fails
-when so few starts support it; else it is undecided. A control in which it holds too shows that the
-statement proves nothing: FAIL.
+The statement is evaluated start by start. It holds in a cell when so few starts contradict it that
+the median over starts cannot (the order-statistic rule of stats/cells.py: with 8 starts none may);
+it fails when so few starts support it; else it is undecided. A control in which it holds too shows
+that the statement proves nothing: FAIL.
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ def _undecided(checks: Sequence[CellCheck]) -> str:
     starts = missing + sum(check.held + check.failed for check in checks)
     if starts == 0:
         return "no usable trial"
-    return f"a value is missing in {missing} of {starts} starts" if missing else (
-        "the starts do not agree"
+    return (
+        f"a value is missing in {missing} of {starts} starts"
+        if missing
+        else ("the starts do not agree")
     )
 
 
@@ -112,9 +114,7 @@ def _checks(
     return found
 
 
-def _check(
-    frame: pd.DataFrame, statement: Statement, cell: str, baseline: str | None
-) -> CellCheck:
+def _check(frame: pd.DataFrame, statement: Statement, cell: str, baseline: str | None) -> CellCheck:
     verdicts = _verdicts(frame, statement, cell, baseline)
     held, failed = verdicts.count(True), verdicts.count(False)
     undecided = len(verdicts) - held - failed

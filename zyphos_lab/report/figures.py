@@ -16,6 +16,8 @@ from zyphos_lab.report.views import Group, groups
 from zyphos_lab.stats import differs, read
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from zyphos_lab.store import Store
 
 HISTOGRAM = "latency_ns"
@@ -103,24 +105,21 @@ def timelines(store: Store, answer: Answer) -> list[Picture]:
     return found
 
 
-def _valid(store: Store, frame: object) -> object:
+def _valid(store: Store, frame: pd.DataFrame) -> pd.DataFrame:
     """The histograms of trials that are not INVALID."""
-    import pandas as pd
-
-    assert isinstance(frame, pd.DataFrame)
     trials = usable(store.trials())
     good = trials.loc[trials["verdict"] != "INVALID", "trial"]
     return frame[frame["trial"].isin(good)]
 
 
 def _arranged(answer: Answer, curves: dict[str, Curve]) -> list[tuple[str, list[Line]]]:
-    """(title, lines) per condition; those with the largest differences first when there are many."""
+    """(title, lines) per condition; where there are many, the largest differences first."""
     if not answer.deltas:
-        lines = [
+        alone = [
             Line(cell, PALETTE[i % len(PALETTE)], found)
             for i, (cell, found) in enumerate(list(curves.items())[: len(PALETTE)])
         ]
-        return [("", lines)] if lines else []
+        return [("", alone)] if alone else []
     first = groups(answer)[0]
     members = [g for g in groups(answer) if (g.metric, g.factor) == (first.metric, first.factor)]
     panels: dict[str, dict[str, Line]] = {}

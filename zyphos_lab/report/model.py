@@ -90,7 +90,7 @@ class CellCheck:
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """PASS, FAIL or INCONCLUSIVE. `control_failed`: True when it failed in the control as it must."""
+    """PASS, FAIL or INCONCLUSIVE. `control_failed`: it failed in the control, as it must."""
 
     id: str
     that: str
@@ -105,7 +105,7 @@ class ExpectationResult:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of one run. `verdict` is VALID, DEGRADED or INVALID; `evidence` False: a rehearsal."""
+    """The answer of one run. `verdict` is VALID, DEGRADED or INVALID; no `evidence`: rehearsal."""
 
     experiment: str
     question: str

@@ -52,5 +52,6 @@ def curve(histogram: Histogram) -> Curve | None:
         return None
     last = min(NINES_MAX, float(np.log10(count)))
     nines = np.linspace(0.0, last, POINTS)
-    values = [float(histogram.quantile(1 - 10.0**-x)) for x in nines]
+    found = [histogram.quantile(1 - 10.0**-x) for x in nines]
+    values = [value for value in found if value is not None]  # all: it is not empty
     return Curve(nines, np.array(values, dtype=np.float64), count)

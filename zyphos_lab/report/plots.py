@@ -1,13 +1,14 @@
 """Pictures of an Answer as inline SVG: text stays text, colours follow light and dark mode.
 
-Each function returns SVG markup made with matplotlib (no window system, no pyplot, thread-safe). Ink and
-grid are CSS (`currentColor`, `var(--grid)`), so that a page decides; curves have fixed colours that
-read on both. Numbers come from the Answer and the store only.
+Each function returns SVG markup made with matplotlib (no window system, no pyplot, thread-safe).
+Ink and grid are CSS (`currentColor`, `var(--grid)`), so that a page decides; curves have fixed
+colours that read on both. Numbers come from the Answer and the store only.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +19,11 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from zyphos_lab.report.percentiles import Curve
-from zyphos_lab.report.words import change_text, ratio_text, significant
+from zyphos_lab.report.words import ratio_text
 from zyphos_lab.stats import Comparison, differs
 from zyphos_lab.units import format_duration
 
@@ -62,7 +63,14 @@ def percentile_panel(title: str, lines: Sequence[Line], span_ns: tuple[float, fl
     """Latency over nines for one condition; `span_ns` is common to all panels."""
     with _figure(f"percentiles {title}", 3.4, 2.5) as (figure, axes):
         for line in lines:
-            axes.plot(line.curve.nines, line.curve.value_ns, color=line.colour, linewidth=1.8)
+            wide = line.colour == BASELINE  # stays visible under an arm that equals it
+            axes.plot(
+                line.curve.nines,
+                line.curve.value_ns,
+                color=line.colour,
+                linewidth=4.0 if wide else 1.6,
+                alpha=0.75 if wide else 1.0,
+            )
         axes.set_title(title)
         axes.set_yscale("log")
         axes.set_ylim(span_ns[0] / 1.3, span_ns[1] * 1.3)
@@ -71,7 +79,7 @@ def percentile_panel(title: str, lines: Sequence[Line], span_ns: tuple[float, fl
         axes.set_xticks(marks, [_nines_text(x) for x in marks])
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_duration(value)))
         axes.yaxis.set_major_locator(LogLocator(numticks=7))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.grid(True)
         return _svg(figure, f"Latency percentiles, {title}")
 
@@ -83,18 +91,17 @@ def forest(title: str, entries: Sequence[tuple[str, Comparison]]) -> str:
         floor = max(c.floor for _, c in entries)
         axes.axvspan(1 / (1 + floor), 1 + floor, color=BAND, linewidth=0)
         axes.axvline(1, color=INK, linewidth=0.8)
+        axes.set_xscale("log")
+        low, high = _ratio_span([c for _, c in entries], floor)
+        axes.set_xlim(low, high)
         for place, (_, c) in enumerate(entries):
             _interval(axes, len(entries) - 1 - place, c)
-        axes.set_xscale("log")
         axes.set_ylim(-0.7, len(entries) - 0.3)
         axes.set_yticks(range(len(entries)), [label for label, _ in reversed(entries)])
         axes.tick_params(axis="y", length=0)
-        low, high = _ratio_span([c for _, c in entries], floor)
-        axes.set_xlim(low, high)
         axes.xaxis.set_major_locator(FixedLocator(_ratio_ticks(low, high)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: significant(value)))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_minor_locator(FixedLocator([]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(True, axis="x")
         axes.set_title(title)
         return _svg(figure, title)
@@ -134,23 +141,23 @@ def short_duration(ns: float) -> str:
 
 
 def _interval(axes: Axes, y: int, c: Comparison) -> None:
-    if c.ratio is None:
-        axes.annotate(change_text(c), (1, y), textcoords="offset points", xytext=(6, -3), fontsize=9)
-        return
-    colour = PALETTE[0] if differs(c) else BASELINE
-    colour = VERDICTS.get(c.verdict, colour)
-    if c.low is not None and c.high is not None:
-        axes.plot([c.low, c.high], [y, y], color=colour, linewidth=2.4, solid_capstyle="butt")
-    hollow = not differs(c)
-    axes.plot([c.ratio], [y], "o", markersize=6, color=colour, fillstyle="none" if hollow else "full")
-    side = -1 if c.ratio > 1 else 1
-    end = c.high if side > 0 and c.high else c.low if side < 0 and c.low else c.ratio
+    """One line of a forest; its number stands where the picture has room."""
+    ratio = 1.0 if c.ratio is None else c.ratio
+    low, high = c.low or ratio, c.high or ratio
+    colour = VERDICTS.get(c.verdict, PALETTE[0] if differs(c) else BASELINE)
+    if c.ratio is not None:
+        axes.plot([low, high], [y, y], color=colour, linewidth=2.4, solid_capstyle="butt")
+        fill = "full" if differs(c) else "none"
+        axes.plot([ratio], [y], "o", markersize=6, color=colour, fillstyle=fill)
+    text = ratio_text(c).partition(" ")[0] if c.ratio is not None else c.verdict
+    left, right = axes.get_xlim()
+    on_left = math.log(high / left) > 0.7 * math.log(right / left)
     axes.annotate(
-        ratio_text(c).partition(" ")[0],
-        (end, y),
+        text,
+        (low if on_left else high, y),
         textcoords="offset points",
-        xytext=(8 * side, -3.5),
-        ha="left" if side > 0 else "right",
+        xytext=(-8 if on_left else 8, -3.5),
+        ha="right" if on_left else "left",
         fontsize=9,
     )
 
@@ -172,7 +179,9 @@ def _ratio_ticks(low: float, high: float) -> list[float]:
     elif decades >= 0.4:
         ticks = [m * 10.0**e for e in range(-2, 3) for m in (1, 1.5, 2, 3, 5, 7)]
     else:
-        step = next(s for s in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if high - low < 7 * s)
+        step = next(
+            s for s in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if high - low < 7 * s
+        )
         ticks = [1 + i * step for i in range(-40, 41)]
     return [tick for tick in ticks if low <= tick <= high]
 
@@ -186,7 +195,7 @@ def _nines_text(nines: int) -> str:
 
 @contextmanager
 def _figure(salt: str, width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    style: dict[str, Any] = {**STYLE, "svg.hashsalt": salt}
+    style: Any = {**STYLE, "svg.hashsalt": salt}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.add_subplot()

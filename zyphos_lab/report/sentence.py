@@ -1,7 +1,7 @@
 """The answer in one plain sentence, and every finding in one line each.
 
-Made from the comparisons alone: which factor, under which condition, how much, in human units; cells
-with the same verdict and a like size are told together. Knows no experiment by name.
+Made from the comparisons alone: which factor, under which condition, how much, in human units;
+cells with the same verdict and a like size are told together. Knows no experiment by name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two runs side by side, and one run in short, as plain data for the command line.
 
-Two runs were not interleaved: their cells are not paired, no test is made, and the difference of their
-hosts stands first.
+Two runs were not interleaved: their cells are not paired, no test is made, and the difference of
+their hosts stands first.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from zyphos_lab.metrics import lookup
 from zyphos_lab.report.build import answer, shown_metrics, usable
 from zyphos_lab.report.model import Answer, plain
 from zyphos_lab.report.texts import host_table
-from zyphos_lab.metrics import lookup
 from zyphos_lab.stats import Estimate, estimate
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class SideBySide:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """`host` holds what differs: name -> (in a, in b); `only_a`, `only_b` cells without a partner."""
+    """`host` holds what differs: name -> (in a, in b); `only_a`, `only_b`: cells of one run."""
 
     a: str
     b: str
@@ -51,7 +51,7 @@ class RunComparison:
 
 
 def compare(store_a: Store, store_b: Store) -> RunComparison:
-    """The cells that both runs have, INVALID trials left out, on the metrics that either compares."""
+    """The cells that both runs have, on the metrics that either compares; no INVALID trials."""
     frames = [usable(store.trials()) for store in (store_a, store_b)]
     cells = [list(dict.fromkeys(frame["cell"])) for frame in frames]
     metrics = dict.fromkeys(

@@ -1,7 +1,7 @@
 """What is said about how a run was done: scope, method, threats to validity, host, command.
 
-Generated from the manifest and the trials, never from hope: a sentence stands here only when what it
-says was done or was missing in this run.
+Generated from the manifest and the trials, never from hope: a sentence stands here only when what
+it says was done or was missing in this run.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ def scope(manifest: Mapping[str, Any], frame: pd.DataFrame) -> str:
         f"{few if few == many else f'{few} to {many}'} starts per cell",
         f"window {duration(repeat.get('window', '1s'))}",
         LAWS.get(law, law),
-        _varied(experiment, "load.connections")
-        or f"{load.get('connections', 16)} connections",
+        _varied(experiment, "load.connections") or f"{load.get('connections', 16)} connections",
         kernel(manifest.get("host") or {}),
     ]
     return ", ".join(part for part in parts if part)
@@ -81,7 +80,8 @@ def method(
     yield _order_text(str(design.get("order", "adjacent_pairs")), manifest.get("seed"))
     yield (
         "Latency counts from the scheduled send; percentiles come from HDR histograms that are "
-        "merged, never averaged; the unit of repetition is the start of the server, not the request."
+        "merged, never averaged; the unit of repetition is the start of the server, not the "
+        "request."
     )
     if comparisons:
         yield from _test_text(comparisons)
@@ -110,8 +110,9 @@ def _test_text(comparisons: Sequence[Comparison]) -> Iterator[str]:
         families[c.family] = families.get(c.family, 0) + 1
     listed = ", ".join(f"{name} ({count} comparisons)" for name, count in families.items())
     yield (
-        f"Arms are compared per block by log ratios with a sign-flip test ({how}); the 95 % interval "
-        f"is its inversion; within a family ({listed}) step-down maxT adjusts for multiplicity."
+        f"Arms are compared per block by log ratios with a sign-flip test ({how}); the 95 % "
+        f"interval is its inversion; within a family ({listed}) step-down maxT adjusts for "
+        "multiplicity."
     )
     yield (
         "A difference is told when the interval lies outside the practical floor of "
@@ -135,8 +136,8 @@ def threats(
         )
     if machine(host).startswith("virtual"):
         yield (
-            "A virtual machine: the hypervisor may take CPU time and makes wake-ups between virtual "
-            "CPUs dear; tails (p99.9 and beyond) are the most affected."
+            "A virtual machine: the hypervisor may take CPU time and makes wake-ups between "
+            "virtual CPUs dear; tails (p99.9 and beyond) are the most affected."
         )
     yield "One machine and one kernel: nothing here says how far the numbers carry to others."
     law = str(((experiment.get("load") or {}).get("arrival") or {}).get("law", "closed"))
@@ -149,7 +150,7 @@ def threats(
     if not aa:
         yield "No A/A contrast was part of this run: its noise floor was not measured."
     if any(c.dropped for c in comparisons):
-        yield "Some blocks were dropped; if what invalidated them depends on the arm, that is a bias."
+        yield "Blocks were dropped: a bias, if what invalidated them depends on the arm."
     if str((experiment.get("design") or {}).get("order", "")) == "sequential":
         yield "Sequential order: drift of the machine counts as a difference."
 

@@ -1,7 +1,7 @@
 """Can the run be trusted: the verdict of the whole, its reasons, and what could not be measured.
 
-INVALID: a cell has no usable trial, or nothing was measured. DEGRADED: a compared block was lost, more
-than 1 trial in 20 has a reason against it, the run is not complete, or an A/A contrast shows a
+INVALID: a cell has no usable trial, or nothing was measured. DEGRADED: a compared block was lost,
+more than 1 trial in 20 has a reason against it, the run is not complete, or an A/A contrast shows a
 difference that cannot be there. Reasons seen in fewer trials stand as remarks.
 """
 

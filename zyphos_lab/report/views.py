@@ -39,9 +39,7 @@ def groups(answer: Answer) -> list[Group]:
         found.setdefault((c.metric, c.factor, c.baseline, c.value), []).append(delta)
     names = [column.name for column in answer.columns]
     ordered = sorted(found.items(), key=lambda entry: names.index(entry[0][0]))
-    return [
-        Group(*key, names=_names(deltas), deltas=tuple(deltas)) for key, deltas in ordered
-    ]
+    return [Group(*key, names=_names(deltas), deltas=tuple(deltas)) for key, deltas in ordered]
 
 
 def _names(deltas: Sequence[Delta]) -> tuple[str, ...]:

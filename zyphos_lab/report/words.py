@@ -80,7 +80,7 @@ def _ratio(ratio: float) -> str:
 
 
 def change_text(comparison: Comparison) -> str:
-    """What a difference amounts to: `880x faster`, `1.20x higher`; the verdict where there is none."""
+    """What a difference amounts to: `880x faster`, `1.20x higher`; else the verdict."""
     if comparison.verdict == "same":
         return f"same within {floor_text(comparison.floor)}"
     if comparison.ratio is None or comparison.verdict == "cannot tell":
@@ -118,9 +118,8 @@ def move_text(move: CounterMove) -> str:
 
 def aa_text(c: Comparison) -> str:
     """One line on a cell that was compared with itself."""
-    return (
-        f"{c.cell}, {c.metric}: ratio {ratio_text(c)}, {change_text(c)}"
-        + (f" ({c.reason})" if c.reason else "")
+    return f"{c.cell}, {c.metric}: ratio {ratio_text(c)}, {change_text(c)}" + (
+        f" ({c.reason})" if c.reason else ""
     )
 
 

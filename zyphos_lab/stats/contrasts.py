@@ -31,8 +31,8 @@ class Contrast:
     """What is compared: every value of `factor` with `baseline`, all other factors held equal.
 
     `floor` is the practical floor as a fraction; differences within max(1 %, floor) count as none.
-    Contrasts with the same `family` are adjusted together. `where` limits them to cells in which these
-    factors have these labels.
+    Contrasts with the same `family` are adjusted together. `where` limits them to cells in which
+    these factors have these labels.
     """
 
     factor: str
