@@ -7,8 +7,9 @@ namespace zyphos {
 Arrivals::Arrivals(const ArrivalOptions& options, unsigned thread, unsigned threads,
                    const Random& random)
     : constant_(options.law == Law::constant),
-      distance_ns_(1e9 * threads / options.rate_per_second),
-      phase_ns_(1e9 * thread / options.rate_per_second),
+      rate_per_second_(options.rate_per_second),
+      thread_(thread),
+      threads_(threads),
       random_(random) {
   ZY_CHECK(options.law != Law::closed && options.rate_per_second > 0.0 && thread < threads);
 }
@@ -22,9 +23,10 @@ void Arrivals::start(Time start) {
 Time Arrivals::next() {
   if (constant_) {
     // From the count, not from the last one: rounding must not add up to a wrong rate.
-    offset_ns_ = phase_ns_ + distance_ns_ * static_cast<double>(count_++);
+    const auto index = static_cast<double>(count_++ * threads_ + thread_);
+    offset_ns_ = 1e9 * index / rate_per_second_;
   } else {
-    offset_ns_ += random_.exponential(distance_ns_);
+    offset_ns_ += random_.exponential(1e9 * threads_ / rate_per_second_);
   }
   return start_ + static_cast<std::int64_t>(offset_ns_);
 }

@@ -25,9 +25,10 @@ class Arrivals {
 
  private:
   bool constant_;
-  double distance_ns_;  // between arrivals of this thread, on average
+  double rate_per_second_;  // of all threads
+  unsigned thread_;
+  unsigned threads_;
   double offset_ns_ = 0.0;
-  double phase_ns_;
   std::uint64_t count_ = 0;
   Time start_{};
   Random random_;
