@@ -126,6 +126,7 @@ WINDOW = {"host_window_ns": SECOND_NS, "host_cpus_watched": "0,1"}
         ({"host_psi_memory_full_ns": 11_000_000}, "memory_stall", "DEGRADED"),
         ({"net_listen_drops": 2}, "listen_drops", "DEGRADED"),
         ({"net_softnet_drops": 2}, "softnet_drops", "DEGRADED"),
+        ({"server_observer_bpf_ns": 11, "server_cpu_ns": 100}, "observer", "DEGRADED"),
     ],
 )
 def test_evidence_leads_to_its_reason(columns: dict[str, Any], code: str, severity: str) -> None:
@@ -141,6 +142,7 @@ def test_evidence_leads_to_its_reason(columns: dict[str, Any], code: str, severi
         {},
         dict.fromkeys(("host_steal_ratio", "host_throttled_ns", "host_cpu_other_ns")),
         {"host_steal_ratio": 0.01, "host_steal_ns": 10_000_000},
+        {"server_observer_bpf_ns": 9, "server_cpu_ns": 100},
         {"host_cpu_other_ns": 49_000_000, "host_throttled_ns": 9_000_000},
     ],
 )

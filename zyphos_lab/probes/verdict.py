@@ -17,6 +17,7 @@ Reason = dict[str, Any]
 STEAL_DEGRADED, STEAL_INVALID = 0.01, 0.05  # of the window, on the CPU that lost most
 THROTTLE_DEGRADED, THROTTLE_INVALID = 0.01, 0.05  # of the window
 OTHER_LOAD_DEGRADED = 0.05  # of one core, on the pinned cores together
+OBSERVER_DEGRADED = 0.10  # of the server's CPU, spent on counting its system calls
 MEMORY_STALL_DEGRADED = 0.01  # of the window with every task waiting for memory
 
 # What /proc/stat cannot tell from nothing: one tick of rounding at either edge of the window.
@@ -37,6 +38,7 @@ def verdict_reasons(columns: Mapping[str, Any]) -> list[Reason]:
         _memory_stall,
         _listen_drops,
         _softnet_drops,
+        _observer,
     )
     return [reason for check in checks if (reason := check(columns)) is not None]
 
@@ -129,3 +131,16 @@ def _softnet_drops(columns: Mapping[str, Any]) -> Reason | None:
         return None
     message = f"{drops:.0f} packets were dropped before any socket saw them (backlog full)"
     return _reason(columns, "softnet_drops", "DEGRADED", message, "net_softnet_drops")
+
+
+def _observer(columns: Mapping[str, Any]) -> Reason | None:
+    cpu_ns = _number(columns, "server_cpu_ns")
+    observer_ns = _number(columns, "server_observer_bpf_ns")
+    if observer_ns <= OBSERVER_DEGRADED * cpu_ns:
+        return None
+    message = (
+        f"counting system calls took about {observer_ns / max(1.0, cpu_ns):.0%} of the server's CPU"
+    )
+    return _reason(
+        columns, "observer", "DEGRADED", message, "server_observer_bpf_ns", "server_cpu_ns"
+    )
