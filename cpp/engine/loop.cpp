@@ -220,6 +220,7 @@ void LoopCore::deliver() {
 }
 
 void LoopCore::begin_drain() {
+  catch_up();
   drain_begun_ = true;
   paused_ = false;
   retry_accept_ = Time::never();

@@ -78,6 +78,9 @@ class LoopCore : public Loop, public Dialer {
   // Ends it now, with slot.abort() already called.
   virtual void drop(LoopConnection& connection) = 0;
   virtual void watch_listener(bool on) = 0;
+  // Before draining begins: takes in what the kernel has already received, so that it is still
+  // answered.
+  virtual void catch_up() {}
 
   // --- what it can use ---
 

@@ -57,8 +57,9 @@ class UringLoop final : public LoopCore {
   void serve(LoopConnection& base, Cause cause) override;
   void drop(LoopConnection& base) override;
   void watch_listener(bool on) override;
+  void catch_up() override;
 
-  void wait();
+  void wait(Time until);
   void handle(const io_uring_cqe& completion);
   void accepted(const io_uring_cqe& completion);
   void connected(UringConnection& connection);
@@ -88,21 +89,24 @@ UringLoop::UringLoop(LoopSetup setup) : LoopCore(std::move(setup)) {
 
 void UringLoop::run() {
   while (!drained() || accepting_) {
-    wait();
-    now_ = clock_now();
-    const unsigned count = ring_.completions([&](const io_uring_cqe& each) { handle(each); });
-    if (count > 0) counters_.add(Counter::wakeups);
-    counters_.add(Counter::events, count);
+    wait(setup_.mailbox->sleep() ? next_turn() : now_);
+    setup_.mailbox->awake();
     turn();
   }
 }
 
-void UringLoop::wait() {
-  const Time until = setup_.mailbox->sleep() ? next_turn() : now_;
+void UringLoop::catch_up() { wait(now_); }
+
+// Submits, waits at most until then, and handles what has completed.
+void UringLoop::wait(Time until) {
   if (ring_.submit_and_wait(until) == Ring::Woken::interrupted) {
     counters_.add(Counter::interrupted);
   }
-  setup_.mailbox->awake();
+  now_ = clock_now();
+  const unsigned count = ring_.completions([&](const io_uring_cqe& each) { handle(each); });
+  if (count == 0) return;
+  counters_.add(Counter::wakeups);
+  counters_.add(Counter::events, count);
 }
 
 void UringLoop::handle(const io_uring_cqe& completion) {

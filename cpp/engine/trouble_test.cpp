@@ -1,0 +1,300 @@
+// What the network and the machine do to an engine: slow readers, full boxes on both sides, resets,
+// signals, no descriptors, no threads.
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+#include "engine/engine_fixture.h"
+
+namespace zyphos {
+namespace {
+
+using namespace zyphos::testing;
+
+class Trouble : public EngineTest {};
+INSTANTIATE_TEST_SUITE_P(Engines, Trouble, every_engine(), engine_name);
+
+// Writes `size` pattern bytes (for ever when 0), then closes.
+std::unique_ptr<Connection> source(std::size_t size) {
+  return std::make_unique<Scripted>(
+      [size, at = std::size_t{0}](Bytes in, Peer peer, Outbox& out, Time, Context&) mutable {
+        if (peer == Peer::lost) return Step{.next = Next::abort};
+        char chunk[512];
+        for (std::size_t n = 1; n > 0 && (size == 0 || at < size);) {
+          n = std::min({sizeof chunk, out.room(), size == 0 ? sizeof chunk : size - at});
+          for (std::size_t i = 0; i < n; ++i) chunk[i] = pattern_at(at + i);
+          out.write(as_bytes({chunk, n}));
+          at += n;
+        }
+        const bool over = size != 0 && at == size;
+        return Step{.consumed = in.size(),
+                    .next = over ? Next::close : Next::run,
+                    .need = over ? Need::input : Need::room};
+      });
+}
+
+TEST_P(Trouble, PartialWritesToASlowReaderLoseNothing) {
+  constexpr std::size_t kSize = 1'000'000;
+  options_.socket.so_sndbuf = 4096;
+  start([] { return source(kSize); });
+  SocketOptions small;
+  small.so_rcvbuf = 4096;
+  Client client(address(), small);
+  std::string got;
+  for (std::size_t piece = 1; got.size() < kSize; piece = piece % 1777 + 13) {
+    const std::string more = client.read(std::min(piece, kSize - got.size()));
+    ASSERT_FALSE(more.empty());
+    got += more;
+  }
+  EXPECT_EQ(got, pattern(kSize));
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_EQ(client.error(), 0);
+  client.close();
+  stop();
+  EXPECT_EQ(count(Counter::bytes_out), kSize);
+}
+
+TEST_P(Trouble, APeerThatNeverReadsIsNotReadWithoutBound) {
+  options_.socket.so_sndbuf = 8192;
+  options_.socket.so_rcvbuf = 8192;
+  start_echo(1000);
+  SocketOptions small;
+  small.so_rcvbuf = 4096;
+  small.so_sndbuf = 4096;
+  Client client(address(), small);
+  const std::string sent = pattern(4'000'000);
+  std::size_t at = 0;
+  // Both directions full: nothing more is taken, and what the engine has read is bounded.
+  pollfd waiting{.fd = client.fd(), .events = POLLOUT, .revents = 0};
+  while (::poll(&waiting, 1, 100) > 0) {
+    const ssize_t n = ::send(client.fd(), sent.data() + at, sent.size() - at, MSG_DONTWAIT);
+    if (n > 0) at += static_cast<std::size_t>(n);
+    ASSERT_LT(at, sent.size()) << "everything was read though nothing was taken back";
+  }
+  EXPECT_LT(count(Counter::bytes_in), 600'000U);
+  // And no deadlock: as soon as the peer reads, all goes on.
+  std::string got;
+  std::thread reader([&] { got = client.read(sent.size()); });
+  client.send(std::string_view(sent).substr(at));
+  reader.join();
+  EXPECT_TRUE(got == sent);
+}
+
+TEST_P(Trouble, TheReserveIsThereWhenTheOutboxIsFull) {
+  options_.socket.so_sndbuf = 8192;
+  start([] {
+    return std::make_unique<Scripted>([](Bytes in, Peer, Outbox& out, Time, Context&) {
+      if (in.empty()) return Step{};
+      while (out.room() > 0) out.write(as_bytes(std::string(512, '.')));
+      EXPECT_TRUE(out.write_control(as_bytes("error")));
+      return Step{.consumed = in.size(), .next = Next::close};
+    });
+  });
+  Client client(address());
+  client.send("x");
+  const std::string got = client.read_all();
+  EXPECT_EQ(got, std::string(Outbox::capacity(), '.') + "error");
+}
+
+TEST_P(Trouble, AResetInMidWriteEndsTheConnection) {
+  start([] { return source(0); });
+  for (int i = 0; i < 5; ++i) {
+    Client client(address());
+    EXPECT_EQ(client.read(5000).size(), 5000U);
+    client.reset();
+  }
+  eventually([&] { return count(Counter::closed) == 5; }, "the connections' end");
+  stop();
+  EXPECT_EQ(errors(Errc::peer_reset) + errors(Errc::peer_gone), 5U);
+}
+
+TEST_P(Trouble, APeerThatFinishesAndVanishesWhileWeWrite) {
+  start([] { return source(0); });
+  {
+    Client client(address());
+    EXPECT_EQ(client.read(5000).size(), 5000U);
+    client.finish();
+  }
+  eventually([&] { return count(Counter::closed) == 1; }, "the connection's end");
+}
+
+// --- signals ---
+
+void signal_every_other_thread() {
+  DIR* directory = ::opendir("/proc/self/task");
+  while (const dirent* entry = ::readdir(directory)) {
+    const int tid = std::atoi(entry->d_name);
+    if (tid > 0 && tid != static_cast<int>(::syscall(SYS_gettid))) {
+      ::syscall(SYS_tgkill, ::getpid(), tid, SIGUSR1);
+    }
+  }
+  ::closedir(directory);
+}
+
+TEST_P(Trouble, SignalsLoseNothing) {
+  struct sigaction action{};
+  action.sa_handler = [](int) {};
+  struct sigaction before{};
+  ASSERT_EQ(sigaction(SIGUSR1, &action, &before), 0);
+  start_echo(64);
+  Client client(address());
+  for (int i = 0; i < 300 || count(Counter::interrupted) == 0; ++i) {
+    signal_every_other_thread();
+    client.send(pattern(64));
+    ASSERT_EQ(client.read(64), pattern(64));
+    ASSERT_LT(i, 100'000);
+  }
+  client.close();
+  stop();
+  sigaction(SIGUSR1, &before, nullptr);
+}
+
+// --- no descriptors: the engine in a process of its own, told what to do by lines ---
+
+class Child {
+ public:
+  explicit Child(const std::function<void(int from_parent, int to_parent)>& run) {
+    int down[2];
+    int up[2];
+    EXPECT_EQ(::pipe(down), 0);
+    EXPECT_EQ(::pipe(up), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::close(down[1]);
+      ::close(up[0]);
+      run(down[0], up[1]);
+      ::_exit(0);
+    }
+    ::close(down[0]);
+    ::close(up[1]);
+    to_ = Fd(down[1]);
+    from_ = Fd(up[0]);
+  }
+  ~Child() {
+    to_.reset();
+    int status = -1;
+    ::waitpid(pid_, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+
+  std::uint64_t ask(char what) {
+    std::uint64_t answer = 0;
+    EXPECT_EQ(::write(to_.get(), &what, 1), 1);
+    EXPECT_EQ(::read(from_.get(), &answer, sizeof answer), static_cast<ssize_t>(sizeof answer));
+    return answer;
+  }
+
+ private:
+  pid_t pid_ = -1;
+  Fd to_;
+  Fd from_;
+};
+
+std::uint64_t total(const Board& board, Counter counter) {
+  return board.snapshot().values[static_cast<std::size_t>(counter)];
+}
+
+// Answers 'p' port, 'a' accepted, 'e' EMFILE pauses, 'w' wakeups, 'i' interrupted; ends with its
+// parent's pipe.
+void serve_without_descriptors(const std::string& name, int from_parent, int to_parent) {
+  Board board;
+  const auto engine = make_engine(name, {}, [] { return std::make_unique<MessageEcho>(8); }, board);
+  engine->start();
+  const std::size_t used = open_descriptors();
+  const rlimit few{.rlim_cur = used + 6, .rlim_max = used + 6};
+  if (setrlimit(RLIMIT_NOFILE, &few) != 0) ::_exit(2);
+  char what = 0;
+  while (::read(from_parent, &what, 1) == 1) {
+    std::uint64_t answer = 0;
+    if (what == 'p') answer = engine->address().port;
+    if (what == 'a') answer = total(board, Counter::accepted);
+    if (what == 'e') answer = total(board, Counter::accept_paused);
+    if (what == 'w') answer = total(board, Counter::wakeups);
+    if (::write(to_parent, &answer, sizeof answer) != sizeof answer) ::_exit(3);
+  }
+  engine->drain();
+  engine->join();
+  if (total(board, Counter::accepted) != total(board, Counter::closed)) ::_exit(4);
+}
+
+TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
+  Child child([&](int from, int to) { serve_without_descriptors(GetParam(), from, to); });
+  const Address where = Address::loopback(static_cast<std::uint16_t>(child.ask('p')));
+  constexpr std::size_t kClients = 30;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<Client>(where));
+    clients.back()->send(pattern(8));
+  }
+  // Several retries by time alone, which is some hundred milliseconds: a busy loop would wake by
+  // the thousand.
+  eventually([&] { return child.ask('e') >= 4; }, "pauses");
+  EXPECT_LT(child.ask('a'), kClients);
+  EXPECT_LT(child.ask('w'), 300U);
+  // Who was accepted is served; as they go the others come in, each exactly once.
+  for (auto& client : clients) {
+    EXPECT_EQ(client->read(8), pattern(8));
+    client.reset();
+  }
+  EXPECT_EQ(child.ask('a'), kClients);
+}
+
+// --- no threads: address space for a few stacks only ---
+
+std::size_t address_space() {
+  std::FILE* file = std::fopen("/proc/self/statm", "r");
+  unsigned long pages = 0;
+  const int read = std::fscanf(file, "%lu", &pages);
+  std::fclose(file);
+  return read == 1 ? pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(ThreadEngine, SurvivesWithoutThreads) {
+  Child child([](int from_parent, int to_parent) {
+    Board board;
+    const auto engine =
+        make_engine("thread", {}, [] { return std::make_unique<MessageEcho>(8); }, board);
+    engine->start();
+    const std::size_t room = address_space() + 2 * 1024 * 1024;
+    const rlimit few{.rlim_cur = room, .rlim_max = room};
+    if (setrlimit(RLIMIT_AS, &few) != 0) ::_exit(2);
+    char what = 0;
+    while (::read(from_parent, &what, 1) == 1) {
+      std::uint64_t answer = engine->address().port;
+      if (what == 'r') {
+        answer =
+            board.snapshot().values[kCounterCount + static_cast<std::size_t>(Errc::accept_limit)];
+      }
+      if (::write(to_parent, &answer, sizeof answer) != sizeof answer) ::_exit(3);
+    }
+    engine->drain();
+    engine->join();
+  });
+  const Address where = Address::loopback(static_cast<std::uint16_t>(child.ask('p')));
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 60; ++i) clients.push_back(std::make_unique<Client>(where));
+  int refused = 0;
+  for (auto& client : clients) {
+    ::send(client->fd(), "12345678", 8, MSG_NOSIGNAL);
+    if (client->read(8) != "12345678") ++refused;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 60);
+  EXPECT_EQ(child.ask('r'), static_cast<std::uint64_t>(refused));
+  clients.clear();
+  Client later(where);  // threads have ended: there is room again
+  later.send(pattern(8));
+  EXPECT_EQ(later.read(8), pattern(8));
+}
+#endif
+
+}  // namespace
+}  // namespace zyphos
