@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -26,39 +27,60 @@ enum class Kind : std::uint8_t {
   action,    // `action`
 };
 
-struct Event {
-  Time due;
-  std::uint64_t sequence = 0;
-  Kind kind = Kind::action;
-  std::uint32_t end = 0;   // whom it concerns
-  std::uint64_t size = 0;
+// What an event carries beside its place in time.
+struct Payload {
   std::string bytes{};
   Waker waker{};
   std::function<void()> action{};
 };
 
+struct Event {
+  Time due;
+  Kind kind = Kind::action;
+  std::uint32_t end = 0;  // whom it concerns
+  std::uint64_t size = 0;
+};
+
+// A heap of small entries; payloads stay where they are, in places that are used again.
 class Events {
  public:
-  void add(Event event) {
-    event.sequence = next_sequence_++;
-    heap_.push_back(std::move(event));
+  void add(const Event& event, Payload payload = {}) {
+    std::uint32_t place = 0;
+    if (free_.empty()) {
+      place = static_cast<std::uint32_t>(payloads_.size());
+      payloads_.emplace_back();
+    } else {
+      place = free_.back();
+      free_.pop_back();
+    }
+    payloads_[place] = std::move(payload);
+    heap_.push_back({event, next_sequence_++, place});
     std::push_heap(heap_.begin(), heap_.end(), later);
   }
   bool empty() const { return heap_.empty(); }
-  Time next() const { return heap_.empty() ? Time::never() : heap_.front().due; }
-  Event take() {
+  Time next() const { return heap_.empty() ? Time::never() : heap_.front().event.due; }
+  Event take(Payload& payload) {
     std::pop_heap(heap_.begin(), heap_.end(), later);
-    Event event = std::move(heap_.back());
+    const Entry entry = heap_.back();
     heap_.pop_back();
-    return event;
+    payload = std::move(payloads_[entry.place]);
+    free_.push_back(entry.place);
+    return entry.event;
   }
 
  private:
-  static bool later(const Event& a, const Event& b) {
-    return a.due != b.due ? a.due > b.due : a.sequence > b.sequence;
+  struct Entry {
+    Event event;
+    std::uint64_t sequence;
+    std::uint32_t place;
+  };
+  static bool later(const Entry& a, const Entry& b) {
+    return a.event.due != b.event.due ? a.event.due > b.event.due : a.sequence > b.sequence;
   }
 
-  std::vector<Event> heap_;
+  std::vector<Entry> heap_;
+  std::vector<Payload> payloads_;
+  std::vector<std::uint32_t> free_;
   std::uint64_t next_sequence_ = 0;
 };
 

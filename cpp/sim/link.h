@@ -3,6 +3,7 @@
 // Random it is given.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -30,6 +31,11 @@ class Link {
   }
   std::size_t window_left() const {
     return in_flight_ < options_->window_bytes ? options_->window_bytes - in_flight_ : 0;
+  }
+  // Is there room for a whole segment, or for all that is `pending`? (Less would breed ever smaller
+  // segments: the silly window of RFC 1122, 4.2.3.4.)
+  bool open_for(std::size_t pending) const {
+    return window_left() >= std::min(options_->segment_bytes_max, pending);
   }
   // When `bytes` sent now arrive; never before what was sent earlier.
   Time send(std::size_t bytes, Time now, Random& random);

@@ -63,21 +63,15 @@ EndId Network::connect(const Address& address, std::unique_ptr<Connection> conne
 }
 
 void Network::wake_at(Time due, Waker waker) {
-  Event event{.due = std::max(due, now_), .kind = Kind::timer};
-  event.waker = std::move(waker);
-  events_.add(std::move(event));
+  events_.add({.due = std::max(due, now_), .kind = Kind::timer}, {.waker = std::move(waker)});
 }
 
 void Network::at(Time due, std::function<void()> action) {
-  Event event{.due = std::max(due, now_), .kind = Kind::action};
-  event.action = std::move(action);
-  events_.add(std::move(event));
+  events_.add({.due = std::max(due, now_), .kind = Kind::action}, {.action = std::move(action)});
 }
 
 void Network::post(Time due, Kind kind, EndId end, std::uint64_t size, std::string bytes) {
-  Event event{.due = due, .kind = kind, .end = end, .size = size};
-  event.bytes = std::move(bytes);
-  events_.add(std::move(event));
+  events_.add({.due = due, .kind = kind, .end = end, .size = size}, {.bytes = std::move(bytes)});
 }
 
 Slot* Network::slot(EndId end) { return ends_[end]->slot ? &*ends_[end]->slot : nullptr; }
@@ -86,11 +80,12 @@ Slot* Network::slot(EndId end) { return ends_[end]->slot ? &*ends_[end]->slot : 
 
 bool Network::step() {
   if (events_.empty()) return false;
-  Event event = events_.take();
+  Payload payload;
+  const Event event = events_.take(payload);
   ZY_CHECK(event.due >= now_);
   now_ = event.due;
-  mix(event);
-  happen(event);
+  mix(event, payload);
+  happen(event, payload);
   return true;
 }
 
@@ -105,27 +100,29 @@ void Network::run() {
   }
 }
 
-void Network::mix(const Event& event) {
+void Network::mix(const Event& event, const Payload& payload) {
   ++happened_;
   const auto add = [&](std::uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001b3U; };
   add(static_cast<std::uint64_t>(event.due.ns));
   add(static_cast<std::uint64_t>(event.kind));
   add(event.end);
   add(event.size);
-  for (const char c : event.bytes) add(static_cast<unsigned char>(c));
+  for (const char c : payload.bytes) add(static_cast<unsigned char>(c));
 }
 
-void Network::happen(Event& event) {
+void Network::happen(const Event& event, Payload& payload) {
   switch (event.kind) {
-    case Kind::timer: event.waker(); return;
-    case Kind::action: event.action(); return;
-    case Kind::accept: accept(event.end); return;
-    case Kind::data: arrive(event.end, std::move(event.bytes)); return;
+    case Kind::timer: return payload.waker();
+    case Kind::action: return payload.action();
+    case Kind::accept: return accept(event.end);
+    case Kind::data: return arrive(event.end, std::move(payload.bytes));
     case Kind::refused:
-    case Kind::reset: lose(event.end); return;
-    default: break;
+    case Kind::reset: return lose(event.end);
+    default: return happen_to(*ends_[event.end], event);
   }
-  End& end = *ends_[event.end];
+}
+
+void Network::happen_to(End& end, const Event& event) {
   if (event.kind == Kind::acked) end.out.taken(event.size);
   if (event.kind == Kind::fin) end.fin_arrived = true;
   if (!end.slot) return;
@@ -134,12 +131,12 @@ void Network::happen(Event& event) {
     end.host.counters.add(Counter::wakes);
     end.slot->woken(static_cast<std::uint32_t>(event.size));
   }
-  if (event.kind == Kind::deadline && now_ < end.slot->deadline()) return;
-  if (event.kind == Kind::fin) {
-    hand_over(event.end);
-  } else {
-    round(event.end);
+  if (event.kind == Kind::deadline) {
+    end.deadline = Time::never();
+    if (now_ < end.slot->deadline()) return after(event.end);
   }
+  if (event.kind != Kind::fin) round(event.end);
+  hand_over(event.end);
 }
 
 // --- connections ---
@@ -216,7 +213,7 @@ void Network::round(EndId id) {
 
 void Network::transmit(End& end) {
   Outbox& out = end.slot->out();
-  while (!out.empty() && end.has_peer && end.out.window_left() > 0) {
+  while (!out.empty() && end.has_peer && end.out.open_for(out.pending())) {
     std::array<ConstBytes, 8> parts;
     const std::size_t count = out.gather(parts);
     const std::size_t most = std::min(end.out.segment_bytes(random_), end.out.window_left());
@@ -241,10 +238,9 @@ void Network::after(EndId id) {
     send_fin(end);
   }
   if (end.slot->finished()) return close(id, false);
-  const Time deadline = end.slot->deadline();
-  if (deadline != end.deadline && !deadline.is_never()) {
-    post(std::max(deadline, now_), Kind::deadline, id);
-  }
+  const Time deadline = std::max(end.slot->deadline(), now_);
+  if (deadline >= end.deadline) return;  // the event that is under way looks again
+  post(deadline, Kind::deadline, id);
   end.deadline = deadline;
 }
 
@@ -278,7 +274,9 @@ void Network::reset(EndId id) {
 }
 
 void Network::poke(EndId id) {
-  if (ends_[id]->slot) round(id);
+  if (!ends_[id]->slot) return;
+  round(id);
+  hand_over(id);
 }
 
 void Network::drain() {

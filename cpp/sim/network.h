@@ -96,7 +96,7 @@ class Network final : public app::Timers, public Dialer {
     std::string arrived;       // not yet taken: the connection brakes
     bool fin_arrived = false;  // behind `arrived`
     bool fin_left = false;
-    Time deadline = Time::never();  // of the latest deadline event
+    Time deadline = Time::never();  // of the earliest deadline event
     Errc error = Errc::ok;
     AfterRound after_round;
   };
@@ -104,8 +104,9 @@ class Network final : public app::Timers, public Dialer {
   EndId add_end(Host& host);
   void open(EndId id, std::unique_ptr<Connection> connection);
   void post(Time due, Kind kind, EndId end, std::uint64_t size = 0, std::string bytes = {});
-  void happen(Event& event);
-  void mix(const Event& event);
+  void happen(const Event& event, Payload& payload);
+  void happen_to(End& end, const Event& event);
+  void mix(const Event& event, const Payload& payload);
   void accept(EndId dialer);
   void arrive(EndId id, std::string bytes);
   void hand_over(EndId id);

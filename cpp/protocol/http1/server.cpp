@@ -122,7 +122,7 @@ Http1Server::Turn Http1Server::partial_request(Round& round) {
 Http1Server::Turn Http1Server::begin(Round& round, const RequestHead& head,
                                      const Framing& framing) {
   response_ = {};
-  response_.close = framing.close || context_->draining.load(std::memory_order_relaxed);
+  response_.close = framing.close;
   request_.body = framing.body;
   request_.done = request_.end_shown = framing.body == Body::none;
   request_.head_only = head.method == "HEAD";
@@ -181,6 +181,7 @@ Http1Server::Turn Http1Server::exchange(Round& round) {
     }
     return refuse(round, round.error == Errc::body_too_large ? 413 : 400, round.error);
   }
+  if (context_->draining.load(std::memory_order_relaxed)) response_.close = true;
   ResponseSink sink(request_, response_, options_.constant_fields, round.out);
   const Produce produced = exchange_->produce(sink, round.now);
   const bool moved = sink.touched() || round.rest.size() != before;
