@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,26 +111,32 @@ def test_killed_at_random_points_it_ends_with_the_same_cells(here: Path, seed: i
     assert len(list((here / "results" / "demo").iterdir())) == 1
 
 
+def noted(here: Path) -> list[dict[str, Any]]:
+    """What the run says is running on its behalf."""
+    files = list(here.glob(f"results/demo/*/{CHILDREN}"))
+    return [json.loads(line) for line in files[0].read_text().splitlines()] if files else []
+
+
+def is_alive(entry: dict[str, Any]) -> bool:
+    found = proc.process(entry["pid"]) if "pid" in entry else None
+    return found is not None and found.state != "Z" and found.start_ticks == entry["start_ticks"]
+
+
 def test_what_a_killed_run_left_is_ended(here: Path) -> None:
     process = start(here, "demo.yaml", "--only", "target=other", "--set", "repeat.window=60s")
-    noted: list[Path] = []
-    # Target and load are noted, one line each; the target's tree once more when it is ready.
-    while process.poll() is None and not (noted and len(noted[0].read_text().splitlines()) >= 4):
-        noted = list(here.glob(f"results/demo/*/{CHILDREN}"))
+    # A folder, target and load are noted, and the target's tree once more when it is ready.
+    while process.poll() is None and len(noted(here)) < 4:
         time.sleep(0.005)
     process.kill()
     process.communicate()
-    entries = [json.loads(line) for line in noted[0].read_text().splitlines()]
-    alive = [proc.process(entry["pid"]) for entry in entries if "pid" in entry]
-    assert any(found is not None and found.state != "Z" for found in alive)
+    entries = noted(here)
+    assert any(is_alive(entry) for entry in entries)
     [folder] = [Path(entry["folder"]) for entry in entries if "folder" in entry]
     assert folder.exists()
     process = start(here, "demo.yaml", "--only", "target=echo")
     _, error = process.communicate()
     assert process.returncode == 0, error
-    for entry in entries:
-        found = proc.process(entry["pid"]) if "pid" in entry else None
-        assert found is None or found.state == "Z" or found.start_ticks != entry["start_ticks"]
+    assert not any(is_alive(entry) for entry in entries)
     assert not folder.exists()
 
 

@@ -58,11 +58,14 @@ def gate(answer: Answer, require_conclusive: bool) -> None:
     if answer.failed:
         failed = ", ".join(f"{one.id} ({one.reason or one.that})" for one in answer.failed)
         raise ExpectationError(f"expectation failed: {failed}")
-    if not require_conclusive:
-        return
-    open_ = [f"expectation {one.id}" for one in answer.inconclusive]
-    deltas = (delta.comparison for delta in answer.deltas)
-    open_ += [f"{c.cell} {c.metric}" for c in deltas if c.verdict == "cannot tell"]
-    if open_:
-        more = f" and {len(open_) - 3} more" if len(open_) > 3 else ""
-        raise InconclusiveError(f"inconclusive: {', '.join(open_[:3])}{more}")
+    undecided = _undecided(answer) if require_conclusive else []
+    if undecided:
+        more = f" and {len(undecided) - 3} more" if len(undecided) > 3 else ""
+        raise InconclusiveError(f"inconclusive: {', '.join(undecided[:3])}{more}")
+
+
+def _undecided(answer: Answer) -> list[str]:
+    """What was asked and got no answer, by name."""
+    comparisons = [delta.comparison for delta in answer.deltas]
+    names = [f"expectation {one.id}" for one in answer.inconclusive]
+    return names + [f"{c.cell} {c.metric}" for c in comparisons if c.verdict == "cannot tell"]

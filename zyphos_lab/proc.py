@@ -31,20 +31,19 @@ def process(pid: int) -> Process | None:
 
 
 def everyone() -> list[Process]:
-    """All processes there are now. Cost: one small file per process."""
+    """All processes there are now, no zombies. Cost: one small file per process."""
     found = (process(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
-    return [one for one in found if one is not None]
+    return [one for one in found if one is not None and one.state != "Z"]
 
 
 def tree(pid: int, session: bool = False) -> list[Process]:
     """`pid` and its descendants, no zombies; with `session` all that is in the one it leads."""
-    processes = [one for one in everyone() if one.state != "Z"]
-    members = {one.pid for one in processes if one.pid == pid or (session and one.session == pid)}
-    grown = True
-    while grown:
-        more = {one.pid for one in processes if one.parent in members} - members
+    processes = everyone()
+    members = {pid}
+    if session:
+        members.update(one.pid for one in processes if one.session == pid)
+    while more := {one.pid for one in processes if one.parent in members} - members:
         members |= more
-        grown = bool(more)
     return [one for one in processes if one.pid in members]
 
 

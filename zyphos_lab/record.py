@@ -106,16 +106,14 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
 def _percentiles(metric: str, text: str | None, result: Mapping[str, Any]) -> tuple[Row, list[str]]:
     """Columns of one histogram, and those of them that are only lower bounds."""
     names = [f"{metric}_{suffix}" for suffix in QUANTILES]
-    decode = core().Histogram.decode
-    histogram = decode(base64.b64decode(text)) if text else None
-    unfinished = result["histograms"].get("censored_ns") if metric == "latency_ns" else None
+    histogram = _decoded(text)
     first_censored = math.inf
-    if histogram is not None and unfinished:
-        censored = decode(base64.b64decode(unfinished))
+    if metric == "latency_ns":
+        censored = _decoded(result["histograms"].get("censored_ns"))
         if censored.count:
             first_censored = censored.min
             histogram.add(censored)
-    if histogram is None or not histogram.count:
+    if not histogram.count:
         return dict.fromkeys(names), []
     row: Row = {
         f"{metric}_mean": histogram.mean,
@@ -127,6 +125,12 @@ def _percentiles(metric: str, text: str | None, result: Mapping[str, Any]) -> tu
     # may in truth be higher, and so may the mean.
     open_ended = [name for name in names if row[name] >= first_censored or name.endswith("mean")]
     return row, open_ended if first_censored < math.inf else []
+
+
+def _decoded(text: str | None) -> Any:
+    """A histogram; an empty one where there is none."""
+    histogram = core().Histogram
+    return histogram.decode(base64.b64decode(text)) if text else histogram()
 
 
 def _censored(metric: str, columns: list[str]) -> Reason:

@@ -206,18 +206,16 @@ def _plain(value: Any) -> Any:
 
 def _difference(then: Any, now: Any, path: str = "") -> str:
     """The first place where two plain trees differ, as words; '' when they are equal."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        for key in sorted({*then, *now}):
-            place = f"{path}.{key}" if path else str(key)
-            if key not in then or key not in now:
-                return f"`{place}` was {'not there' if key not in then else 'there'}"
-            found = _difference(then[key], now[key], place)
-            if found:
-                return found
+    if then == now:
         return ""
-    if isinstance(then, list | tuple) and isinstance(now, list | tuple):
-        return "" if list(then) == list(now) else f"`{path}` was {list(then)}, is {list(now)}"
-    return "" if then == now else f"`{path}` was {then!r}, is {now!r}"
+    if not (isinstance(then, dict) and isinstance(now, dict)):
+        return f"`{path}` was {_shown(then)}, is {_shown(now)}"
+    key = next(key for key in (*then, *now) if then.get(key) != now.get(key))
+    return _difference(then.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+
+
+def _shown(value: Any) -> str:
+    return "not there" if value is None else json.dumps(value)
 
 
 def sweep_all(results: Path) -> None:

@@ -28,14 +28,19 @@ def find(results: Path, name: str, experiment: str = "") -> Path:
     of = f" of {experiment}" if experiment else ""
     if not runs:
         raise StoreError(f"no run{of} in {results}")
+    matching = _matching(runs, name)
+    if len(matching) == 1:
+        return matching[0]
+    what = "more than one" if matching else "no"
+    raise StoreError(f"{what} run{of} `{name}` in {results}", "`zyphos-lab list` shows them")
+
+
+def _matching(runs: list[Path], name: str) -> list[Path]:
+    """The last run for `last` or an experiment's name; else all whose names begin like it."""
     if name == LAST:
-        return runs[-1]
-    matching = [run for run in runs if run.name.startswith(name)]
-    matching = matching or [run for run in runs if run.parent.name == name][-1:]
-    if len(matching) != 1:
-        what = "no" if not matching else "more than one"
-        raise StoreError(f"{what} run{of} `{name}` in {results}", "`zyphos-lab list` shows them")
-    return matching[0]
+        return runs[-1:]
+    of_experiment = [run for run in runs if run.parent.name == name]
+    return of_experiment[-1:] or [run for run in runs if run.name.startswith(name)]
 
 
 def experiments(folder: Path) -> list[Path]:

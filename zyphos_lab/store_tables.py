@@ -69,15 +69,15 @@ def _column(name: str, values: list[Any]) -> pyarrow.Array:
 
     if name in JSON_COLUMNS:
         return pyarrow.array([json.dumps(value) for value in values], pyarrow.string())
-    present = [value for value in values if value is not None]
-    if not present:
-        return pyarrow.array(values, pyarrow.float64())
-    if all(isinstance(value, bool) for value in present):
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
         return pyarrow.array(values, pyarrow.bool_())
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
-        whole = all(isinstance(value, int) for value in present)
-        return pyarrow.array(values, pyarrow.int64() if whole else pyarrow.float64())
-    texts = [
-        value if value is None or isinstance(value, str) else json.dumps(value) for value in values
-    ]
-    return pyarrow.array(texts, pyarrow.string())
+    if kinds == {int}:
+        return pyarrow.array(values, pyarrow.int64())
+    if kinds <= {int, float}:
+        return pyarrow.array(values, pyarrow.float64())
+    return pyarrow.array([_text(value) for value in values], pyarrow.string())
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
 
@@ -32,13 +32,12 @@ QUANTILES = ("min", "p50", "p90", "p99", "p99_9", "max")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to: protocol, address (resolved), port, and for HTTP the path and Host."""
+    """Where to: protocol, address (resolved), port, and for HTTP the path."""
 
     protocol: str
     address: str
     port: int
     path: str
-    host: str
 
 
 @click.command(epilog=EPILOG)
@@ -65,8 +64,7 @@ class Place:
 @click.option("--method", default="GET", show_default=True)
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 @click.option("--body", help="Body of each request.")
-@click.option("--status", type=click.IntRange(100, 599), default=200, show_default=True,
-              help="Any other answer counts as wrong.")  # fmt: skip
+@click.option("--status", type=click.IntRange(100, 599), help="The only good one. [any 2xx]")
 @click.option("--message-bytes", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option(
     "--write-pattern",
@@ -100,15 +98,20 @@ def _place(text: str, protocol: str) -> Place:
     url = urlsplit(text if "://" in text else f"//{text}")
     if url.scheme not in ("", "http"):
         raise UsageError(f"{text}: `{url.scheme}` cannot be loaded yet", "http://HOST:PORT/PATH")
-    try:
-        port = url.port or (80 if url.scheme else 0)
-    except ValueError:
-        port = 0
+    port = _port(url)
     if not url.hostname or not port:
         raise UsageError(f"{text}: not a URL or HOST:PORT", "http://127.0.0.1:8080/")
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     address = _own_address(url.hostname, port)
-    return Place("http1" if url.scheme else protocol, address, port, path, url.netloc)
+    return Place("http1" if url.scheme else protocol, address, port, path)
+
+
+def _port(url: SplitResult) -> int:
+    """0 where none is given, or one that is no port."""
+    try:
+        return url.port or (80 if url.scheme else 0)
+    except ValueError:
+        return 0
 
 
 def _own_address(host: str, port: int) -> str:
@@ -170,7 +173,8 @@ def _request_words(given: dict[str, Any], place: Place) -> Iterator[str]:
     yield from (f"header.{word}" for word in given["headers"])
     if given["body"] is not None:
         yield f"body={given['body']}"
-    yield f"check.status={given['status']}"
+    if given["status"] is not None:
+        yield f"check.status={given['status']}"
 
 
 def _run(
