@@ -101,6 +101,7 @@ threads_ended                 count       -       threads that ended within the 
 
 SYSCALLS = """
 syscalls                      count       lower /r system calls
+observer_bpf_ns               ns          lower /r CPU time that counting them cost, estimated
 """
 
 TCP = """
