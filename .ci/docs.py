@@ -15,9 +15,9 @@ Written by `make docs` from the program's own help.
 """
 
 
-def walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
-    """Each command's full name and help, parents before children."""
-    yield context.command_path, command.get_help(context)
+def walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """Each command with its full name, parents before children."""
+    yield context.command_path, command
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
@@ -25,13 +25,37 @@ def walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, 
             yield from walk(inner, click.Context(inner, parent=context, info_name=name))
 
 
+def examples(epilog: str | None) -> str:
+    """An epilog: command lines in a block, what it says besides behind them."""
+    lines = [line.strip() for line in (epilog or "").replace("\b", "").splitlines()]
+    typed = [line for line in lines if line.startswith("zyphos-lab ")]
+    said = " ".join(line for line in lines if line not in (*typed, "Examples:", ""))
+    block = "\n```sh\n" + "\n".join(typed) + "\n```\n" if typed else ""
+    return block + (f"\n{said}\n" if said else "")
+
+
+def option(parameter: click.Option) -> str:
+    """One line of the list of options; click's own layout differs from version to version."""
+    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+    return f"- {names}: {' '.join((parameter.help or '').split())}\n"
+
+
+def section(name: str, command: click.Command) -> str:
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    arguments = [
+        f" {(p.name or '').upper()}" for p in command.params if isinstance(p, click.Argument)
+    ]
+    meaning = " ".join((command.help or "").split())
+    listed = "".join(option(p) for p in options)
+    return f"## {name}{''.join(arguments)}\n\n{meaning}\n\n{listed}{examples(command.epilog)}"
+
+
 def page() -> str:
     """docs/commands.md as it should be."""
     from zyphos_lab.cli.main import cli
 
-    context = click.Context(cli, info_name="zyphos-lab", terminal_width=96, max_content_width=96)
-    parts = [f"## {name}\n\n```text\n{text.rstrip()}\n```\n" for name, text in walk(cli, context)]
-    return "\n".join([HEAD, *parts])
+    context = click.Context(cli, info_name="zyphos-lab")
+    return "\n".join([HEAD, *(section(name, command) for name, command in walk(cli, context))])
 
 
 def main() -> None:

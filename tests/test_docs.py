@@ -26,4 +26,4 @@ def test_page_has_every_command(docs: ModuleType) -> None:
     from zyphos_lab.cli.main import COMMANDS
 
     page = docs.page()
-    assert all(f"## zyphos-lab {name}\n" in page for name in COMMANDS)
+    assert all(f"## zyphos-lab {name}" in page for name in COMMANDS)
