@@ -44,14 +44,14 @@ def programs(folder: Path, script: dict[str, Any] | None = None) -> Path:
     return place
 
 
-def encoded() -> dict[str, str]:
-    """Histograms of ten times one value, by that value: the fakes cannot encode by themselves."""
+def encoded(count: int = 10) -> dict[str, str]:
+    """Histograms of `count` times one value, by that value: a fake cannot encode by itself."""
     from zyphos_lab import _core
 
     found = {}
     for value_ns in (1000, 2000, 5000, 44_000_000):
         histogram = _core.Histogram()
-        histogram.record(value_ns, 10)
+        histogram.record(value_ns, count)
         found[str(value_ns)] = base64.b64encode(histogram.encode()).decode()
     return found
 

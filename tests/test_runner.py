@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fakes
-from zyphos_lab import plan, runner, spec
+from zyphos_lab import plan, record, runner, spec
 from zyphos_lab.errors import Interrupted, MeasurementError, StoreError
 from zyphos_lab.plan import Plan, Planned
 from zyphos_lab.record import Record
@@ -147,9 +147,20 @@ def test_quantiles_beyond_unfinished_requests_are_lower_bounds(tmp_path: Path, s
     # Ten at 1 us are done, ten are unfinished after 5 us.
     assert row["latency_ns_p50"] == pytest.approx(1000, rel=1e-3)
     assert "latency_ns_p50_at_least" not in row
+    assert row["latency_ns_max_at_least"] is True
     assert row["latency_ns_p99"] == pytest.approx(5000, rel=1e-3)
     assert row["latency_ns_p99_at_least"] is True
     assert row["service_ns_p99"] == pytest.approx(1000, rel=1e-3)
+
+
+def test_few_unfinished_requests_leave_the_median_exact() -> None:
+    histograms = {metric: fakes.encoded()["2000"] for metric in record.TIMES}
+    histograms["censored_ns"] = fakes.encoded(1)["1000"]
+    row, _, reasons = record.load_columns({"histograms": histograms})
+    # Ten at 2 us; the one that is unfinished after 1 us may last for ever.
+    assert row["latency_ns_p50"] == pytest.approx(2000, rel=1e-3)
+    names = ["mean", "min", "p99", "p99_9", "max"]
+    assert reasons[0].evidence["columns"] == [f"latency_ns_{name}" for name in names]
 
 
 def failing_run(tmp_path: Path, text: str = EXPERIMENT) -> tuple[str, Store]:

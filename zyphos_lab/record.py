@@ -26,6 +26,10 @@ ARRIVALS_KS_MAX = 0.02
 KS_CHANCE = 1.63
 EDGE_LATE_MAX = 0.02
 
+# An unfinished request stands at its lower bound. Where it would matter by more than this that it
+# took for ever, a value is itself a lower bound.
+BOUND_TOLERANCE = 0.01
+
 PROBABILITIES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 RESULT_COLUMNS = (
     "window_ns",
@@ -105,26 +109,37 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
 
 def _percentiles(metric: str, text: str | None, result: Mapping[str, Any]) -> tuple[Row, list[str]]:
     """Columns of one histogram, and those of them that are only lower bounds."""
-    names = [f"{metric}_{suffix}" for suffix in QUANTILES]
-    histogram = _decoded(text)
-    first_censored = math.inf
-    if metric == "latency_ns":
-        censored = _decoded(result["histograms"].get("censored_ns"))
-        if censored.count:
-            first_censored = censored.min
-            histogram.add(censored)
-    if not histogram.count:
-        return dict.fromkeys(names), []
-    row: Row = {
-        f"{metric}_mean": histogram.mean,
-        f"{metric}_min": histogram.min,
-        f"{metric}_max": histogram.max,
-    }
-    row.update({f"{metric}_{name}": histogram.quantile(q) for name, q in PROBABILITIES.items()})
-    # An unfinished request stands at its lower bound: what lies at or above the first such bound
-    # may in truth be higher, and so may the mean.
-    open_ended = [name for name in names if row[name] >= first_censored or name.endswith("mean")]
-    return row, open_ended if first_censored < math.inf else []
+    done = _decoded(text)
+    unfinished = _decoded(
+        result["histograms"].get("censored_ns") if metric == "latency_ns" else None
+    )
+    every = done.copy()
+    every.add(unfinished)
+    lower = {f"{metric}_{name}": value for name, value in _values(every, 0).items()}
+    if not unfinished.count:
+        return lower, []
+    upper = _values(done, unfinished.count)
+    bounds = [
+        f"{metric}_{name}"
+        for name, most in upper.items()
+        if most is None or most > lower[f"{metric}_{name}"] * (1 + BOUND_TOLERANCE)
+    ]
+    return lower, bounds
+
+
+def _values(histogram: Any, beyond: int) -> dict[str, Any]:
+    """Mean, extremes and quantiles as if `beyond` more observations lay above all others.
+
+    None where there is nothing, or where one of those is what was asked for.
+    """
+    total = histogram.count + beyond
+    values = {"mean": None if beyond else histogram.mean, "min": histogram.min}
+    for name, q in PROBABILITIES.items():
+        rank = q * total
+        values[name] = (
+            histogram.quantile(rank / histogram.count) if rank <= histogram.count else None
+        )
+    return {**values, "max": None if beyond else histogram.max}
 
 
 def _decoded(text: str | None) -> Any:

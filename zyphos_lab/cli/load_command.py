@@ -196,7 +196,8 @@ def _run(
                 ), None
             except Interrupted as stop:
                 load.interrupt()
-                return load.wait_for("result", monotonic_ns() + RESULT_GRACE_NS), stop
+                result = load.wait_for("result", monotonic_ns() + RESULT_GRACE_NS)
+                return result, Interrupted("stopped before its time", stop.exit_code - 128)
         except LoadError as error:
             raise LoadError(error.message.removeprefix("load: "), error.hint, error.errc) from None
         finally:
