@@ -55,7 +55,7 @@ EXPERIMENT: dict[str, Any] = {
 HOST = {
     "kernel": {"system": "Linux", "release": "6.18.0", "boot_options": ["psi=1"]},
     "cpu": {"model": "Some CPU", "online": "0-1", "governor": None},
-    "virtualisation": {"kind": "kvm"},
+    "hypervisor": "kvm",
     "sysctls": {"net.ipv4.tcp_congestion_control": "bbr"},
 }
 AA_CELL = "nodelay=true,write=one,ack=quick"

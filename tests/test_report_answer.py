@@ -36,6 +36,18 @@ def test_the_sentence_names_factor_condition_size_and_the_rest(made: Any) -> Non
     assert answer.sentence.endswith("; everywhere else it changes nothing beyond 1 %.")
 
 
+def test_several_arms_are_told_against_their_baseline(tmp_path: Path) -> None:
+    compare = [{"factor": "write", "baseline": "two", "metrics": ["latency_ns_p50"]}]
+    where = {"nodelay": False}
+    experiment = {**EXPERIMENT, "compare": [{**compare[0], "where": where}], "expect": []}
+    answer = report.answer(make_store(tmp_path, experiment=experiment, histograms=False))
+    print(answer.sentence)
+    assert len(answer.deltas) == 6
+    assert answer.sentence.startswith("Against write=two, median latency is 88")
+    same = "the same within 1 % with one and writev and cork where ack=quick."
+    assert f"x faster with one and writev where ack=delayed; {same}" in answer.sentence
+
+
 def test_verdict_scope_and_skips(made: Any) -> None:
     _, answer = made
     assert (answer.verdict, answer.reasons) == ("VALID", ())

@@ -15,7 +15,7 @@ from zyphos_lab.metrics import lookup
 from zyphos_lab.report import counters, texts, trust
 from zyphos_lab.report.expectations import check
 from zyphos_lab.report.model import Answer, Column, Delta, Row
-from zyphos_lab.report.sentence import findings, sentence
+from zyphos_lab.report.sentence import against, findings, sentence
 from zyphos_lab.stats import (
     Comparison,
     Contrast,
@@ -49,10 +49,9 @@ def answer(store: Store) -> Answer:
     verdict, reasons, remarks = trust.judge(frame, manifest, comparisons, aa)
     deltas = _deltas(frame, comparisons)
     found = findings(deltas)
-    primary = findings([d for d in deltas if d.comparison.family == _first_family(experiment)])
     evidence = bool(manifest.get("evidence", experiment.get("evidence", True)))
     profile = str(manifest.get("profile") or "default")
-    told = sentence(found, primary)
+    told = _sentence(deltas, _first_family(experiment))
     return Answer(
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
@@ -117,6 +116,16 @@ def usable(frame: pd.DataFrame) -> pd.DataFrame:
         if name not in frame.columns:
             frame[name] = "" if name == "target" else None
     return frame
+
+
+def _sentence(deltas: Sequence[Delta], family: str) -> str:
+    """Of the primary family; several arms of one factor all against their baseline."""
+    primary = [delta for delta in deltas if delta.comparison.family == family]
+    changes = {(d.comparison.factor, d.comparison.baseline) for d in primary}
+    arms = {d.comparison.value for d in primary}
+    if len(changes) == 1 and len(arms) > 1:
+        return against(primary)
+    return sentence(findings(deltas), findings(primary))
 
 
 def _first_family(experiment: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ def _compared(answer: Answer, group: Group, wide: bool) -> Table:
     for delta in group.deltas:
         c = delta.comparison
         sides = [estimates[cell][c.metric] for cell in (c.baseline_cell, c.cell)]
-        line = [Text(group.place(delta) or "everywhere")]
+        line = [Text(group.place(delta))]
         line += [Text(show(side, delta.unit)) for side in sides]
         line += [Text(ratio_text(c))] if wide else []
         line.append(Text(change_text(c), style="bold" if differs(c) else "dim"))
@@ -101,8 +101,9 @@ def _moved(answer: Answer, console: Console) -> None:
     told: dict[str, list[str]] = {}
     for group in groups(answer):
         for delta in group.deltas:
-            change = f"{group.factor} {group.baseline} -> {group.value}"
-            place = ": ".join(part for part in (group.place(delta), change) if part)
+            c = delta.comparison
+            change = f"{c.factor} {c.baseline} -> {c.value}"
+            place = ": ".join(part for part in (group.condition(delta), change) if part)
             if text := beside_text(delta):
                 told.setdefault(text, []).append(place)
     if told:

@@ -28,21 +28,32 @@ def candidates(frame: pd.DataFrame) -> list[str]:
 
 def moved(frame: pd.DataFrame, names: list[str], cell: str, baseline: str) -> list[CounterMove]:
     """At most SHOWN_MAX counters, the largest relative change first."""
-    found: list[tuple[float, CounterMove]] = []
-    for name in names:
-        arm, base = by_block(frame, cell, name), by_block(frame, baseline, name)
-        pairs = [(arm[b].value, base[b].value) for b in arm if b in base]
-        steps = [x - y for x, y in pairs if x is not None and y is not None]
-        if not steps or not (all(step > 0 for step in steps) or all(step < 0 for step in steps)):
-            continue
-        value = estimate(frame, cell, name).value
-        before = estimate(frame, baseline, name).value
-        if value is None or before is None:
-            continue
-        size = abs(math.log((value + TINY) / (before + TINY)))
-        if size >= math.log1p(LEAST_CHANGE) and max(value, before) >= TINY:
-            metric = lookup(name)
-            unit = metric.unit if metric else "ratio"
-            found.append((size, CounterMove(name, unit, before, value)))
-    ordered = sorted(found, key=lambda entry: (-entry[0], entry[1].name))
-    return [move for _, move in ordered[:SHOWN_MAX]]
+    steady = [name for name in names if _one_sided(frame, name, cell, baseline)]
+    moves = [_move(frame, name, cell, baseline) for name in steady]
+    told = [move for move in moves if move is not None and _matters(move)]
+    return sorted(told, key=lambda move: (-_size(move), move.name))[:SHOWN_MAX]
+
+
+def _one_sided(frame: pd.DataFrame, name: str, cell: str, baseline: str) -> bool:
+    """Whether the difference has one sign in every block that has both."""
+    arm, base = by_block(frame, cell, name), by_block(frame, baseline, name)
+    pairs = [(arm[b].value, base[b].value) for b in arm if b in base]
+    steps = [x - y for x, y in pairs if x is not None and y is not None]
+    return bool(steps) and (min(steps) > 0 or max(steps) < 0)
+
+
+def _move(frame: pd.DataFrame, name: str, cell: str, baseline: str) -> CounterMove | None:
+    value = estimate(frame, cell, name).value
+    before = estimate(frame, baseline, name).value
+    if value is None or before is None:
+        return None
+    metric = lookup(name)
+    return CounterMove(name, metric.unit if metric else "ratio", before, value)
+
+
+def _matters(move: CounterMove) -> bool:
+    return _size(move) >= math.log1p(LEAST_CHANGE) and max(move.value, move.baseline) >= TINY
+
+
+def _size(move: CounterMove) -> float:
+    return abs(math.log((move.value + TINY) / (move.baseline + TINY)))

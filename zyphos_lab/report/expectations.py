@@ -16,8 +16,9 @@ import pandas as pd
 from zyphos_lab.report.model import CellCheck, ExpectationResult
 from zyphos_lab.spec.statement import Statement
 from zyphos_lab.spec.statement_parser import parse
-from zyphos_lab.stats import by_block, estimate, factor_columns, label
+from zyphos_lab.stats import Estimate, Reading, by_block, estimate, factor_columns, label, summarise
 from zyphos_lab.stats.cells import order_rank
+from zyphos_lab.stats.readings import INVALID
 
 PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
 
@@ -53,20 +54,23 @@ def _judge(
     cells: Sequence[CellCheck], controls: Sequence[CellCheck]
 ) -> tuple[str, str, bool | None]:
     """Outcome, reason, and whether the control failed as it must."""
-    control_failed = _together([check.outcome for check in controls], FAIL, PASS)
-    failing = [check.cell for check in cells if check.outcome == FAIL]
-    if failing:
-        return FAIL, f"it does not hold in {', '.join(failing)}", control_failed
+    outcome = _together(cells, PASS, FAIL)
+    control_failed = _together(controls, FAIL, PASS)
+    if outcome is False:
+        return FAIL, f"it does not hold in {_named(cells, FAIL)}", control_failed
     if control_failed is False:
-        holding = [check.cell for check in controls if check.outcome == PASS]
-        return FAIL, f"it holds in the control too ({', '.join(holding)})", False
+        return FAIL, f"it holds in the control too ({_named(controls, PASS)})", False
     if not cells or not controls:
         return INCONCLUSIVE, f"no trial of {'the control' if cells else 'its cells'}", None
-    if any(check.outcome == INCONCLUSIVE for check in cells):
+    if outcome is None:
         return INCONCLUSIVE, _undecided(cells), control_failed
     if control_failed is None:
         return INCONCLUSIVE, f"in the control, {_undecided(controls)}", None
     return PASS, "", True
+
+
+def _named(checks: Sequence[CellCheck], outcome: str) -> str:
+    return ", ".join(check.cell for check in checks if check.outcome == outcome)
 
 
 def _undecided(checks: Sequence[CellCheck]) -> str:
@@ -82,10 +86,12 @@ def _undecided(checks: Sequence[CellCheck]) -> str:
     )
 
 
-def _together(outcomes: list[str], yes: str, no: str) -> bool | None:
+def _together(checks: Sequence[CellCheck], yes: str, no: str) -> bool | None:
+    """True when every cell says `yes`, False when any says `no`, else None."""
+    outcomes = {check.outcome for check in checks}
     if no in outcomes:
         return False
-    return True if outcomes and set(outcomes) == {yes} else None
+    return True if outcomes == {yes} else None
 
 
 def _labels(where: Mapping[str, Any] | None) -> dict[str, str]:
@@ -124,8 +130,10 @@ def _check(frame: pd.DataFrame, statement: Statement, cell: str, baseline: str |
         outcome = PASS
     elif failed and len(verdicts) - failed <= spare:
         outcome = FAIL
-    names = dict.fromkeys([*statement.metrics, *statement.ratios])
-    measured = {name: estimate(frame, cell, name) for name in names}
+    measured = {name: estimate(frame, cell, name) for name in statement.metrics}
+    if baseline is not None:
+        ratios = {name: _ratios(frame, name, cell, baseline) for name in statement.ratios}
+        measured |= {f"ratio({name})": found for name, found in ratios.items()}
     return CellCheck(cell, outcome, held, failed, undecided, measured)
 
 
@@ -136,25 +144,33 @@ def _verdicts(
     names = list(dict.fromkeys([*statement.metrics, *statement.ratios]))
     arm = {name: by_block(frame, cell, name) for name in names}
     base = {name: by_block(frame, baseline, name) for name in statement.ratios if baseline}
-    blocks = sorted({block for found in arm.values() for block in found})
     verdicts = []
-    for block in blocks:
-        readings = {name: arm[name].get(block) for name in names}
-        if all(reading is not None and reading.why == INVALID_WHY for reading in readings.values()):
-            continue
-        columns = {name: r.value if r and r.plain else None for name, r in readings.items()}
-        ratios = {name: _ratio(columns[name], base[name].get(block)) for name in base}
+    for block in _usable_blocks(frame, cell):
+        columns = {name: _plain(arm[name].get(block)) for name in names}
+        ratios = {name: _ratio(columns[name], _plain(base[name].get(block))) for name in base}
         verdicts.append(statement.holds(columns, ratios))
     return verdicts
 
 
-INVALID_WHY = "trial INVALID"
+def _ratios(frame: pd.DataFrame, name: str, cell: str, baseline: str) -> Estimate:
+    """The metric over the baseline's, block by block."""
+    arm, base = by_block(frame, cell, name), by_block(frame, baseline, name)
+    found = [_ratio(_plain(arm[block]), _plain(base.get(block))) for block in arm]
+    return summarise([Reading(value, why="" if value else "no ratio") for value in found])
 
 
-def _ratio(value: float | None, baseline: Any) -> float | None:
-    if value is None or baseline is None or not baseline.plain or not baseline.value:
-        return None
-    return float(value / baseline.value)
+def _usable_blocks(frame: pd.DataFrame, cell: str) -> list[int]:
+    usable = frame[(frame["cell"] == cell) & (frame["verdict"] != INVALID)]
+    return sorted({int(block) for block in usable["block"]})
+
+
+def _plain(reading: Reading | None) -> float | None:
+    """The number of a reading; a lower bound is none."""
+    return reading.value if reading is not None and reading.plain else None
+
+
+def _ratio(value: float | None, baseline: float | None) -> float | None:
+    return value / baseline if value is not None and baseline else None
 
 
 def _cells(frame: pd.DataFrame) -> dict[str, dict[str, str]]:

@@ -12,7 +12,7 @@ from zyphos_lab.report.build import usable
 from zyphos_lab.report.model import Answer, Delta
 from zyphos_lab.report.percentiles import Curve, curve, merge
 from zyphos_lab.report.plots import BASELINE, PALETTE, Line, forest, percentile_panel, timeline
-from zyphos_lab.report.views import Group, groups
+from zyphos_lab.report.views import groups
 from zyphos_lab.stats import differs, read
 
 if TYPE_CHECKING:
@@ -45,22 +45,13 @@ class Panels:
 def forests(answer: Answer) -> list[Picture]:
     """One per metric: every ratio with its interval."""
     found = []
-    by_metric: dict[str, list[Group]] = {}
     for group in groups(answer):
-        by_metric.setdefault(group.metric, []).append(group)
-    for metric, members in by_metric.items():
-        entries = []
-        for group in members:
-            change = f"{group.value}" if len(members) > 1 else ""
-            for delta in group.deltas:
-                parts = [part for part in (change, group.place(delta)) if part]
-                entries.append((" ".join(parts) or group.value, delta.comparison))
-        shown = entries[:FOREST_ROWS_MAX]
-        first = members[0]
-        title = f"{metric}: ratio to {first.factor}={first.baseline}"
-        rest = len(entries) - len(shown)
-        caption = f"The first {len(shown)} of {len(entries)}; the table has all." if rest else ""
-        found.append(Picture(caption, forest(title, shown)))
+        shown = group.deltas[:FOREST_ROWS_MAX]
+        entries = [(group.place(delta), delta.comparison) for delta in shown]
+        title = f"{group.metric}: ratio to {group.factor}={group.baseline}"
+        rest = len(group.deltas) - len(shown)
+        count = f"The first {len(shown)} of {len(group.deltas)}; the table has all."
+        found.append(Picture(count if rest else "", forest(title, entries)))
     return found
 
 
@@ -69,16 +60,15 @@ def percentile_panels(store: Store, answer: Answer) -> Panels:
     frame = store.histograms(HISTOGRAM)
     if frame.empty:
         return Panels((), (), f"no histograms of {HISTOGRAM} in this run")
-    curves = {cell: curve(histogram) for cell, histogram in merge(_valid(store, frame)).items()}
-    known = {cell: found for cell, found in curves.items() if found is not None}
-    panels = _arranged(answer, known)
-    chosen = panels[:PANELS_MAX]
-    if not chosen:
+    panels = _arranged(answer, _curves(store, frame))
+    if not panels:
         return Panels((), (), "every histogram is empty or belongs to an INVALID trial")
-    values = np.concatenate([line.curve.value_ns for _, lines in chosen for line in lines])
+    chosen = panels[:PANELS_MAX]
+    lines = [line for _, members in chosen for line in members]
+    values = np.concatenate([line.curve.value_ns for line in lines])
     span = (float(values.min()), float(values.max()))
-    legend = {line.label: line.colour for _, lines in chosen for line in lines}
-    pictures = [Picture(title, percentile_panel(title, lines, span)) for title, lines in chosen]
+    legend = {line.label: line.colour for line in lines}
+    pictures = [Picture(title, percentile_panel(title, own, span)) for title, own in chosen]
     left = len(panels) - len(chosen)
     note = f"{left} more conditions without a larger difference are not drawn" if left else ""
     return Panels(tuple(pictures), tuple(legend.items()), note)
@@ -105,35 +95,38 @@ def timelines(store: Store, answer: Answer) -> list[Picture]:
     return found
 
 
-def _valid(store: Store, frame: pd.DataFrame) -> pd.DataFrame:
-    """The histograms of trials that are not INVALID."""
+def _curves(store: Store, frame: pd.DataFrame) -> dict[str, Curve]:
+    """The curve of each cell, from trials that are not INVALID."""
     trials = usable(store.trials())
     good = trials.loc[trials["verdict"] != "INVALID", "trial"]
-    return frame[frame["trial"].isin(good)]
+    merged = merge(frame[frame["trial"].isin(good)])
+    found = {cell: curve(histogram) for cell, histogram in merged.items()}
+    return {cell: known for cell, known in found.items() if known is not None}
 
 
 def _arranged(answer: Answer, curves: dict[str, Curve]) -> list[tuple[str, list[Line]]]:
     """(title, lines) per condition; where there are many, the largest differences first."""
     if not answer.deltas:
-        alone = [
-            Line(cell, PALETTE[i % len(PALETTE)], found)
-            for i, (cell, found) in enumerate(list(curves.items())[: len(PALETTE)])
-        ]
-        return [("", alone)] if alone else []
-    first = groups(answer)[0]
-    members = [g for g in groups(answer) if (g.metric, g.factor) == (first.metric, first.factor)]
+        return _together(curves)
+    group = groups(answer)[0]
     panels: dict[str, dict[str, Line]] = {}
     strength: dict[str, float] = {}
-    for index, group in enumerate(members):
-        for delta in group.deltas:
-            place = group.place(delta)
-            lines = panels.setdefault(place, {})
-            _add(lines, curves, delta, PALETTE[index % len(PALETTE)])
-            strength[place] = max(strength.get(place, 0.0), _strength(delta))
+    for delta in group.deltas:
+        place = group.condition(delta)
+        colour = PALETTE[group.values.index(delta.comparison.value) % len(PALETTE)]
+        _add(panels.setdefault(place, {}), curves, delta, colour)
+        strength[place] = max(strength.get(place, 0.0), _strength(delta))
     whole = [(place, list(lines.values())) for place, lines in panels.items() if lines]
     if len(whole) > PANELS_MAX:
         whole.sort(key=lambda panel: -strength[panel[0]])
     return whole
+
+
+def _together(curves: dict[str, Curve]) -> list[tuple[str, list[Line]]]:
+    """One panel with the first cells, where nothing is compared."""
+    first = list(curves.items())[: len(PALETTE)]
+    lines = [Line(cell, PALETTE[i], found) for i, (cell, found) in enumerate(first)]
+    return [("", lines)] if lines else []
 
 
 def _add(lines: dict[str, Line], curves: dict[str, Curve], delta: Delta, colour: str) -> None:

@@ -54,7 +54,7 @@ def comparisons(answer: Answer) -> pd.DataFrame:
                 {
                     "metric": c.metric,
                     "change": f"{c.factor} {c.baseline} -> {c.value}",
-                    "where": group.place(delta) or "everywhere",
+                    "where": group.condition(delta) or "everywhere",
                     "baseline": estimate_text(estimates[c.baseline_cell][c.metric], delta.unit),
                     "value": estimate_text(estimates[c.cell][c.metric], delta.unit),
                     "ratio": ratio_text(c),

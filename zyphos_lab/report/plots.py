@@ -8,7 +8,6 @@ colours that read on both. Numbers come from the Answer and the store only.
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -130,7 +129,9 @@ def timeline(
         axes.grid(True, axis="y")
         axes.set_title(title)
         if len(set(verdicts)) > 1:
-            axes.legend(frameon=False, fontsize=9, loc="upper right", ncols=3)
+            axes.legend(
+                frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=3
+            )
         return _svg(figure, title)
 
 
@@ -141,23 +142,21 @@ def short_duration(ns: float) -> str:
 
 
 def _interval(axes: Axes, y: int, c: Comparison) -> None:
-    """One line of a forest; its number stands where the picture has room."""
+    """One line of a forest; its number stands outward, where _ratio_span leaves room."""
     ratio = 1.0 if c.ratio is None else c.ratio
     low, high = c.low or ratio, c.high or ratio
-    colour = VERDICTS.get(c.verdict, PALETTE[0] if differs(c) else BASELINE)
     if c.ratio is not None:
+        colour = VERDICTS.get(c.verdict, PALETTE[0] if differs(c) else BASELINE)
         axes.plot([low, high], [y, y], color=colour, linewidth=2.4, solid_capstyle="butt")
         fill = "full" if differs(c) else "none"
         axes.plot([ratio], [y], "o", markersize=6, color=colour, fillstyle=fill)
-    text = ratio_text(c).partition(" ")[0] if c.ratio is not None else c.verdict
-    left, right = axes.get_xlim()
-    on_left = math.log(high / left) > 0.7 * math.log(right / left)
+    side = 1 if ratio >= 1 else -1
     axes.annotate(
-        text,
-        (low if on_left else high, y),
+        ratio_text(c).partition(" ")[0],
+        (high if side > 0 else low, y),
         textcoords="offset points",
-        xytext=(-8 if on_left else 8, -3.5),
-        ha="right" if on_left else "left",
+        xytext=(8 * side, -3.5),
+        ha="left" if side > 0 else "right",
         fontsize=9,
     )
 
@@ -167,7 +166,7 @@ def _ratio_span(comparisons: Sequence[Comparison], floor: float) -> tuple[float,
     ends = [1 / (1 + floor), 1 + floor]
     for c in comparisons:
         ends += [end for end in (c.ratio, c.low, c.high) if end is not None]
-    room = (max(ends) / min(ends)) ** 0.12
+    room = (max(ends) / min(ends)) ** 0.14
     return min(ends) / room, max(ends) * room
 
 
@@ -175,15 +174,13 @@ def _ratio_ticks(low: float, high: float) -> list[float]:
     """Round ratios within the limits: decades where they span some, else a few round steps."""
     decades = np.log10(high / low)
     if decades >= 2:
-        ticks = [10.0**e for e in range(-9, 10)]
+        ticks = 10.0 ** np.arange(-9, 10)
     elif decades >= 0.4:
-        ticks = [m * 10.0**e for e in range(-2, 3) for m in (1, 1.5, 2, 3, 5, 7)]
+        ticks = np.outer(10.0 ** np.arange(-2, 3), [1, 1.5, 2, 3, 5, 7]).ravel()
     else:
-        step = next(
-            s for s in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if high - low < 7 * s
-        )
-        ticks = [1 + i * step for i in range(-40, 41)]
-    return [tick for tick in ticks if low <= tick <= high]
+        steps = np.array([0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
+        ticks = 1 + np.arange(-40, 41) * steps[np.searchsorted(7 * steps, high - low)]
+    return [float(tick) for tick in ticks[(ticks >= low) & (ticks <= high)]]
 
 
 def _nines_text(nines: int) -> str:

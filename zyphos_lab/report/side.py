@@ -6,6 +6,7 @@ their hosts stands first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from zyphos_lab.report.texts import host_table
 from zyphos_lab.stats import Estimate, estimate
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from zyphos_lab.store import Store
 
 NOT_PAIRED = "runs not interleaved: not paired"
@@ -52,26 +55,34 @@ class RunComparison:
 
 def compare(store_a: Store, store_b: Store) -> RunComparison:
     """The cells that both runs have, on the metrics that either compares; no INVALID trials."""
-    frames = [usable(store.trials()) for store in (store_a, store_b)]
-    cells = [list(dict.fromkeys(frame["cell"])) for frame in frames]
-    metrics = dict.fromkeys(
-        name for store in (store_a, store_b) for name in shown_metrics(store.manifest["experiment"])
-    )
-    rows = []
-    for cell in (cell for cell in cells[0] if cell in cells[1]):
-        for name in metrics:
-            a, b = (estimate(frame, cell, name) for frame in frames)
-            metric = lookup(name)
-            rows.append(SideBySide(cell, name, metric.unit if metric else "", a, b, _ratio(a, b)))
+    stores = (store_a, store_b)
+    frames = [usable(store.trials()) for store in stores]
+    cells = [list(dict.fromkeys(str(cell) for cell in frame["cell"])) for frame in frames]
+    both = [cell for cell in cells[0] if cell in cells[1]]
     return RunComparison(
         a=str(store_a.path),
         b=str(store_b.path),
         note=NOT_PAIRED,
         host=_host_difference(store_a, store_b),
-        rows=tuple(rows),
-        only_a=tuple(cell for cell in cells[0] if cell not in cells[1]),
-        only_b=tuple(cell for cell in cells[1] if cell not in cells[0]),
+        rows=tuple(_rows(stores, frames, both)),
+        only_a=tuple(cell for cell in cells[0] if cell not in both),
+        only_b=tuple(cell for cell in cells[1] if cell not in both),
     )
+
+
+def _rows(
+    stores: Sequence[Store], frames: Sequence[pd.DataFrame], cells: Sequence[str]
+) -> Iterator[SideBySide]:
+    shown = [shown_metrics(store.manifest["experiment"]) for store in stores]
+    for cell in cells:
+        for name in dict.fromkeys([*shown[0], *shown[1]]):
+            yield _side_by_side(frames, cell, name)
+
+
+def _side_by_side(frames: Sequence[pd.DataFrame], cell: str, name: str) -> SideBySide:
+    a, b = (estimate(frame, cell, name) for frame in frames)
+    metric = lookup(name)
+    return SideBySide(cell, name, metric.unit if metric else "", a, b, _ratio(a, b))
 
 
 def show(store: Store) -> Answer:

@@ -49,10 +49,10 @@ def scope(manifest: Mapping[str, Any], frame: pd.DataFrame) -> str:
 
 def machine(host: Mapping[str, Any]) -> str:
     """`virtual machine (kvm)`, `bare metal`, or nothing where the fingerprint does not say."""
-    kind = (host.get("virtualisation") or {}).get("kind")
+    kind = host.get("hypervisor")
     if kind is None:
         return ""
-    return "bare metal" if kind in ("", "none") else f"virtual machine ({kind})"
+    return "bare metal" if kind == "none" else f"virtual machine ({kind})"
 
 
 def kernel(host: Mapping[str, Any]) -> str:
@@ -147,11 +147,17 @@ def threats(
             "latency is not comparable with that of an open loop at a fixed rate."
         )
     yield from _generator_threat(frame)
+    yield from _design_threats(experiment, comparisons, aa)
+
+
+def _design_threats(
+    experiment: Mapping[str, Any], comparisons: Sequence[Comparison], aa: Sequence[Comparison]
+) -> Iterator[str]:
     if not aa:
         yield "No A/A contrast was part of this run: its noise floor was not measured."
     if any(c.dropped for c in comparisons):
         yield "Blocks were dropped: a bias, if what invalidated them depends on the arm."
-    if str((experiment.get("design") or {}).get("order", "")) == "sequential":
+    if (experiment.get("design") or {}).get("order") == "sequential":
         yield "Sequential order: drift of the machine counts as a difference."
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from zyphos_lab.report.model import Remark
 from zyphos_lab.report.words import floor_text, ratio_text
-from zyphos_lab.stats import CANNOT_TELL, Comparison, differs
+from zyphos_lab.stats import Comparison, differs
 
 VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
 SHARE_MAX = 0.05
@@ -30,7 +30,7 @@ def judge(
     """The run's verdict, the reasons for it, and remarks that do not lower it."""
     fatal = _unusable(frame, manifest)
     grave = [*_incomplete(frame, manifest), *_dropped(comparisons), *_aa(aa)]
-    remarks = _aa_width(aa)
+    remarks: list[Remark] = []
     for remark in _trial_reasons(frame):
         often = remark.trials > SHARE_MAX * len(frame)
         (grave if often else remarks).append(remark)
@@ -91,18 +91,6 @@ def _aa(aa: Sequence[Comparison]) -> list[Remark]:
         )
         for c in aa
         if differs(c)
-    ]
-
-
-def _aa_width(aa: Sequence[Comparison]) -> list[Remark]:
-    return [
-        Remark(
-            "aa_wide",
-            f"A/A: {c.cell} against itself in {c.metric}: ratio {ratio_text(c)}; "
-            "differences of that size cannot be told from noise",
-        )
-        for c in aa
-        if c.verdict == CANNOT_TELL and c.low is not None
     ]
 
 

@@ -85,7 +85,15 @@ def change_text(comparison: Comparison) -> str:
         return f"same within {floor_text(comparison.floor)}"
     if comparison.ratio is None or comparison.verdict == "cannot tell":
         return comparison.verdict
-    return f"{times(size_of(comparison.ratio))} {comparison.verdict}"
+    return f"{times(size_of(comparison.ratio))} {verdict_word(comparison)}"
+
+
+def verdict_word(comparison: Comparison) -> str:
+    """The verdict in its metric's words: CPU time is less or more, not faster or slower."""
+    if "cpu" not in comparison.metric:
+        return comparison.verdict
+    words = {"faster": "less", "lower": "less", "slower": "more", "higher": "more"}
+    return words.get(comparison.verdict, comparison.verdict)
 
 
 def varied(conditions: Sequence[Conditions]) -> list[str]:
@@ -135,11 +143,13 @@ def measured_text(expectation: ExpectationResult) -> str:
 
 
 def _measured(measured: dict[str, Estimate]) -> str:
-    units = {name: lookup(name) for name in measured}
-    return ", ".join(
-        estimate_text(found, metric.unit if (metric := units[name]) else "")
-        for name, found in measured.items()
-    )
+    return ", ".join(estimate_text(found, _unit(name)) for name, found in measured.items())
+
+
+def _unit(name: str) -> str:
+    """Unit of a metric, or of `ratio(metric)`."""
+    metric = lookup(name)
+    return "ratio" if name.startswith("ratio(") else metric.unit if metric else ""
 
 
 def size_of(ratio: float) -> float:
@@ -198,15 +208,13 @@ def _product(chosen: Sequence[Conditions], universe: Sequence[Conditions]) -> st
 
 def _parts(chosen: Sequence[Conditions], universe: Sequence[Conditions]) -> list[str] | None:
     """The fewest products, one per value of some factor, that together are `chosen`."""
-    best: list[str] | None = None
-    for name in _values(chosen):
-        values = _values(chosen)[name]
+    splits = []
+    for name, values in _values(chosen).items():
         split = [[c for c in chosen if dict(c)[name] == value] for value in values]
-        found = [_product(part, universe) for part in split]
-        texts = [text for text in found if text is not None]
-        if len(texts) == len(found) and (best is None or len(texts) < len(best)):
-            best = texts
-    return best
+        texts = [_product(part, universe) for part in split]
+        if None not in texts:
+            splits.append([text for text in texts if text])
+    return min(splits, key=len, default=None)
 
 
 def _values(conditions: Sequence[Conditions]) -> dict[str, list[str]]:

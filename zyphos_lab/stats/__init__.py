@@ -3,7 +3,7 @@
 Reads trials frames (`Store.trials()`); knows no files and no presentation.
 """
 
-from zyphos_lab.stats.cells import Estimate, estimate
+from zyphos_lab.stats.cells import Estimate, estimate, summarise
 from zyphos_lab.stats.contrasts import (
     BLOCKS_MIN,
     CANNOT_TELL,
@@ -44,4 +44,5 @@ __all__ = [
     "read",
     "sign_flip",
     "step_down",
+    "summarise",
 ]

@@ -7,7 +7,7 @@ coverage is at least what is asked for). Does not know contrasts.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,25 +39,27 @@ class Estimate:
 
 def estimate(frame: pd.DataFrame, cell: str, metric: str) -> Estimate:
     """The cell's metric over its starts. Never raises on missing, zero or censored values."""
-    readings = by_block(frame, cell, metric)
-    known = [r for r in readings.values() if r.value is not None]
-    reason = _losses(readings.values())
-    if not known:
+    return summarise(by_block(frame, cell, metric).values())
+
+
+def summarise(readings: Collection[Reading]) -> Estimate:
+    """The same for readings at hand, one per start."""
+    values = sorted((r.value, r.at_least) for r in readings if r.value is not None)
+    reason = _losses(readings)
+    if not values:
         return Estimate(None, None, None, None, None, 0, reason=reason or "no trial")
-    values = sorted((r.value, r.at_least) for r in known if r.value is not None)
     numbers = [value for value, _ in values]
-    rank = order_rank(len(numbers))
-    if any(at_least for _, at_least in values):
-        rank = None
-    middle = values[(len(values) - 1) // 2 :][: 2 - len(values) % 2]
+    bounds = [at_least for _, at_least in values]
+    n = len(values)
+    rank = None if any(bounds) else order_rank(n)
     return Estimate(
         value=float(np.median(numbers)),
-        low=numbers[rank] if rank is not None else None,
-        high=numbers[-1 - rank] if rank is not None else None,
+        low=None if rank is None else numbers[rank],
+        high=None if rank is None else numbers[-1 - rank],
         smallest=numbers[0],
         largest=numbers[-1],
-        n=len(numbers),
-        at_least=any(at_least for _, at_least in middle),
+        n=n,
+        at_least=any(bounds[(n - 1) // 2 : n // 2 + 1]),
         reason=reason,
     )
 

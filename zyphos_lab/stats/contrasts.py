@@ -103,22 +103,27 @@ def pair(frame: pd.DataFrame, cell: str, baseline_cell: str, metric: str) -> Pai
 
 
 def _pairs(arm: dict[int, Reading], base: dict[int, Reading]) -> Pairs:
-    blocks = sorted(set(arm) | set(base))
+    blocks = sorted({*arm, *base})
     whole = [b for b in blocks if _known(arm.get(b)) and _known(base.get(b))]
+    pairs = [(arm[b], base[b]) for b in whole]
     dropped = len(blocks) - len(whole)
-    pairs = [(b, arm[b], base[b]) for b in whole]
-    bounded = sum(not (x.plain and y.plain) for _, x, y in pairs)
-    if bounded:
-        return Pairs({}, dropped, f"only a lower bound (>=) in {bounded} of {len(pairs)} blocks")
-    zero = sum(x.value == 0 or y.value == 0 for _, x, y in pairs)
-    both = sum(x.value == 0 and y.value == 0 for _, x, y in pairs)
-    if pairs and both == len(pairs):
-        return Pairs({}, dropped, "0 on both sides in every block", both_zero=True)
-    if zero:
-        return Pairs({}, dropped, f"no ratio: 0 in {zero} of {len(pairs)} blocks")
-    logs = {b: _log_ratio(x, y) for b, x, y in pairs}
-    lost = "" if logs else _why_nothing(arm, base)
-    return Pairs({b: v for b, v in logs.items() if math.isfinite(v)}, dropped, lost)
+    both_zero = bool(pairs) and all(x.value == 0 == y.value for x, y in pairs)
+    reason = _why_nothing(arm, base) if not pairs else _no_ratio(pairs, both_zero)
+    if reason:
+        return Pairs({}, dropped, reason, both_zero)
+    logs = [_log_ratio(x, y) for x, y in pairs]
+    return Pairs(dict(zip(whole, logs, strict=True)), dropped)
+
+
+def _no_ratio(pairs: Sequence[tuple[Reading, Reading]], both_zero: bool) -> str:
+    """Why pairs of known values have no log ratios; '' when they have."""
+    bounds = sum(not (x.plain and y.plain) for x, y in pairs)
+    if bounds:
+        return f"only a lower bound (>=) in {bounds} of {len(pairs)} blocks"
+    if both_zero:
+        return "0 on both sides in every block"
+    lost = sum(not math.isfinite(_log_ratio(x, y)) for x, y in pairs)
+    return f"no ratio: 0 in {lost} of {len(pairs)} blocks" if lost else ""
 
 
 def compare_arms(
@@ -169,21 +174,22 @@ def _cell_pairs(
     frame: pd.DataFrame, wanted: Contrast
 ) -> list[tuple[dict[str, str], dict[str, str]]]:
     """(arm, baseline) cells that differ in the contrast's factor alone."""
-    names = factor_columns(frame)
-    cells: dict[str, dict[str, str]] = {}
-    for row in frame.to_dict("records"):
-        values = {name: label(row[FACTOR_PREFIX + name]) for name in names}
-        cells.setdefault(str(row["cell"]), {**values, "": str(row["cell"])})
+    cells = _labelled_cells(frame)
     baseline = label(wanted.baseline)
-    bases = {
-        _others(cell, wanted.factor): cell
-        for cell in cells.values()
-        if cell.get(wanted.factor) == baseline
-    }
-    arms = [cell for cell in cells.values() if cell.get(wanted.factor) not in (None, baseline)]
-    matched = [(arm, bases.get(_others(arm, wanted.factor))) for arm in arms]
-    wanted_labels = set(wanted.where)
-    return [(a, b) for a, b in matched if b is not None and wanted_labels <= set(a.items())]
+    bases = {_others(c, wanted.factor): c for c in cells if c.get(wanted.factor) == baseline}
+    arms = [c for c in cells if c.get(wanted.factor) not in (None, baseline)]
+    arms = [c for c in arms if set(wanted.where) <= set(c.items())]
+    others = [bases.get(_others(arm, wanted.factor)) for arm in arms]
+    return [(arm, base) for arm, base in zip(arms, others, strict=True) if base is not None]
+
+
+def _labelled_cells(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """Each cell once: its factors' labels, and its id under the empty name."""
+    names = factor_columns(frame)
+    return [
+        {name: label(row[FACTOR_PREFIX + name]) for name in names} | {"": str(row["cell"])}
+        for row in frame.drop_duplicates("cell").to_dict("records")
+    ]
 
 
 def _others(cell: dict[str, str], factor: str) -> tuple[tuple[str, str], ...]:
@@ -237,20 +243,22 @@ def _with_numbers(comparison: Comparison, values: Floats, seed: int) -> Comparis
 def _adjust(found: list[tuple[Comparison, Pairs]], seed: int) -> list[Comparison]:
     """Step-down maxT within each family, over the comparisons that have a test at all."""
     comparisons = [comparison for comparison, _ in found]
-    for family in dict.fromkeys(c.family for c in comparisons):
-        members = [
-            i for i, c in enumerate(comparisons) if c.family == family and c.p_raw is not None
-        ]
-        blocks = sorted({b for i in members for b in found[i][1].log_ratios})
-        if not blocks:
-            continue
-        matrix = np.full((len(blocks), len(members)), np.nan)
-        for column, i in enumerate(members):
-            for block, value in found[i][1].log_ratios.items():
-                matrix[blocks.index(block), column] = value
-        for i, p in zip(members, step_down(matrix, seed), strict=True):
+    families: dict[str, list[int]] = {}
+    for i, comparison in enumerate(comparisons):
+        if comparison.p_raw is not None:
+            families.setdefault(comparison.family, []).append(i)
+    for members in families.values():
+        adjusted = step_down(_matrix([found[i][1] for i in members]), seed)
+        for i, p in zip(members, adjusted, strict=True):
             comparisons[i] = replace(comparisons[i], p_adjusted=float(p))
     return comparisons
+
+
+def _matrix(family: Sequence[Pairs]) -> Floats:
+    """Blocks x contrasts; NaN where a contrast does not have the block."""
+    blocks = sorted({block for pairs in family for block in pairs.log_ratios})
+    columns = [[pairs.log_ratios.get(block, math.nan) for block in blocks] for pairs in family]
+    return np.array(columns, dtype=np.float64).T
 
 
 def _judge(comparison: Comparison) -> Comparison:
