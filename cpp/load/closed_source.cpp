@@ -6,7 +6,11 @@ namespace zyphos {
 
 ClosedSource::ClosedSource(std::int64_t think_ns, std::size_t places, std::uint32_t channels,
                            const Random& random)
-    : think_ns_(think_ns), places_(places), random_(random), generation_(channels) {
+    : think_ns_(think_ns),
+      places_(places),
+      random_(random),
+      generation_(channels),
+      unanswered_(channels) {
   (think_ns_ > 0 ? thinking_ : ready_).reserve(places * channels * 2);
 }
 
@@ -24,15 +28,29 @@ void ClosedSource::run(Time start, Time end) {
 void ClosedSource::joined(std::uint32_t channel, Time now) {
   if (generation_[channel] % 2 == 0) generation_[channel] += 1;
   if (start_.is_never()) return;  // run() starts the users
+  if (think_ns_ == 0) {
+    add_batch(now, channel);
+    return;
+  }
   for (std::size_t i = 0; i < places_; ++i) {
     // Thinking users begin spread out, or they would ask in step for ever.
-    const auto pause = think_ns_ == 0 ? 0U : random_.below(static_cast<std::uint64_t>(think_ns_));
+    const auto pause = random_.below(static_cast<std::uint64_t>(think_ns_));
     add(now + static_cast<std::int64_t>(pause), channel);
   }
 }
 
+void ClosedSource::add_batch(Time due, std::uint32_t channel) {
+  unanswered_[channel] = places_;
+  for (std::size_t i = 0; i < places_; ++i) add(due, channel);
+}
+
 void ClosedSource::freed(std::uint32_t channel, Time now) {
-  if (generation_[channel] % 2 == 1) add(now + think_ns_, channel);
+  if (generation_[channel] % 2 == 0) return;
+  if (think_ns_ > 0) {
+    add(now + think_ns_, channel);
+  } else if (--unanswered_[channel] == 0) {
+    add_batch(now, channel);
+  }
 }
 
 void ClosedSource::lost(std::uint32_t channel) {

@@ -36,12 +36,14 @@ class ClosedSource final : public Source {
   };
 
   void add(Time due, std::uint32_t channel);
+  void add_batch(Time due, std::uint32_t channel);
   bool current(const User& user) const { return generation_[user.channel] == user.generation; }
 
   std::int64_t think_ns_;
   std::size_t places_;
   Random random_;
   std::vector<std::uint32_t> generation_;  // odd while the connection is up
+  std::vector<std::size_t> unanswered_;    // without thinking: of the channel's batch
   std::vector<User> ready_;  // without thinking: in the order of asking, from first_ on
   std::size_t first_ = 0;
   std::vector<User> thinking_;  // a heap, the earliest on top

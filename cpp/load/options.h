@@ -38,8 +38,10 @@ struct LoadOptions {
   std::uint16_t port = 0;
   std::size_t connections = 16;
   unsigned threads = 1;
-  std::vector<int> cpus;     // thread i runs on cpus[i % size]; empty: anywhere
-  std::size_t pipeline = 1;  // requests outstanding on one connection
+  std::vector<int> cpus;  // thread i runs on cpus[i % size]; empty: anywhere
+  // Requests outstanding on one connection. Closed law without thinking: sent together, and again
+  // when all are answered.
+  std::size_t pipeline = 1;
 
   std::size_t message_bytes = 64;     // echo
   std::string write_pattern = "one";  // echo: one, two, writev, cork
