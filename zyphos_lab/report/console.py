@@ -110,7 +110,8 @@ def _moved(answer: Answer, console: Console) -> None:
         console.print()
         console.print(Text("What moved with it (per request), or why there is no verdict", "bold"))
     for text, places in told.items():
-        for place in dict.fromkeys(places):
+        everywhere = len(places) == len(answer.deltas) > 1
+        for place in ["everywhere"] if everywhere else dict.fromkeys(places):
             console.print(Text(f"  {place}", style="dim"))
         console.print(Text(f"    {text}"))
 

@@ -17,7 +17,9 @@ from zyphos_lab.stats import by_block, estimate
 PER_REQUEST = "_per_request"
 SHOWN_MAX = 3
 LEAST_CHANGE = 0.05  # of its own size
-TINY = 0.01  # per request; what is rarer than this on both sides explains nothing
+# Per request, by unit; what is rarer than this on both sides explains nothing.
+TINY = {"bytes": 1.0}
+TINY_ELSE = 0.05
 
 
 def candidates(frame: pd.DataFrame) -> list[str]:
@@ -31,7 +33,9 @@ def moved(frame: pd.DataFrame, names: list[str], cell: str, baseline: str) -> li
     steady = [name for name in names if _one_sided(frame, name, cell, baseline)]
     moves = [_move(frame, name, cell, baseline) for name in steady]
     told = [move for move in moves if move is not None and _matters(move)]
-    return sorted(told, key=lambda move: (-_size(move), move.name))[:SHOWN_MAX]
+    ordered = sorted(told, key=lambda move: (-_size(move), move.name))
+    distinct = {(move.baseline, move.value): move for move in reversed(ordered)}  # one per tale
+    return [move for move in ordered if distinct[(move.baseline, move.value)] is move][:SHOWN_MAX]
 
 
 def _one_sided(frame: pd.DataFrame, name: str, cell: str, baseline: str) -> bool:
@@ -52,8 +56,13 @@ def _move(frame: pd.DataFrame, name: str, cell: str, baseline: str) -> CounterMo
 
 
 def _matters(move: CounterMove) -> bool:
-    return _size(move) >= math.log1p(LEAST_CHANGE) and max(move.value, move.baseline) >= TINY
+    return _size(move) >= math.log1p(LEAST_CHANGE) and max(move.value, move.baseline) >= _tiny(move)
 
 
 def _size(move: CounterMove) -> float:
-    return abs(math.log((move.value + TINY) / (move.baseline + TINY)))
+    tiny = _tiny(move)
+    return abs(math.log((move.value + tiny) / (move.baseline + tiny)))
+
+
+def _tiny(move: CounterMove) -> float:
+    return TINY.get(move.unit, TINY_ELSE)
