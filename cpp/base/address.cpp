@@ -87,7 +87,7 @@ std::string Address::text() const {
   // Zero groups are written out but for one longest-first run kept simple: "::1" and "::" only.
   std::array<char, 8> hex{};
   std::size_t zeros = 0;
-  while (zeros < 14 && host[zeros] == 0) ++zeros;
+  while (zeros < host.size() && host[zeros] == 0) ++zeros;
   const std::size_t first = zeros / 2;
   out = first >= 2 ? "[::" : "[";
   for (std::size_t i = first >= 2 ? first : 0; i < 8; ++i) {

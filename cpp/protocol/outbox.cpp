@@ -8,8 +8,8 @@
 
 namespace zyphos {
 
-// A block of the pool holds the segments, then the written bytes. It is taken with the first write and given back as
-// soon as everything has been sent.
+// A block of the pool holds the segments, then the written bytes. It is taken with the first write
+// and given back as soon as everything has been sent.
 
 struct Outbox::Block {
   static constexpr std::size_t kHead_bytes = kSegments * sizeof(Segment);
@@ -51,17 +51,23 @@ Bytes Outbox::prepare(std::size_t n) {
   return space(n, Block::kPayload_bytes);
 }
 
+// Does what is written now continue the last segment?
+bool Outbox::joins() const {
+  if (first_ == last_) return false;
+  const Segment& tail = segment(last_ - 1);
+  return !tail.boundary && tail.data != nullptr &&
+         tail.data + tail.size == block_ + Block::kHead_bytes + used_;
+}
+
 void Outbox::commit(std::size_t n) {
   if (n == 0) return;
   const std::byte* data = block_ + Block::kHead_bytes + used_;
+  const bool joined = joins();
   used_ += n;
-  if (first_ != last_) {
-    Segment& tail = segment(last_ - 1);
-    if (!tail.boundary && tail.data != nullptr && tail.data + tail.size == data) {
-      tail.size += n;
-      pending_ += n;
-      return;
-    }
+  if (joined) {
+    segment(last_ - 1).size += n;
+    pending_ += n;
+    return;
   }
   ZY_CHECK(push({.data = data, .size = n, .range = {}, .hold = {}}));
 }
@@ -76,7 +82,7 @@ std::size_t Outbox::write(ConstBytes bytes) {
 
 bool Outbox::write_control(ConstBytes bytes) {
   if (bytes.empty()) return true;
-  if (last_ >= kSegments) return false;
+  if (last_ >= kSegments && !joins()) return false;
   const Bytes place = space(bytes.size(), Block::kData_bytes);
   if (place.empty()) return false;
   std::memcpy(place.data(), bytes.data(), bytes.size());

@@ -119,6 +119,7 @@ class Outbox {
   struct Block;
 
   Segment& segment(std::size_t index) const;
+  bool joins() const;
   bool push(Segment segment);
   Bytes space(std::size_t n, std::size_t limit);
   void release();

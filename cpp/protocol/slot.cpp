@@ -22,7 +22,9 @@ void Slot::input(Bytes chunk) {
 
 void Slot::peer(Peer state) {
   if (state > peer_) peer_ = state;
-  if (peer_ == Peer::lost) out_.clear();
+  if (peer_ != Peer::lost) return;
+  out_.clear();
+  if (fin_ == Fin::due) fin_ = Fin::none;
 }
 
 void Slot::pump(Time now) {
@@ -64,8 +66,7 @@ bool Slot::advance(Time now) {
 
 void Slot::follow(const Step& step, Time now) {
   switch (step.next) {
-    case Next::run:
-      return;
+    case Next::run: return;
     case Next::finish:
       if (fin_ == Fin::none) fin_ = Fin::due;
       return;
@@ -74,9 +75,7 @@ void Slot::follow(const Step& step, Time now) {
       phase_ = Phase::linger;
       deadline_ = now + limits_.linger_ns;
       return;
-    case Next::abort:
-      phase_ = Phase::abort;
-      return;
+    case Next::abort: phase_ = Phase::abort; return;
   }
 }
 
@@ -96,6 +95,7 @@ void Slot::settle() {
 
 bool Slot::finished() const {
   if (phase_ == Phase::abort) return true;
+  if (phase_ == Phase::linger && peer_ == Peer::lost) return true;  // a FIN would reach nobody
   const bool flushed = fin_ == Fin::sent && out_.empty();
   return phase_ == Phase::linger && flushed && peer_ != Peer::open;
 }

@@ -57,6 +57,11 @@ class Slot {
   // Everything is flushed and a FIN is due; the driver sends it and tells fin_sent().
   bool wants_fin() const { return fin_ == Fin::due && out_.empty(); }
   void fin_sent() { fin_ = Fin::sent; }
+  // The kernel took some of the output, or the FIN: a closed connection lingers from now on, so that a slow reader gets
+  // its answer whole.
+  void progressed(Time now) {
+    if (phase_ == Phase::linger) deadline_ = now + limits_.linger_ns;
+  }
   // The driver closes the socket: `abortive()` with a RST.
   bool finished() const;
   bool abortive() const { return phase_ == Phase::abort; }
@@ -80,9 +85,9 @@ class Slot {
   SlotLimits limits_;
   Inbox in_;
   Outbox out_;
+  std::optional<Context> context_;  // outlives the connections
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Connection> replaced_;
-  std::optional<Context> context_;
   Time deadline_ = Time::never();
   std::size_t room_at_pump_ = 0;
   Peer peer_ = Peer::open;
