@@ -18,6 +18,7 @@ def board_snapshot(buffer: Buffer) -> dict[str, int]:
     """Counters of a mapped board by name. ValueError: too short, or not of this build."""
 
 def counter_names() -> list[str]: ...
+
 @final
 class Histogram:
     """HDR histogram of nanoseconds: 1 ns to 3600 s, 3 significant digits. Not thread-safe."""
@@ -75,6 +76,9 @@ class Server:
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
+
+def engines() -> dict[str, bool | str]:
+    """Each engine: True, or the reason why it cannot run here."""
 
 def serve(**options: Any) -> Server:
     """The options of zyphos-serve. ValueError: an option; RuntimeError: not on this machine."""

@@ -97,6 +97,15 @@ py::object load(const py::kwargs& options) {
   return py::module_::import("json").attr("loads")(line);
 }
 
+py::dict engines() {
+  py::dict out;
+  for (const EngineAbility& ability : engine_abilities()) {
+    out[py::cast(ability.name)] = ability.missing.empty() ? py::object(py::bool_(true))
+                                                          : py::object(py::cast(ability.missing));
+  }
+  return out;
+}
+
 py::dict snapshot(Server& server) {
   const BoardSnapshot snapshot = server.snapshot();
   py::dict out;
@@ -134,6 +143,7 @@ void bind_run(py::module_& module) {
         const py::gil_scoped_release released;
         server.stop();
       });
+  module.def("engines", &engines, "Each engine: True, or the reason why it cannot run here.");
   module.def("serve", &serve,
              "Starts a server in this process: the options of zyphos-serve as keywords, dotted "
              "names as nested dicts.\n\nValueError: unknown or wrong option. OSError: it cannot "

@@ -1,0 +1,173 @@
+// The generator's threads against a server of this file: real sockets, no engine.
+#include "load/generator.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "net/socket.h"
+#include "testing/count_allocations.h"
+
+namespace zyphos {
+namespace {
+
+// Sends back whatever comes; one thread, and nothing is allocated after construction.
+class EchoBack {
+ public:
+  EchoBack() : listener_(listen_on(Address::loopback(0), {})) {
+    polled_.reserve(kConnections_max + 1);
+    polled_.push_back({listener_.get(), POLLIN, 0});
+    thread_ = std::thread([this] { run(); });
+  }
+  ~EchoBack() {
+    ended_ = true;
+    thread_.join();
+    for (std::size_t i = 1; i < polled_.size(); ++i) ::close(polled_[i].fd);
+  }
+  std::uint16_t port() const { return local_address(listener_.get()).port; }
+  // From now on it reads and does not answer.
+  void fall_silent() { silent_ = true; }
+
+ private:
+  static constexpr std::size_t kConnections_max = 64;
+
+  void run() {
+    while (!ended_) {
+      if (::poll(polled_.data(), polled_.size(), 10) <= 0) continue;
+      const std::size_t count = polled_.size();
+      for (std::size_t i = 1; i < count; ++i) echo(polled_[i]);
+      if (polled_[0].revents == 0) continue;
+      const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK);
+      if (fd >= 0) polled_.push_back({fd, POLLIN, 0});
+    }
+  }
+
+  void echo(pollfd& polled) {
+    if (polled.revents == 0) return;
+    const ssize_t size = ::recv(polled.fd, buffer_.data(), buffer_.size(), 0);
+    if (size == 0) polled.events = 0;
+    if (size <= 0 || silent_) return;
+    static_cast<void>(
+        ::send(polled.fd, buffer_.data(), static_cast<std::size_t>(size), MSG_NOSIGNAL));
+  }
+
+  Fd listener_;
+  std::vector<pollfd> polled_;
+  std::array<char, 65536> buffer_;
+  std::atomic<bool> ended_ = false;
+  std::atomic<bool> silent_ = false;
+  std::thread thread_;
+};
+
+LoadOptions echo_load(const EchoBack& server) {
+  LoadOptions options;
+  options.protocol = "echo";
+  options.port = server.port();
+  options.connections = 6;
+  options.threads = 2;
+  options.warmup_ns = 0;
+  options.window_ns = 3600 * kSecond_ns;  // the tests end it
+  return options;
+}
+
+void wait_for_requests(const Board& board, std::uint64_t n) {
+  while (board.snapshot().values[static_cast<std::size_t>(Counter::requests)] < n) {
+    std::this_thread::yield();
+  }
+}
+
+class Steady : public ::testing::TestWithParam<ArrivalOptions> {};
+
+TEST_P(Steady, AllocatesNothing) {
+  EchoBack server;
+  LoadOptions options = echo_load(server);
+  options.arrival = GetParam();
+  options.pipeline = 4;
+  Board board;
+  Generator generator(options, board);
+  EXPECT_EQ(generator.connect(), 6U);
+  generator.start();
+  wait_for_requests(board, 1000);
+  const std::size_t before = testing::allocations;
+  wait_for_requests(board, 3000);
+  EXPECT_EQ(testing::allocations, before);
+  generator.stop();
+  const LoadResult result = generator.finish();
+  EXPECT_TRUE(result.interrupted);
+  const Counts& counts = result.recorder.counts();
+  EXPECT_GT(counts.done, 0U);
+  EXPECT_EQ(counts.failed, 0U);
+  EXPECT_EQ(counts.done + counts.censored, counts.scheduled);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Laws, Steady,
+    ::testing::Values(ArrivalOptions{},
+                      ArrivalOptions{.law = Law::closed, .think_ns = kMillisecond_ns},
+                      ArrivalOptions{.law = Law::constant, .rate_per_second = 5000.0},
+                      ArrivalOptions{.law = Law::poisson, .rate_per_second = 5000.0}));
+
+TEST(Generator, TheSilentAreCensored) {
+  EchoBack server;
+  server.fall_silent();
+  LoadOptions options = echo_load(server);
+  options.arrival = {.law = Law::constant, .rate_per_second = 1000.0};
+  options.window_ns = 50 * kMillisecond_ns;
+  options.deadline_ns = 20 * kMillisecond_ns;
+  Board board;
+  Generator generator(options, board);
+  generator.connect();
+  generator.start();
+  const LoadResult result = generator.finish();
+  const Counts& counts = result.recorder.counts();
+  EXPECT_EQ(counts.scheduled, 50U);
+  EXPECT_EQ(counts.censored, 50U);
+  EXPECT_EQ(counts.sent, 6U) << "one on each connection";
+  EXPECT_GE(result.recorder.censored_ns().min_ns(), 20 * kMillisecond_ns);
+  EXPECT_FALSE(result.interrupted);
+}
+
+TEST(Generator, StoppedBeforeItBeganIsEmpty) {
+  EchoBack server;
+  Board board;
+  Generator generator(echo_load(server), board);
+  generator.connect();
+  generator.stop();
+  generator.start();
+  const LoadResult result = generator.finish();
+  EXPECT_EQ(result.window_ns, 0);
+  EXPECT_EQ(result.recorder.counts().scheduled, 0U);
+  EXPECT_FALSE(result.requests_per_second().has_value());
+}
+
+TEST(Generator, NeverStartedEndsAnyway) {
+  EchoBack server;
+  Board board;
+  Generator connected(echo_load(server), board);
+  connected.connect();
+  const Generator untouched(echo_load(server), board);
+}
+
+TEST(Generator, NobodyListens) {
+  LoadOptions options;
+  {
+    const Fd taken = listen_on(Address::loopback(0), {});
+    options.port = local_address(taken.get()).port;
+  }
+  Board board;
+  Generator generator(options, board);
+  try {
+    generator.connect();
+    FAIL() << "connected to a port that nobody listens on";
+  } catch (const CannotConnect& error) {
+    EXPECT_EQ(error.error(), Errc::connect_refused);
+  }
+}
+
+}  // namespace
+}  // namespace zyphos
