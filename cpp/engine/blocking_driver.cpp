@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/lost.h"
 #include "net/clock.h"
 
 namespace zyphos {
@@ -97,6 +98,7 @@ bool BlockingDriver::look_around() {
   if (slot_.wants_fin()) {
     ::shutdown(setup_.fd.get(), SHUT_WR);
     slot_.fin_sent();
+    slot_.progressed(now_);
   }
   return !slot_.finished();
 }
@@ -104,14 +106,16 @@ bool BlockingDriver::look_around() {
 // False: the peer was lost.
 bool BlockingDriver::send() {
   for (;;) {
-    switch (flush(setup_.fd.get(), slot_.out(), counters_)) {
-      case Flush::done: break;
-      case Flush::blocked:
-        if (slot_.wants_pump()) slot_.pump(now_);
-        return true;
-      case Flush::reset: lose(Errc::peer_reset); return false;
-      case Flush::gone: lose(Errc::peer_gone); return false;
-      case Flush::failed: lose(Errc::system); return false;
+    const std::size_t pending = slot_.out().pending();
+    const Flush flushed = flush(setup_.fd.get(), slot_.out(), counters_);
+    if (slot_.out().pending() < pending) slot_.progressed(now_);
+    if (flushed == Flush::blocked) {
+      if (slot_.wants_pump()) slot_.pump(now_);
+      return true;
+    }
+    if (flushed != Flush::done) {
+      lose(lost_error(flushed));
+      return false;
     }
     if (!slot_.wants_pump()) return true;
     slot_.pump(now_);
@@ -132,6 +136,10 @@ void BlockingDriver::wait_for_input() {
   const Bytes room(buffer_.get(), kReceive_bytes);
   const Received received = receive(setup_.fd.get(), room, 0, counters_);
   now_ = clock_now();
+  if (received.state != Receive::again) {
+    counters_.add(Counter::wakeups);
+    counters_.add(Counter::events);
+  }
   take(received);
 }
 
@@ -151,6 +159,7 @@ void BlockingDriver::wait_for_several() {
   if (ready < 0) counters_.add(Counter::interrupted);
   if (ready <= 0) return;
   counters_.add(Counter::wakeups);
+  counters_.add(Counter::events, static_cast<std::uint64_t>(ready));
   if (waiting[1].revents != 0) setup_.mailbox->clear_event();
   if (input && (waiting[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
     const Bytes room(buffer_.get(), kReceive_bytes);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "engine/lost.h"
 #include "memory/recycled.h"
 #include "net/clock.h"
 #include "net/flush.h"
@@ -218,12 +219,14 @@ void EpollLoop::serve(LoopConnection& base, Cause cause) {
 bool EpollLoop::send(EpollConnection& connection) {
   Slot& slot = connection.slot;
   for (int n = 0; !connection.blocked; ++n) {
-    switch (flush(connection.fd.get(), slot.out(), counters_)) {
-      case Flush::done: break;
-      case Flush::blocked: connection.blocked = true; break;
-      case Flush::reset: lose(connection, Errc::peer_reset); return false;
-      case Flush::gone: lose(connection, Errc::peer_gone); return false;
-      case Flush::failed: lose(connection, Errc::system); return false;
+    const std::size_t pending = slot.out().pending();
+    const Flush flushed = flush(connection.fd.get(), slot.out(), counters_);
+    if (slot.out().pending() < pending) slot.progressed(now_);
+    if (flushed == Flush::blocked) {
+      connection.blocked = true;
+    } else if (flushed != Flush::done) {
+      lose(connection, lost_error(flushed));
+      return false;
     }
     if (!slot.wants_pump()) return true;
     if (n == kPumpsPerTurn) {
@@ -264,6 +267,7 @@ void EpollLoop::conclude(EpollConnection& connection) {
   if (slot.wants_fin()) {
     ::shutdown(connection.fd.get(), SHUT_WR);
     slot.fin_sent();
+    slot.progressed(now_);
   }
   if (slot.finished()) {
     drop(connection);

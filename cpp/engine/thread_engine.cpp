@@ -9,6 +9,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <exception>
+#include <future>
 #include <list>
 #include <mutex>
 #include <system_error>
@@ -78,7 +80,23 @@ class ThreadEngine final : public Engine, private BlockingShared {
     address_ = local_address(listener_.get());
     install_signal();
     counters_ = &board_.take();
-    acceptor_ = std::thread([this] { accept_until_drained(); });
+    std::promise<void> pinned;
+    acceptor_ = std::thread([&] {
+      try {
+        if (!options.cpus.empty()) pin_thread(options.cpus);  // the connections' threads inherit it
+        pinned.set_value();
+      } catch (...) {
+        pinned.set_exception(std::current_exception());
+        return;
+      }
+      accept_until_drained();
+    });
+    try {
+      pinned.get_future().get();
+    } catch (...) {
+      join();
+      throw;
+    }
   }
 
   Address address() const override { return address_; }

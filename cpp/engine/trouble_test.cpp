@@ -61,6 +61,32 @@ TEST_P(Trouble, PartialWritesToASlowReaderLoseNothing) {
   EXPECT_EQ(count(Counter::bytes_out), kSize);
 }
 
+TEST_P(Trouble, ASlowReaderOutlastsTheLingerTime) {
+  constexpr std::size_t kSize = 100'000;
+  const std::string body = pattern(kSize);
+  options_.socket.so_sndbuf = 4096;
+  options_.limits.linger_ns = 200 * kMillisecond_ns;
+  start([&] {
+    return std::make_unique<Scripted>([&](Bytes in, Peer, Outbox& out, Time, Context&) {
+      if (in.empty()) return Step{};
+      EXPECT_TRUE(out.refer(as_bytes(body), {}));
+      return Step{.consumed = in.size(), .next = Next::close};
+    });
+  });
+  SocketOptions small;
+  small.so_rcvbuf = 4096;
+  Client client(address(), small);
+  client.send("x");
+  std::string got;
+  while (got.size() < kSize) {
+    const std::string more = client.read(std::min<std::size_t>(5'000, kSize - got.size()));
+    ASSERT_FALSE(more.empty()) << "reset after " << got.size();
+    got += more;
+    ::poll(nullptr, 0, 20);  // slower in all than the linger time, never idle for as long as it
+  }
+  EXPECT_EQ(got, body);
+}
+
 TEST_P(Trouble, APeerThatNeverReadsIsNotReadWithoutBound) {
   options_.socket.so_sndbuf = 8192;
   options_.socket.so_rcvbuf = 8192;
@@ -206,10 +232,11 @@ std::uint64_t total(const Board& board, Counter counter) {
 void serve_without_descriptors(const std::string& name, int from_parent, int to_parent) {
   Board board;
   const auto engine = make_engine(name, {}, [] { return std::make_unique<MessageEcho>(8); }, board);
-  engine->start();
+  // Before the start: a multishot accept keeps the limit of the moment it was armed.
   const std::size_t used = open_descriptors();
-  const rlimit few{.rlim_cur = used + 6, .rlim_max = used + 6};
+  const rlimit few{.rlim_cur = used + 10, .rlim_max = used + 10};
   if (setrlimit(RLIMIT_NOFILE, &few) != 0) ::_exit(2);
+  engine->start();
   char what = 0;
   while (::read(from_parent, &what, 1) == 1) {
     std::uint64_t answer = 0;

@@ -46,6 +46,17 @@ std::uint64_t tagged(Op op, const UringConnection* connection = nullptr) {
   return reinterpret_cast<std::uintptr_t>(connection) | static_cast<std::uint64_t>(op);
 }
 
+// After other failures the socket is still good.
+bool fatal(int result) {
+  return result < 0 && result != -ENOBUFS && result != -ECANCELED && result != -EINTR &&
+         result != -EAGAIN;
+}
+
+Errc loss(int result) {
+  if (result == -ECONNRESET) return Errc::peer_reset;
+  return result == -EPIPE ? Errc::peer_gone : Errc::system;
+}
+
 class UringLoop final : public LoopCore {
  public:
   explicit UringLoop(LoopSetup setup);
@@ -64,6 +75,7 @@ class UringLoop final : public LoopCore {
   void accepted(const io_uring_cqe& completion);
   void connected(UringConnection& connection);
   void received(UringConnection& connection, const io_uring_cqe& completion);
+  void take(UringConnection& connection, const io_uring_cqe& completion);
   void sent(UringConnection& connection, int result);
   void push(UringConnection& connection);
   void submit_send(UringConnection& connection);
@@ -262,17 +274,14 @@ void UringLoop::sent(UringConnection& connection, int result) {
     counters_.add(Counter::bytes_out, size);
     if (size < connection.given) counters_.add(Counter::partial_writes);
     connection.flying.sent(size);
+    connection.slot.progressed(now_);
   }
   if (connection.ending) {
     bury(connection);
     return;
   }
-  if (result == -EPIPE || result == -ECONNRESET) {
-    lose(connection, result == -EPIPE ? Errc::peer_gone : Errc::peer_reset);
-    return;
-  }
-  if (result < 0 && result != -EINTR && result != -EAGAIN) {
-    lose(connection, Errc::system);
+  if (fatal(result)) {
+    lose(connection, loss(result));
     return;
   }
   if (!connection.flying.empty()) {
@@ -289,37 +298,34 @@ void UringLoop::received(UringConnection& connection, const io_uring_cqe& comple
     connection.receiving = false;
     connection.stopping = false;
   }
-  const bool has_buffer = (completion.flags & IORING_CQE_F_BUFFER) != 0;
-  if (connection.ending) {
-    if (has_buffer) ring_.give(completion);
-    bury(connection);
-    return;
-  }
-  Slot& slot = connection.slot;
   const int result = completion.res;
-  if (result >= 0 || (result != -ENOBUFS && result != -ECANCELED)) {
-    counters_.add(Counter::recv_calls);
-  }
+  if (result >= 0 || fatal(result)) counters_.add(Counter::recv_calls);
   if (result == -ENOBUFS) counters_.add(Counter::buffers_exhausted);
-  if (result > 0) {
-    rearm_quickack(connection.fd.get(), setup_.options.socket);
-    slot.input({ring_.buffer(completion), static_cast<std::size_t>(result)});
-  } else if (result == 0) {
-    slot.peer(Peer::finished);
-  } else if (result == -ECONNRESET) {
-    lose(connection, Errc::peer_reset);
-    return;
-  } else if (result != -ENOBUFS && result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
-    lose(connection, Errc::system);
-    return;
+  if (connection.ending) {
+    if (result > 0) ring_.give(completion);
+    bury(connection);
+  } else if (fatal(result)) {
+    lose(connection, loss(result));
+  } else {
+    if (result > 0) take(connection, completion);
+    if (result == 0) {
+      connection.slot.peer(Peer::finished);
+      connection.slot.pump(now_);
+      push(connection);
+    }
+    conclude(connection);
   }
-  if (result >= 0) {
-    slot.pump(now_);
-    push(connection);
-    slot.settle();
-  }
-  if (has_buffer) ring_.give(completion);
-  conclude(connection);
+}
+
+// Bytes, shown where the kernel put them.
+void UringLoop::take(UringConnection& connection, const io_uring_cqe& completion) {
+  rearm_quickack(connection.fd.get(), setup_.options.socket);
+  Slot& slot = connection.slot;
+  slot.input({ring_.buffer(completion), static_cast<std::size_t>(completion.res)});
+  slot.pump(now_);
+  push(connection);
+  slot.settle();
+  ring_.give(completion);
 }
 
 // After every change: FIN, end, the receive that should or should not be armed, the deadline.
@@ -328,6 +334,7 @@ void UringLoop::conclude(UringConnection& connection) {
   if (slot.wants_fin() && !connection.sending) {
     ::shutdown(connection.fd.get(), SHUT_WR);
     slot.fin_sent();
+    slot.progressed(now_);
   }
   if (slot.finished()) {
     drop(connection);

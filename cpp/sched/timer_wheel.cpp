@@ -50,7 +50,7 @@ void TimerWheel::file(Timer& timer) {
   }
   timer.tick_ = place << (kLevelBits * level);
   const std::size_t index = place % kPlaces;
-  timer.link_after(head(level, index));
+  timer.link_after(*head(level, index).previous_);
   occupied_[level] |= std::uint64_t{1} << index;
 }
 
