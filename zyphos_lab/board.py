@@ -1,4 +1,4 @@
-"""The board of a server: shared memory that it counts in and that we read at the window's edges."""
+"""The board of a server or a load: shared memory that it counts in, read at the window's edges."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ class Board:
         os.ftruncate(self.fd, size)
         self._memory = mmap.mmap(self.fd, size)
 
-    def snapshot(self) -> dict[str, int]:
-        """Totals by counter name. ValueError when no server of this build wrote to it."""
-        return dict(core().board_snapshot(self._memory))
+    def reading(self, owner: str) -> dict[str, int] | str:
+        """Totals by counter name; a text when no program of this build wrote to it."""
+        try:
+            return dict(core().board_snapshot(self._memory))
+        except ValueError as error:
+            return f"the {owner}'s board cannot be read: {error}"
 
     def close(self) -> None:
         self._memory.close()

@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from zyphos_lab.board import Board
 from zyphos_lab.child import Child, Children, Command, monotonic_ns
 from zyphos_lab.errors import LoadError
 from zyphos_lab.native import program
@@ -36,9 +37,15 @@ class LoadRun:
         children: Children,
         watch: Callable[[], None],
     ) -> None:
-        argv = [program("zyphos-load"), *words, "parent_death=true", "hold=true"]
-        command = Command(argv, cpus, pipe_stdin=True, pipe_stdout=True)
-        self._child = Child(command, children)
+        self._board: Board | None = Board()
+        own = [f"board_fd={self._board.fd}", "parent_death=true", "hold=true"]
+        argv = [program("zyphos-load"), *words, *own]
+        command = Command(argv, cpus, pass_fds=[self._board.fd], pipe_stdin=True, pipe_stdout=True)
+        try:
+            self._child = Child(command, children)
+        except BaseException:
+            self._close_board()
+            raise
         self._watch = watch
         self._unread = b""
         self._fd = self._child.stdout.fileno()
@@ -47,6 +54,10 @@ class LoadRun:
 
     def pids(self) -> list[int]:
         return self._child.pids()
+
+    def board(self) -> dict[str, int] | str:
+        """The load's own counters now; a text is why there are none."""
+        return "the load has ended" if self._board is None else self._board.reading("load")
 
     def wait_for(self, name: str, give_up_ns: int) -> dict[str, Any]:
         """The next event of this name. LoadError when it fails first, or at `give_up_ns`."""
@@ -77,7 +88,14 @@ class LoadRun:
 
     def stop(self) -> bool:
         """Lets it go, or ends it if it is not done. Whether it had to be killed. Safe to repeat."""
-        return self._child.stop(signal.SIGTERM, STOP_GRACE_S)
+        killed = self._child.stop(signal.SIGTERM, STOP_GRACE_S)
+        self._close_board()
+        return killed
+
+    def _close_board(self) -> None:
+        if self._board is not None:
+            self._board.close()
+            self._board = None
 
     def _line(self, awaited: str, give_up_ns: int) -> bytes:
         while b"\n" not in self._unread:

@@ -46,7 +46,6 @@ RESULT_COLUMNS = (
     "client_threads",
     "client_cpu_ns",
 )
-RENAMED = {"bytes_out": "client_bytes_out", "bytes_in": "client_bytes_in"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +84,12 @@ def worst(reasons: Sequence[Reason]) -> str:
 def nothing_measured() -> Row:
     """The load's columns of a trial that failed: all there, all None."""
     names = [f"{metric}_{suffix}" for metric in TIMES for suffix in QUANTILES]
-    return dict.fromkeys([*RESULT_COLUMNS, *RENAMED.values(), *names])
+    return dict.fromkeys([*RESULT_COLUMNS, *names])
 
 
 def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]:
     """What the load says of itself: counts, rates, percentiles, errors."""
     row: Row = {name: result.get(name) for name in RESULT_COLUMNS}
-    row.update({name: result.get(key) for key, name in RENAMED.items()})
     row.update({f"error_{code}": count for code, count in result.get("errors", {}).items()})
     reasons: list[Reason] = []
     skipped: Skipped = {}
@@ -217,19 +215,27 @@ def edge_reasons(late_ns: Sequence[int], window_ns: int) -> list[Reason]:
 
 
 def board_columns(
-    before: Mapping[str, int] | str, after: Mapping[str, int] | str
+    side: str, before: Mapping[str, int] | str, after: Mapping[str, int] | str
 ) -> tuple[Row, Skipped]:
-    """`server_<counter>` between the two readings; a text in place of one is why there is none."""
+    """`<side>_<counter>` between the two readings; a text in place of one is why there is none."""
     for reading in (before, after):
         if isinstance(reading, str):
-            return {}, {"server_board": reading}
+            return {}, {f"{side}_board": reading}
     assert not isinstance(before, str) and not isinstance(after, str)
-    return {f"server_{name}": after[name] - before[name] for name in after}, {}
+    return {f"{side}_{name}": after[name] - before[name] for name in after}, {}
+
+
+def requests_between_edges(row: Row) -> int:
+    """What counters read at the edges are divided by: requests that ended between the readings.
+
+    The load's board, read with them, knows; without one (`skipped` says so): those of the window.
+    """
+    return int(row.get("client_requests") or row.get("requests_done") or 0)
 
 
 def derive(row: Row) -> None:
     """Adds `<name>_per_request` and the CPU ratios where no probe gave them."""
-    done = row.get("requests_done") or 0
+    done = requests_between_edges(row)
     for name in list(row):
         metric = lookup(name)
         if metric is not None and metric.per_request:

@@ -21,7 +21,7 @@ from zyphos_lab.errors import LoadError, MeasurementError
 from zyphos_lab.load import LoadRun
 from zyphos_lab.plan import Planned
 from zyphos_lab.probes import Probe, verdict_reasons
-from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
+from zyphos_lab.record import INVALID, Reason, Record, Row
 from zyphos_lab.spec import load_words
 from zyphos_lab.spec.models import Repeat
 
@@ -44,7 +44,8 @@ class Edge:
     """All counters at one edge of the window, and how late they were read."""
 
     late_ns: int
-    board: dict[str, int] | str
+    load: dict[str, int] | str
+    server: dict[str, int] | str
     probes: list[Any]
 
 
@@ -122,17 +123,19 @@ def _window(load: LoadRun, running: targets.Running, bench: Bench, deadline_ns: 
     load.wait_for("connected", monotonic_ns() + CONNECT_TIMEOUT_NS)
     window = load.wait_for("window", monotonic_ns() + bench.repeat.warmup_ns + CONNECT_TIMEOUT_NS)
     load.idle_until(window["start_ns"])
-    before = _edge(window["start_ns"], running, bench.probes)
+    before = _edge(window["start_ns"], load, running, bench.probes)
     load.idle_until(window["end_ns"])
-    after = _edge(window["end_ns"], running, bench.probes)
+    after = _edge(window["end_ns"], load, running, bench.probes)
     result = load.wait_for("result", window["end_ns"] + deadline_ns + RESULT_GRACE_NS)
     return Measured(result, before, after)
 
 
-def _edge(at_ns: int, running: targets.Running, probes: Sequence[Probe[Any]]) -> Edge:
-    board = running.board()
+def _edge(
+    at_ns: int, load: LoadRun, running: targets.Running, probes: Sequence[Probe[Any]]
+) -> Edge:
+    boards = load.board(), running.board()
     readings = [probe.snapshot() for probe in probes]
-    return Edge(monotonic_ns() - at_ns, board, readings)
+    return Edge(monotonic_ns() - at_ns, *boards, readings)
 
 
 def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Record:
@@ -143,22 +146,20 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     reasons += record.edge_reasons((before.late_ns, after.late_ns), bench.repeat.window_ns)
     record.mark_limits(columns, reasons)
     row.update(columns)
-    for found, missing in _counted(bench.probes, before, after, result["requests_done"]):
+    for side, old, new in (
+        ("client", before.load, after.load),
+        ("server", before.server, after.server),
+    ):
+        found, missing = record.board_columns(side, old, new)
         row.update(found)
         skipped.update(missing)
+    requests = record.requests_between_edges(row)
+    for probe, was, now in zip(bench.probes, before.probes, after.probes, strict=True):
+        counted, lacking = probe.columns(was, now, requests)
+        row.update(counted)
+        skipped.update(lacking)
     row["target_killed"] = measured.killed
     reasons += [Reason(**reason) for reason in verdict_reasons(row)]
     histograms = {name: text for name, text in result["histograms"].items() if text}
     closed = record.close(row, reasons, skipped)
     return Record(closed, histograms, list(result.get("intervals", [])))
-
-
-def _counted(
-    probes: Sequence[Probe[Any]], before: Edge, after: Edge, requests: int
-) -> list[tuple[Row, Skipped]]:
-    """Columns and gaps of the board and of every probe."""
-    found = [record.board_columns(before.board, after.board)]
-    for probe, old, new in zip(probes, before.probes, after.probes, strict=True):
-        columns, missing = probe.columns(old, new, requests)
-        found.append((dict(columns), dict(missing)))
-    return found

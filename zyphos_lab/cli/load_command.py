@@ -217,6 +217,7 @@ def _judged(result: dict[str, Any], law: str) -> tuple[dict[str, Any], str, list
     from zyphos_lab import record
 
     columns, _, reasons = record.load_columns(result)
+    columns |= {f"client_{name}": result[name] for name in ("bytes_out", "bytes_in")}
     reasons += record.load_reasons(columns, law)
     record.mark_limits(columns, reasons)
     return columns, record.worst(reasons), [reason.message for reason in reasons]

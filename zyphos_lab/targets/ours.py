@@ -84,12 +84,7 @@ class RunningServe:
         return self._child.pids()
 
     def board(self) -> dict[str, int] | str:
-        if self._board is None:
-            return "the server has ended"
-        try:
-            return self._board.snapshot()
-        except ValueError as error:
-            return f"the server's board cannot be read: {error}"
+        return "the server has ended" if self._board is None else self._board.reading("server")
 
     def check(self, wait_s: float = 0.0) -> None:
         if self._child.wait(wait_s) is not None:
