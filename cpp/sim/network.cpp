@@ -222,6 +222,7 @@ void Network::transmit(End& end) {
       segment += as_text(part.first(std::min(part.size(), most - segment.size())));
     }
     out.sent(segment.size());
+    end.slot->progressed(now_);
     end.host.counters.add(Counter::bytes_out, segment.size());
     const Time due = end.out.send(segment.size(), now_, random_);
     post(due, Kind::data, end.peer, 0, std::move(segment));

@@ -79,6 +79,7 @@ void OnePeer::flush() {
       sent += n;
     }
     slot_.out().sent(sent);
+    slot_.progressed(now_);
     ++send_calls_;
   }
 }
