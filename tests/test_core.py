@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from zyphos_lab import _core
 
 pytestmark = pytest.mark.core
