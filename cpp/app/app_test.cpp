@@ -1,0 +1,208 @@
+// The applications through a Sink that is not HTTP, and by their names.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <semaphore>
+#include <stdexcept>
+#include <string>
+
+#include "app/delay.h"
+#include "app/handlers.h"
+#include "app/timers.h"
+
+namespace zyphos::app {
+namespace {
+
+// Room for so many bytes at a time.
+class Paper final : public Sink {
+ public:
+  bool head(const ResponseHead& given) override {
+    if (room_ == 0) return false;
+    status = given.status;
+    length = given.content_length;
+    for (const Header& field : given.headers) {
+      fields += std::string(field.name) + ": " + std::string(field.value) + "\n";
+    }
+    return true;
+  }
+  std::size_t room() const override { return room_; }
+  std::size_t body(ConstBytes bytes) override {
+    const std::size_t n = std::min(bytes.size(), room_);
+    text += as_text(bytes.first(n));
+    room_ -= n;
+    return n;
+  }
+  bool refer(ConstBytes bytes, Hold) override {
+    if (room_ == 0) return false;
+    text += as_text(bytes);
+    return true;
+  }
+  void give(std::size_t n) { room_ = n; }
+
+  int status = 0;
+  std::optional<std::uint64_t> length;
+  std::string fields;
+  std::string text;
+
+ private:
+  std::size_t room_ = 1'000'000;
+};
+
+class Flag final : public WakeTarget {
+ public:
+  void wake(std::uint32_t, std::uint32_t, std::uint32_t) noexcept override { woken.release(); }
+  std::counting_semaphore<> woken{0};
+};
+
+struct Call {
+  std::unique_ptr<Exchange> begin(Handler& handler, const RequestHead& head) {
+    return handler.begin(head, {.wake = waker, .random = random, .counters = counters, .now = now});
+  }
+  std::shared_ptr<Flag> flag = std::make_shared<Flag>();
+  Waker waker{flag, 0, 0};
+  Random random{1};
+  Counters counters;
+  Time now{0};
+};
+
+Bytes writable(std::string& text) {
+  return {reinterpret_cast<std::byte*>(text.data()), text.size()};
+}
+
+TEST(Handlers, AreKnownByName) {
+  for (const auto name : handler_names()) EXPECT_NE(make_handler(name, {}), nullptr);
+  EXPECT_TRUE(handler_wakes("delay"));
+  EXPECT_FALSE(handler_wakes("hello"));
+  try {
+    make_handler("helo", {});
+    FAIL() << "an unknown name was taken";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_STREQ(error.what(), "unknown app 'helo' (known: hello, echo, delay)");
+  }
+}
+
+TEST(HelloApp, SaysHelloInAnyLength) {
+  for (const std::size_t size : {0U, 13U, 30U, 100'000U}) {
+    Call call;
+    Paper paper;
+    const auto handler = make_handler("hello", {.response_bytes = size});
+    const auto exchange = call.begin(*handler, {});
+    EXPECT_EQ(exchange->produce(paper, call.now), Produce::done);
+    EXPECT_EQ(paper.status, 200);
+    EXPECT_EQ(paper.length, size);
+    EXPECT_EQ(paper.fields, "Content-Type: text/plain\n");
+    EXPECT_EQ(paper.text.size(), size);
+    EXPECT_TRUE(paper.text.starts_with(std::string("Hello, world!").substr(0, size)));
+  }
+}
+
+TEST(HelloApp, WaitsForRoom) {
+  Call call;
+  Paper paper;
+  const auto handler = make_handler("hello", {});
+  const auto exchange = call.begin(*handler, {});
+  paper.give(0);
+  EXPECT_EQ(exchange->produce(paper, call.now), Produce::more);
+  paper.give(5);
+  EXPECT_EQ(exchange->produce(paper, call.now), Produce::more);
+  paper.give(100);
+  EXPECT_EQ(exchange->produce(paper, call.now), Produce::done);
+  EXPECT_EQ(paper.text, "Hello, world!");
+}
+
+TEST(EchoApp, GivesTheBodyBackInItsType) {
+  Call call;
+  Paper paper;
+  const auto handler = make_handler("echo", {});
+  const std::array<Header, 1> fields{Header{.name = "content-TYPE", .value = "text/x"}};
+  RequestHead head;
+  head.headers = fields;
+  head.has_body = true;
+  head.content_length = 6;
+  const auto exchange = call.begin(*handler, head);
+  std::string body = "abcdef";
+  EXPECT_EQ(exchange->produce(paper, call.now), Produce::pending);
+  EXPECT_EQ(exchange->body(writable(body).first(2), false), 2U);
+  EXPECT_EQ(exchange->produce(paper, call.now), Produce::pending);
+  EXPECT_EQ(exchange->body(writable(body).subspan(2), true), 4U);
+  EXPECT_EQ(exchange->produce(paper, call.now), Produce::done);
+  EXPECT_EQ(paper.text, "abcdef");
+  EXPECT_EQ(paper.length, 6U);
+  EXPECT_EQ(paper.fields, "Content-Type: text/x\n");
+}
+
+TEST(EchoApp, WithoutABodyAnswersNone) {
+  Call call;
+  Paper paper;
+  const auto handler = make_handler("echo", {});
+  const auto exchange = call.begin(*handler, {});
+  EXPECT_EQ(exchange->produce(paper, call.now), Produce::done);
+  EXPECT_EQ(paper.length, 0U);
+  EXPECT_EQ(paper.fields, "Content-Type: application/octet-stream\n");
+}
+
+TEST(EchoApp, BrakesWhenNothingLeaves) {
+  Call call;
+  Paper paper;
+  const auto handler = make_handler("echo", {});
+  RequestHead head;
+  head.has_body = true;
+  const auto exchange = call.begin(*handler, head);
+  std::string body(100'000, 'b');
+  const std::size_t taken = exchange->body(writable(body), true);
+  EXPECT_LT(taken, 20'000U);
+  EXPECT_EQ(exchange->body(writable(body).subspan(taken), true), 0U);
+  std::size_t at = taken;
+  Produce last = exchange->produce(paper, call.now);
+  while (last != Produce::done) {
+    at += exchange->body(writable(body).subspan(at), true);
+    last = exchange->produce(paper, call.now);
+  }
+  EXPECT_EQ(at, body.size());
+  EXPECT_EQ(paper.text, body);
+  EXPECT_FALSE(paper.length);
+}
+
+TEST(DelayApp, AnswersWhenItsTimeHasCome) {
+  struct Noted final : Timers {
+    void wake_at(Time due, Waker) override { times.push_back(due); }
+    std::vector<Time> times;
+  } timers;
+  Call call;
+  Paper paper;
+  Delay handler(timers, 1000, 13);
+  const auto exchange = call.begin(handler, {});
+  EXPECT_EQ(exchange->produce(paper, Time{0}), Produce::pending);
+  EXPECT_EQ(exchange->produce(paper, Time{999}), Produce::pending);
+  EXPECT_EQ(exchange->produce(paper, Time{1000}), Produce::done);
+  EXPECT_EQ(paper.text, "Hello, world!");
+  EXPECT_EQ(timers.times, (std::vector<Time>{Time{1000}, Time{1000}}));
+}
+
+TEST(DelayApp, IsWokenByItsThread) {
+  Call call;
+  const auto handler = make_handler("delay", {.delay_ns = 1000});
+  Paper paper;
+  const auto exchange = call.begin(*handler, {});
+  EXPECT_EQ(exchange->produce(paper, Time{0}), Produce::pending);
+  call.flag->woken.acquire();
+  EXPECT_EQ(exchange->produce(paper, Time{1000}), Produce::done);
+}
+
+TEST(TimerThread, WakesInOrderAndDropsTheRest) {
+  auto flag = std::make_shared<Flag>();
+  {
+    TimerThread timers;
+    timers.wake_at(Time::never(), Waker(flag, 0, 0));
+    timers.wake_at(Time{2}, Waker(flag, 0, 0));
+    timers.wake_at(Time{1}, Waker(flag, 0, 0));
+    flag->woken.acquire();
+    flag->woken.acquire();
+  }
+  EXPECT_FALSE(flag->woken.try_acquire());
+  EXPECT_EQ(flag.use_count(), 1);
+}
+
+}  // namespace
+}  // namespace zyphos::app
