@@ -37,10 +37,11 @@ def examples(epilog: str | None) -> str:
 def option(parameter: click.Option) -> str:
     """One line of the list of options; click's own layout differs from version to version."""
     names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
-    said = [" ".join(parameter.help.split())] if parameter.help else []
+    said = [" ".join(parameter.help.split()).rstrip(".")] if parameter.help else []
     if isinstance(parameter.type, click.Choice):
         said.append("one of " + ", ".join(f"`{choice}`" for choice in parameter.type.choices))
-    if isinstance(parameter.default, str | int | float) and not parameter.is_flag:
+    shown = isinstance(parameter.default, str | int | float) and not parameter.is_flag
+    if shown and parameter.default != "":
         said.append(f"default `{parameter.default}`")
     return f"- {names}{': ' if said else ''}{'; '.join(said)}\n"
 

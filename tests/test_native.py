@@ -17,6 +17,7 @@ from conftest import BUILD, ROOT
 pytestmark = pytest.mark.native
 
 LIMIT_SECONDS = 300
+SANITIZER = re.compile(r"WARNING: ThreadSanitizer|ERROR: \w+Sanitizer|: runtime error: ")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,28 @@ class Finished:
     output: str
 
     def tail(self) -> str:
-        return f"exit code {self.code}\n" + "\n".join(self.output.splitlines()[-200:])
+        """Its last lines, or those from the first report of a sanitizer on."""
+        lines = self.output.splitlines()
+        reports = [n for n, line in enumerate(lines) if SANITIZER.search(line)]
+        shown = lines[reports[0] :][:200] if reports else lines[-200:]
+        return f"exit code {self.code}\n" + "\n".join(shown)
+
+    def interrupted(self) -> str:
+        """The gtest case that was under way when the program ended, if any."""
+        started = re.findall(r"^\[ RUN      \] (\S+)$", self.output, re.M)
+        return "" if not started or self.ended(started[-1]) else started[-1]
+
+    def ended(self, case: str) -> bool:
+        end = rf"^\[ +(?:OK|FAILED|SKIPPED) +\] {re.escape(case)}\b"
+        return re.search(end, self.output, re.M) is not None
+
+    def skip_reason(self, case: str) -> str:
+        """What a case printed before it was skipped (gtest 1.12 leaves it out of its report)."""
+        name = re.escape(case)
+        pattern = rf"^\[ RUN      \] {name}$(.*?)^\[  SKIPPED \] {name}"
+        found = re.search(pattern, self.output, re.M | re.S)
+        lines = found[1].strip().splitlines() if found else []
+        return " ".join(line for line in lines if not re.match(r"\S+:\d+: Skipped", line))
 
 
 def run(program: Path, *arguments: str) -> Finished:
@@ -122,9 +144,11 @@ def test_gtest(program: Path, case: str) -> None:
     done, outcomes = results(program)
     found = outcomes.get(case)
     if found is None:
-        pytest.fail(f"{program.name} ended without a result for {case}: {done.tail()}")
+        ended_in = done.interrupted()
+        why = done.tail() if ended_in in {case, ""} else f"did not run: it ended in {ended_in}"
+        pytest.fail(f"{program.name} ended without a result for {case}: {why}")
     if found.startswith("skipped: "):
-        pytest.skip(found.removeprefix("skipped: "))
+        pytest.skip(done.skip_reason(case) or found.removeprefix("skipped: "))
     assert not found, f"{found}\n\n{done.tail()}"
 
 
@@ -182,6 +206,15 @@ def test_report_is_read() -> None:
     ]
     found = parse_report(json.dumps({"testsuites": [{"testsuite": suite}]}))
     assert found == {"A.good": "", "A.bad": "1!=2", "A.idle": "skipped: no"}
+
+
+def test_interrupted_case_and_skip_reason_are_read() -> None:
+    start = "[ RUN      ] A.idle\nx.cpp:3: Skipped\nno ring here\n\n[  SKIPPED ] A.idle (0 ms)\n"
+    done = Finished(-11, start + "[ RUN      ] A.dies\nx: runtime error: bad\n")
+    assert done.skip_reason("A.idle") == "no ring here"
+    assert done.interrupted() == "A.dies"
+    assert done.tail() == "exit code -11\nx: runtime error: bad"
+    assert Finished(0, start).interrupted() == ""
 
 
 def test_a_crash_is_a_failure(tmp_path: Path) -> None:
