@@ -27,7 +27,8 @@ BENCHMARK(record_only);
 void whole_request(benchmark::State& state) {
   LoadOptions options;
   options.arrival.law = static_cast<Law>(state.range(0));
-  if (options.arrival.law != Law::closed) options.arrival.rate_per_second = 1e9 / kStep_ns;
+  if (options.arrival.law != Law::closed)
+    options.arrival.rate_per_second = 1e9 / kStep_ns;  // one for each turn
   const auto source = make_source(options, 64, 0, Random(1));
   Flights flights(64);
   Recorder recorder(0, kSecond_ns);
@@ -37,7 +38,7 @@ void whole_request(benchmark::State& state) {
   Time now = kWindow.start;
   Ticket ticket;
   for (auto _ : state) {
-    now = now + 2 * kStep_ns;
+    now = now + kStep_ns;
     if (!source->peek(now, ticket)) continue;
     source->take();
     const std::uint32_t flight = flights.take(ticket.scheduled, ticket.channel);
