@@ -229,8 +229,8 @@ TEST_P(Behaviour, ManyThreadsMayWakeAtOnce) {
   client.send("x");
   EXPECT_EQ(client.read_all(), "done");
   client.close();
+  stop();  // the connection made the threads: they are ours only after it
   for (std::thread& thread : threads) thread.join();
-  stop();
 }
 
 TEST_P(Behaviour, IdleConnectionsEndAtTheirDeadline) {
