@@ -2,6 +2,7 @@
 // deadlines, dialing, and the ways a connection can end.
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -324,55 +325,57 @@ TEST_P(Behaviour, FinishGoesOnReading) {
 
 // --- dialing: two connections of one driver that pass bytes to each other ---
 
+struct PipeEnd {
+  std::string incoming;  // to be written to its peer
+  bool ended = false;
+  Waker wake;
+};
+
 struct Pipe {
   std::mutex mutex;
-  std::string to_backend;
-  std::string to_client;
-  bool client_ended = false;
-  bool backend_ended = false;
-  Waker client;
-  Waker backend;
+  PipeEnd client;
+  PipeEnd backend;
 };
 
 class RelayEnd final : public Connection {
  public:
-  RelayEnd(std::shared_ptr<Pipe> pipe, bool is_client, Address backend)
-      : pipe_(std::move(pipe)), is_client_(is_client), backend_(backend) {}
+  // The client's end dials `backend`; the backend's end gets none.
+  RelayEnd(std::shared_ptr<Pipe> pipe, std::optional<Address> backend)
+      : pipe_(std::move(pipe)),
+        dials_(backend),
+        mine_(backend ? pipe_->client : pipe_->backend),
+        other_(backend ? pipe_->backend : pipe_->client) {}
 
   void start(Context& context) override {
     const std::scoped_lock lock(pipe_->mutex);
-    (is_client_ ? pipe_->client : pipe_->backend) = context.wake;
+    mine_.wake = context.wake;
     context_ = &context;
   }
 
   Step advance(Bytes in, Peer peer, Outbox& out, Time) override {
-    if (is_client_ && !std::exchange(dialed_, true)) {
-      context_->dial.dial(backend_, std::make_unique<RelayEnd>(pipe_, false, backend_));
+    if (const auto backend = std::exchange(dials_, std::nullopt)) {
+      context_->dial.dial(*backend, std::make_unique<RelayEnd>(pipe_, std::nullopt));
     }
-    Waker other;
-    Step step{.consumed = in.size()};
-    {
-      const std::scoped_lock lock(pipe_->mutex);
-      std::string& mine = is_client_ ? pipe_->to_client : pipe_->to_backend;
-      (is_client_ ? pipe_->to_backend : pipe_->to_client).append(as_text(in));
-      mine.erase(0, out.write(as_bytes(mine)));
-      bool& ended = is_client_ ? pipe_->client_ended : pipe_->backend_ended;
-      const bool news = !in.empty() || (peer != Peer::open && !ended);
-      if (peer != Peer::open) ended = true;
-      const bool other_ended = is_client_ ? pipe_->backend_ended : pipe_->client_ended;
-      if (!mine.empty()) step.need = Need::room;
-      if (mine.empty() && (other_ended || peer != Peer::open)) step.next = Next::close;
-      if (news) other = is_client_ ? pipe_->backend : pipe_->client;
-    }
-    other();
-    return step;
+    const std::scoped_lock lock(pipe_->mutex);
+    const bool ends_now = peer != Peer::open && !std::exchange(mine_.ended, peer != Peer::open);
+    other_.incoming.append(as_text(in));
+    if (!in.empty() || ends_now) other_.wake();
+    return {.consumed = in.size(),
+            .next = write(out),
+            .need = mine_.incoming.empty() ? Need::input : Need::room};
   }
 
  private:
+  Next write(Outbox& out) {
+    mine_.incoming.erase(0, out.write(as_bytes(mine_.incoming)));
+    const bool over = mine_.incoming.empty() && (mine_.ended || other_.ended);
+    return over ? Next::close : Next::run;
+  }
+
   std::shared_ptr<Pipe> pipe_;
-  bool is_client_;
-  Address backend_;
-  bool dialed_ = false;
+  std::optional<Address> dials_;
+  PipeEnd& mine_;
+  PipeEnd& other_;
   Context* context_ = nullptr;
 };
 
@@ -382,9 +385,7 @@ TEST_P(Behaviour, ARelayDialsItsBackend) {
       GetParam(), options_, [] { return std::make_unique<MessageEcho>(8); }, backend_board);
   backend->start();
   options_.application_wakes = true;
-  start([&] {
-    return std::make_unique<RelayEnd>(std::make_shared<Pipe>(), true, backend->address());
-  });
+  start([&] { return std::make_unique<RelayEnd>(std::make_shared<Pipe>(), backend->address()); });
   const std::string sent = pattern(40'000);
   for (int i = 0; i < 3; ++i) {
     Client client(address());
@@ -407,7 +408,7 @@ TEST_P(Behaviour, ADialThatFailsIsALostPeer) {
     nobody = local_address(listener.get());
   }
   options_.application_wakes = true;
-  start([&] { return std::make_unique<RelayEnd>(std::make_shared<Pipe>(), true, nobody); });
+  start([&] { return std::make_unique<RelayEnd>(std::make_shared<Pipe>(), nobody); });
   Client client(address());
   EXPECT_EQ(client.read_all(), "");
   client.close();

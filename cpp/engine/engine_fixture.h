@@ -112,15 +112,10 @@ class MessageEcho final : public Connection {
 
   Step advance(Bytes in, Peer peer, Outbox& out, Time now) override {
     if (peer == Peer::lost) return {.next = Next::abort};
-    Step step;
-    while (in.size() - step.consumed >= size_) {
-      if (out.room() < size_) {
-        step.need = Need::room;
-        return step;
-      }
-      out.write(in.subspan(step.consumed, size_));
-      step.consumed += size_;
-      context_->counters.add(Counter::requests);
+    Step step{.consumed = answer(in, out)};
+    if (in.size() - step.consumed >= size_) {
+      step.need = Need::room;
+      return step;
     }
     if (step.consumed > 0 || last_ == Time::never()) last_ = now;
     const bool partial = step.consumed < in.size();
@@ -130,16 +125,29 @@ class MessageEcho final : public Connection {
     } else if (!partial && context_->draining.load()) {
       step.next = Next::close;
     } else if (idle_ns_ > 0) {
-      step.deadline = last_ + idle_ns_;
-      if (now >= step.deadline) {
-        step.next = Next::close;
-        step.error = Errc::idle_timeout;
-      }
+      wait_idle(step, now);
     }
     return step;
   }
 
  private:
+  // Whole messages, as far as there is room.
+  std::size_t answer(Bytes in, Outbox& out) {
+    std::size_t done = 0;
+    for (; in.size() - done >= size_ && out.room() >= size_; done += size_) {
+      out.write(in.subspan(done, size_));
+      context_->counters.add(Counter::requests);
+    }
+    return done;
+  }
+
+  void wait_idle(Step& step, Time now) const {
+    step.deadline = last_ + idle_ns_;
+    if (now < step.deadline) return;
+    step.next = Next::close;
+    step.error = Errc::idle_timeout;
+  }
+
   std::size_t size_;
   std::int64_t idle_ns_;
   Time last_ = Time::never();

@@ -55,6 +55,7 @@ class EpollLoop final : public LoopCore {
   void serve_queued();
   bool connect_done(EpollConnection& connection);
   bool send(EpollConnection& connection);
+  bool receive_some(EpollConnection& connection);
   bool receive_once(EpollConnection& connection);
   void queue(EpollConnection& connection);
   void conclude(EpollConnection& connection);
@@ -200,18 +201,24 @@ void EpollLoop::serve(LoopConnection& base, Cause cause) {
   if (late) connection.readable = true;
   if (cause == Cause::other && !late) connection.slot.pump(now_);
   if (!send(connection)) return;
-  for (int n = 0; connection.readable && connection.slot.wants_input(); ++n) {
-    if (n == kReceivesPerTurn) {
-      queue(connection);
-      break;
-    }
-    if (!receive_once(connection)) return;
-  }
+  if (!receive_some(connection)) return;
   if (late) {
     connection.slot.pump(now_);
     if (!send(connection)) return;
   }
   conclude(connection);
+}
+
+// Receives until the edge's end or the turn's. False: the connection is gone.
+bool EpollLoop::receive_some(EpollConnection& connection) {
+  for (int n = 0; connection.readable && connection.slot.wants_input(); ++n) {
+    if (n == kReceivesPerTurn) {
+      queue(connection);
+      return true;
+    }
+    if (!receive_once(connection)) return false;
+  }
+  return true;
 }
 
 // Sends what there is, pumping while that makes room. False: the peer was lost, the connection is

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <deque>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -14,7 +17,6 @@
 #include "net/cpu.h"
 #include "net/flush.h"
 #include "net/socket.h"
-#include "protocol/outbox.h"
 
 namespace zyphos {
 namespace {
@@ -59,6 +61,57 @@ std::string read_all(int fd, std::size_t n) {
   out.resize(have);
   return out;
 }
+
+// The driver's side of an outbox, as flush() wants it, and nothing more.
+class Box {
+ public:
+  struct File {
+    int fd = -1;
+    std::uint64_t offset = 0;
+    std::size_t size = 0;
+  };
+
+  void write(std::string_view text) { parts_.push_back({.bytes = as_bytes(text)}); }
+  void file(File range) { parts_.push_back({.range = range}); }
+  void boundary() { parts_.back().boundary = true; }
+  void cork() { corked_ = true; }
+
+  bool empty() const { return parts_.empty(); }
+  bool corked() const { return corked_; }
+  const File* next_file() const { return parts_[0].range ? &*parts_[0].range : nullptr; }
+  std::size_t gather(std::span<ConstBytes> out) const {
+    std::size_t count = 0;
+    for (const Part& part : parts_) {
+      if (part.range || count == out.size()) break;
+      out[count++] = part.bytes;
+      if (part.boundary) break;
+    }
+    return count;
+  }
+  void sent(std::size_t n) {
+    while (n > 0) {
+      Part& front = parts_.front();
+      const std::size_t left = front.range ? front.range->size : front.bytes.size();
+      const std::size_t taken = std::min(n, left);
+      n -= taken;
+      if (taken == left) {
+        parts_.pop_front();
+      } else {
+        front.bytes = front.bytes.subspan(taken);
+      }
+    }
+  }
+
+ private:
+  struct Part {
+    ConstBytes bytes = {};
+    std::optional<File> range = {};
+    bool boundary = false;
+  };
+
+  std::deque<Part> parts_;
+  bool corked_ = false;
+};
 
 TEST(SocketOptions, AreSetByNameAndReachTheKernel) {
   SocketOptions options;
@@ -162,13 +215,12 @@ TEST(Socket, RefusedIsAValueWhenDialing) {
 
 TEST(Flush, BoundariesAreCallsOfTheirOwn) {
   const Pair pair;
-  BlockPool pool;
   Counters counters;
-  Outbox out(pool);
-  out.write(as_bytes("one"));
+  Box out;
+  out.write("one");
   out.boundary();
-  out.write(as_bytes("two"));
-  out.refer(as_bytes("three"), {});
+  out.write("two");
+  out.write("three");
   EXPECT_EQ(flush(pair.a.get(), out, counters), Flush::done);
   EXPECT_EQ(counters.value(Counter::send_calls), 2U);
   EXPECT_EQ(counters.value(Counter::bytes_out), 11U);
@@ -179,12 +231,11 @@ TEST(Flush, GoesOnWhereTheSocketStopped) {
   const Pair pair;
   const int small = 4096;
   setsockopt(pair.a.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-  BlockPool pool;
   Counters counters;
-  Outbox out(pool);
+  Box out;
   std::string payload(200'000, ' ');
   for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(i * 7 + i / 251);
-  ASSERT_TRUE(out.refer(as_bytes(payload), {}));
+  out.write(payload);
   std::string got;
   while (flush(pair.a.get(), out, counters) == Flush::blocked) {
     got += read_all(pair.b.get(), 1);
@@ -199,13 +250,12 @@ TEST(Flush, GoesOnWhereTheSocketStopped) {
 
 TEST(Flush, CorkedBatchIsOneSegmentAndTheCorkIsOutAgain) {
   const TcpPair pair;
-  BlockPool pool;
   Counters counters;
-  Outbox out(pool);
+  Box out;
   out.cork();
-  out.write(as_bytes("head"));
+  out.write("head");
   out.boundary();
-  out.write(as_bytes("body"));
+  out.write("body");
   EXPECT_EQ(flush(pair.client.get(), out, counters), Flush::done);
   EXPECT_EQ(counters.value(Counter::send_calls), 2U);
   EXPECT_EQ(int_option(pair.client.get(), IPPROTO_TCP, TCP_CORK), 0);
@@ -219,25 +269,23 @@ TEST(Flush, FileRangesComeInOrderWithBytes) {
   ASSERT_TRUE(file);
   ::unlink(name);
   ASSERT_EQ(::write(file.get(), "0123456789", 10), 10);
-  BlockPool pool;
   Counters counters;
-  Outbox out(pool, true);
-  out.write(as_bytes("<"));
-  out.file({.fd = file.get(), .offset = 2, .size = 5}, {});
-  out.write(as_bytes(">"));
+  Box out;
+  out.write("<");
+  out.file({.fd = file.get(), .offset = 2, .size = 5});
+  out.write(">");
   EXPECT_EQ(flush(pair.a.get(), out, counters), Flush::done);
   EXPECT_EQ(read_all(pair.b.get(), 7), "<23456>");
-  out.file({.fd = file.get(), .offset = 8, .size = 5}, {});
+  out.file({.fd = file.get(), .offset = 8, .size = 5});
   EXPECT_EQ(flush(pair.a.get(), out, counters), Flush::failed);  // the file ends before its range
 }
 
 TEST(Flush, PeersEndsAreValues) {
-  BlockPool pool;
   Counters counters;
   Pair pair;
   pair.b.reset();
-  Outbox out(pool);
-  out.write(as_bytes("x"));
+  Box out;
+  out.write("x");
   EXPECT_EQ(flush(pair.a.get(), out, counters), Flush::gone);
 
   TcpPair tcp;
