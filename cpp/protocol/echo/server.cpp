@@ -28,20 +28,25 @@ Step EchoServer::advance(Bytes in, Peer peer, Outbox& out, Time now) {
   Step step{.consumed = consumed, .deadline = active_ + idle_timeout_ns_};
   if (answering()) {
     step.need = Need::room;
-  } else if (peer == Peer::finished || context_->draining.load(std::memory_order_relaxed)) {
-    const bool whole = consumed == in.size() && stored_size_ == 0;
-    if (peer == Peer::finished) {
-      step.next = Next::close;
-      if (!whole) step.error = Errc::truncated;
-    } else if (whole) {
-      step.next = Next::close;
-    }
+  } else {
+    end_if_asked(step, peer, consumed == in.size() && stored_size_ == 0);
   }
   if (step.next == Next::run && now >= step.deadline) {
     step.next = answering() ? Next::abort : Next::close;
     step.error = Errc::idle_timeout;
   }
   return step;
+}
+
+// Between answers: the peer has finished, or the driver drains. `whole`: no part of a message is
+// held.
+void EchoServer::end_if_asked(Step& step, Peer peer, bool whole) const {
+  if (peer == Peer::finished) {
+    step.next = Next::close;
+    if (!whole) step.error = Errc::truncated;
+  } else if (whole && context_->draining.load(std::memory_order_relaxed)) {
+    step.next = Next::close;
+  }
 }
 
 void EchoServer::answered(std::size_t n) {

@@ -35,34 +35,27 @@ ChunkedReader::State ChunkedReader::step(char c) {
     case State::size_first:
       digits_ = 0;
       left_ = 0;
-      return is(c, kHexDigit) ? size_digit(c) : State::bad;
+      return size_digit(c);
     case State::size: return is(c, kHexDigit) ? size_digit(c) : after_size(c);
-    case State::before_extension:
-    case State::extension: return after_size(c);
-    case State::size_lf:
-      if (c != '\n') return State::bad;
-      return left_ > 0 ? State::data : State::trailer_first;
-    case State::data_cr: return c == '\r' ? State::data_lf : State::bad;
-    case State::data_lf: return c == '\n' ? State::size_first : State::bad;
+    case State::before_extension: return after_size(c);
+    case State::extension: return c == '\r' ? State::size_lf : text(c, kFieldChar, state_);
+    case State::size_lf: return only(c, '\n', left_ > 0 ? State::data : State::trailer_first);
+    case State::data_cr: return only(c, '\r', State::data_lf);
+    case State::data_lf: return only(c, '\n', State::size_first);
     default: return trailer(c);
   }
 }
 
 ChunkedReader::State ChunkedReader::size_digit(char c) {
-  if (++digits_ > kSizeDigits_max) return State::bad;
+  if (!is(c, kHexDigit) || ++digits_ > kSizeDigits_max) return State::bad;
   left_ = left_ * 16 + hex_value(c);
   return State::size;
 }
 
 // *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) CR
 ChunkedReader::State ChunkedReader::after_size(char c) {
-  const bool blank = c == ' ' || c == '\t';
-  if (state_ == State::extension) {
-    if (c == '\r') return State::size_lf;
-    return is(c, kFieldChar) ? overhead(State::extension) : State::bad;
-  }
   if (c == '\r' && state_ == State::size) return State::size_lf;
-  if (blank) return overhead(State::before_extension);
+  if (c == ' ' || c == '\t') return overhead(State::before_extension);
   return c == ';' ? overhead(State::extension) : State::bad;
 }
 
@@ -70,18 +63,21 @@ ChunkedReader::State ChunkedReader::after_size(char c) {
 ChunkedReader::State ChunkedReader::trailer(char c) {
   switch (state_) {
     case State::trailer_first:
-      if (c == '\r') return State::last_lf;
-      return is(c, kTokenChar) ? overhead(State::trailer_name) : State::bad;
-    case State::trailer_name:
-      if (c == ':') return State::trailer_value;
-      return is(c, kTokenChar) ? overhead(State::trailer_name) : State::bad;
-    case State::trailer_value:
-      if (c == '\r') return State::trailer_lf;
-      return is(c, kFieldChar) ? overhead(State::trailer_value) : State::bad;
-    case State::trailer_lf: return c == '\n' ? State::trailer_first : State::bad;
-    case State::last_lf: return c == '\n' ? State::done : State::bad;
-    default: ZY_CHECK(false); return State::bad;
+      return c == '\r' ? State::last_lf : text(c, kTokenChar, State::trailer_name);
+    case State::trailer_name: return c == ':' ? State::trailer_value : text(c, kTokenChar, state_);
+    case State::trailer_value: return c == '\r' ? State::trailer_lf : text(c, kFieldChar, state_);
+    case State::trailer_lf: return only(c, '\n', State::trailer_first);
+    case State::last_lf: return only(c, '\n', State::done);
+    default: return State::bad;
   }
+}
+
+ChunkedReader::State ChunkedReader::only(char c, char wanted, State next) {
+  return c == wanted ? next : State::bad;
+}
+
+ChunkedReader::State ChunkedReader::text(char c, Class which, State next) {
+  return is(c, which) ? overhead(next) : State::bad;
 }
 
 ChunkedReader::State ChunkedReader::overhead(State next) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "protocol/http1/grammar.h"
 
 namespace zyphos::http1 {
 
@@ -47,6 +48,8 @@ class ChunkedReader {
   State size_digit(char c);
   State after_size(char c);
   State trailer(char c);
+  static State only(char c, char wanted, State next);
+  State text(char c, Class which, State next);
   State overhead(State next);
 
   State state_ = State::size_first;

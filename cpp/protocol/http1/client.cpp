@@ -55,10 +55,14 @@ Step Http1Client::advance(Bytes in, Peer peer, Outbox& out, Time) {
     return end(in.size(), outstanding_ > 0 ? Errc::truncated : Errc::ok, Next::close);
   }
   write_requests(out);
+  return ongoing(in.size() - rest.size());
+}
+
+Step Http1Client::ongoing(std::size_t consumed) {
   if (outstanding_ == 0 && context_->draining.load(std::memory_order_relaxed)) {
-    return end(in.size(), Errc::ok, Next::close);
+    return end(consumed, Errc::ok, Next::close);
   }
-  return {.consumed = in.size() - rest.size(), .need = unwritten_ > 0 ? Need::room : Need::input};
+  return {.consumed = consumed, .need = unwritten_ > 0 ? Need::room : Need::input};
 }
 
 // --- requests ---
@@ -163,44 +167,24 @@ void Http1Client::remember(ConstBytes head, std::uint16_t status, const Framing&
 }
 
 void Http1Client::open_body(std::uint16_t status, const Framing& framing) {
-  response_ = {};
+  const Body body = ring_[first_].head_only ? Body::none : framing.body;
   response_.head_read = true;
   response_.status = status;
-  response_.body = ring_[first_].head_only ? Body::none : framing.body;
-  response_.left = framing.content_length;
-  if (framing.close || response_.body == Body::until_close) close_ = true;
+  response_.body.open(body, framing.content_length);
+  if (framing.close || body == Body::until_close) close_ = true;
 }
 
 // False: `error`, or more bytes are needed.
 bool Http1Client::read_body(Bytes& rest, Peer peer, Errc& error) {
-  switch (response_.body) {
-    case Body::none: return true;
-    case Body::chunked: return read_chunks(rest, error);
-    case Body::until_close:
-      take(rest);
-      rest = {};
-      return peer == Peer::finished;
-    case Body::length: break;
+  BodyReader& body = response_.body;
+  for (;;) {
+    const Bytes data = body.data(rest);
+    if (data.empty()) break;
+    take(data);
+    body.took(rest, data.size());
   }
-  const std::size_t n = std::min<std::uint64_t>(response_.left, rest.size());
-  take(rest.first(n));
-  rest = rest.subspan(n);
-  response_.left -= n;
-  return response_.left == 0;
-}
-
-bool Http1Client::read_chunks(Bytes& rest, Errc& error) {
-  ChunkedReader& chunked = response_.chunked;
-  while (!chunked.done()) {
-    rest = rest.subspan(chunked.framing(rest));
-    if (chunked.bad()) error = Errc::bad_chunk;
-    const std::size_t n = std::min<std::uint64_t>(chunked.data_left(), rest.size());
-    if (n == 0) break;
-    take(rest.first(n));
-    rest = rest.subspan(n);
-    chunked.took(n);
-  }
-  return chunked.done();
+  if (body.bad()) error = Errc::bad_chunk;
+  return body.done() || (body.body() == Body::until_close && peer == Peer::finished);
 }
 
 void Http1Client::take(ConstBytes bytes) {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "protocol/client.h"
-#include "protocol/http1/chunked.h"
+#include "protocol/http1/body_reader.h"
 #include "protocol/http1/read.h"
 
 namespace zyphos::http1 {
@@ -48,10 +48,8 @@ class Http1Client final : public Client {
     bool head_read = false;
     bool as_expected = true;
     std::uint16_t status = 0;
-    Body body = Body::none;
-    std::uint64_t left = 0;
     std::uint64_t size = 0;
-    ChunkedReader chunked;
+    BodyReader body;
   };
   // A head as bytes and what it said.
   struct KnownHead {
@@ -63,13 +61,13 @@ class Http1Client final : public Client {
   void write_requests(Outbox& out);
   bool write_request(Outbox& out, const Request& request);
   void serialise(const Request& request);
+  Step ongoing(std::size_t consumed);
   Errc read_responses(Bytes& rest, Peer peer);
   bool read_head(Bytes& rest, Errc& error);
   bool known_head(Bytes& rest);
   void remember(ConstBytes head, std::uint16_t status, const Framing& framing);
   void open_body(std::uint16_t status, const Framing& framing);
   bool read_body(Bytes& rest, Peer peer, Errc& error);
-  bool read_chunks(Bytes& rest, Errc& error);
   void take(ConstBytes bytes);
   void complete(Errc error);
   Step end(std::size_t consumed, Errc error, Next next);

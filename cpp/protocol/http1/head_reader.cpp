@@ -1,5 +1,6 @@
 #include "protocol/http1/head_reader.h"
 
+#include <array>
 #include <limits>
 
 namespace zyphos::http1 {
@@ -116,18 +117,26 @@ bool HeadReader::field_value(std::string_view& value) {
   return true;
 }
 
+// The fields that the protocol itself reads differ in length.
 bool HeadReader::known_field(std::string_view name, std::string_view value) {
-  switch (name.size()) {
-    case 4: return !same_name(name, "host") || host_field(value);
-    case 6: return !same_name(name, "expect") || expect(value);
-    case 7: upgrade_field_ |= same_name(name, "upgrade"); return true;
-    case 10:
-      if (same_name(name, "connection")) connection(value);
-      return true;
-    case 14: return !same_name(name, "content-length") || content_length(value);
-    case 17: return !same_name(name, "transfer-encoding") || transfer_encoding(value);
-    default: return true;
-  }
+  struct Known {
+    std::string_view name;
+    bool (HeadReader::*read)(std::string_view) = nullptr;
+  };
+  static constexpr auto kByLength = [] {
+    std::array<Known, 18> table{};
+    for (const Known& known :
+         {Known{"host", &HeadReader::host_field}, Known{"expect", &HeadReader::expect},
+          Known{"upgrade", &HeadReader::upgrade}, Known{"connection", &HeadReader::connection},
+          Known{"content-length", &HeadReader::content_length},
+          Known{"transfer-encoding", &HeadReader::transfer_encoding}}) {
+      table[known.name.size()] = known;
+    }
+    return table;
+  }();
+  if (name.size() >= kByLength.size()) return true;
+  const Known& known = kByLength[name.size()];
+  return known.read == nullptr || !same_name(name, known.name) || (this->*known.read)(value);
 }
 
 bool HeadReader::host_field(std::string_view value) {
@@ -171,26 +180,32 @@ bool HeadReader::expect(std::string_view value) {
   return true;
 }
 
-void HeadReader::connection(std::string_view value) {
+bool HeadReader::upgrade(std::string_view) {
+  upgrade_field_ = true;
+  return true;
+}
+
+bool HeadReader::connection(std::string_view value) {
   each_member(value, [&](std::string_view option) {
     if (same_name(option, "close")) framing_.close = true;
     if (same_name(option, "keep-alive")) keep_alive_ = true;
     if (same_name(option, "upgrade")) upgrade_option_ = true;
   });
+  return true;
 }
 
 bool HeadReader::check_framing() {
   if (hosts_ > 0 && !valid_host(host_)) return fail(Errc::bad_host, 400);
-  if (transfer_codings_ > 0) {
-    // With Content-Length it is an attempt to smuggle (6.3); in HTTP/1.0 it is faulty framing
-    // (6.1).
-    if (has_length_ || framing_.version_minor == 0) return fail(Errc::bad_framing, 400);
-    framing_.body = Body::chunked;
-  } else if (has_length_ && framing_.content_length > 0) {
-    framing_.body = Body::length;
-  }
+  const bool old = framing_.version_minor == 0;
   framing_.upgrade = upgrade_option_ && upgrade_field_;
-  if (framing_.version_minor == 0 && !keep_alive_) framing_.close = true;
+  if (old && !keep_alive_) framing_.close = true;
+  if (transfer_codings_ == 0) {
+    if (framing_.content_length > 0) framing_.body = Body::length;
+    return true;
+  }
+  // With Content-Length it is an attempt to smuggle (6.3); in HTTP/1.0 it is faulty framing (6.1).
+  if (has_length_ || old) return fail(Errc::bad_framing, 400);
+  framing_.body = Body::chunked;
   return true;
 }
 

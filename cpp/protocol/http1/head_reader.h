@@ -78,7 +78,8 @@ class HeadReader {
   bool content_length(std::string_view value);
   bool transfer_encoding(std::string_view value);
   bool expect(std::string_view value);
-  void connection(std::string_view value);
+  bool upgrade(std::string_view value);
+  bool connection(std::string_view value);
 
   ReadState state_ = ReadState::partial;
   Errc error_ = Errc::ok;

@@ -92,24 +92,25 @@ std::size_t ResponseSink::chunk(ConstBytes bytes) {
 bool ResponseSink::refer(ConstBytes bytes, Hold hold) {
   ZY_CHECK(response_.head_written);
   if (bytes.empty()) return true;
-  const bool framed = response_.body == Body::chunked;
-  if (response_.has_body) {
-    // A chunk takes three segments, its head and end besides a few bytes.
-    constexpr std::size_t kSegments = 3;
-    const bool fits = out_.pending() + kChunkOverhead_bytes < Outbox::kHighWater_bytes;
-    if (framed && (out_.segments_left() < kSegments || room() == 0 || !fits)) return false;
-    if (out_.room() == 0) return false;
-  }
+  const bool chunked = response_.body == Body::chunked;
+  if (response_.has_body && !(chunked ? room_for_chunk() : out_.room() > 0)) return false;
   if (!account(bytes.size())) return false;
   touched_ = true;
   if (!response_.has_body) return true;
-  if (!framed) return out_.refer(bytes, std::move(hold));
+  if (!chunked) return out_.refer(bytes, std::move(hold));
   std::array<std::byte, kChunkHead_bytes_max> start;
   const std::size_t size = put_chunk_head(start.data(), bytes.size());
   out_.write(ConstBytes(start).first(size));
   ZY_CHECK(out_.refer(bytes, std::move(hold)));
   ZY_CHECK(out_.write_control(as_bytes(kLineEnd)));
   return true;
+}
+
+// A referred chunk takes three segments, its head and its end besides the bytes.
+bool ResponseSink::room_for_chunk() const {
+  constexpr std::size_t kSegments = 3;
+  return out_.segments_left() >= kSegments && room() > 0 &&
+         out_.pending() + kChunkOverhead_bytes < Outbox::kHighWater_bytes;
 }
 
 bool ResponseSink::end() {

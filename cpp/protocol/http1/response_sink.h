@@ -28,6 +28,7 @@ class ResponseSink final : public Sink {
  private:
   bool account(std::size_t n);
   std::size_t chunk(ConstBytes bytes);
+  bool room_for_chunk() const;
 
   const RequestState& request_;
   ResponseState& response_;

@@ -39,7 +39,7 @@ Step Http1Server::advance(Bytes in, Peer peer, Outbox& out, Time now) {
 
 Http1Server::Turn Http1Server::turn(Round& round) {
   if (exchange_) return exchange(round);
-  if (!request_.done) return discard(round);
+  if (!request_.body.done()) return discard(round);
   return next_request(round);
 }
 
@@ -65,7 +65,7 @@ Time Http1Server::deadline(Turn turn) const {
 }
 
 Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
-  const bool waits_for_request = !exchange_ && request_.done;
+  const bool waits_for_request = !exchange_ && request_.body.done();
   if (waits_for_request && head_since_.is_never() && turn == Turn::input) {
     round.error = Errc::idle_timeout;
     return Turn::close;
@@ -123,19 +123,17 @@ Http1Server::Turn Http1Server::begin(Round& round, const RequestHead& head,
                                      const Framing& framing) {
   response_ = {};
   response_.close = framing.close;
-  request_.body = framing.body;
-  request_.done = request_.end_shown = framing.body == Body::none;
+  request_.body.open(framing.body, framing.content_length);
+  request_.end_shown = !head.has_body;
   request_.head_only = head.method == "HEAD";
   request_.version_minor = framing.version_minor;
-  request_.left = framing.content_length;
   request_.size = 0;
   discarded_ = 0;
   if (head.method == "CONNECT") return refuse(round, 501, Errc::ok);
-  if (!request_.done) {
+  if (head.has_body) {
     if (framing.content_length > options_.body_bytes_max) {
       return refuse(round, 413, Errc::body_too_large);
     }
-    request_.chunked = {};
     // Always, also when the body is already here: an answer must not depend on how the input was
     // cut.
     if (framing.expect_continue && framing.version_minor == 1) {
@@ -174,13 +172,7 @@ Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc e
 
 Http1Server::Turn Http1Server::exchange(Round& round) {
   const std::size_t before = round.rest.size();
-  if (!request_.end_shown && !feed(round)) {
-    if (response_.head_written) {
-      exchange_.reset();
-      return Turn::close;
-    }
-    return refuse(round, round.error == Errc::body_too_large ? 413 : 400, round.error);
-  }
+  if (!request_.end_shown && !feed(round)) return refuse_body(round);
   if (context_->draining.load(std::memory_order_relaxed)) response_.close = true;
   ResponseSink sink(request_, response_, options_.constant_fields, round.out);
   const Produce produced = exchange_->produce(sink, round.now);
@@ -191,52 +183,38 @@ Http1Server::Turn Http1Server::exchange(Round& round) {
     return sink.end() ? finish_exchange(round) : fail_exchange(round);
   }
   if (moved) return Turn::again;
-  if (produced == Produce::more) return Turn::room;
-  const bool waits_for_body = !request_.done && round.rest.empty();
-  if (!waits_for_body) return Turn::wake;
+  return produced == Produce::more ? Turn::room : wait(round);
+}
+
+// The exchange is pending: on its body, or on a wake.
+Http1Server::Turn Http1Server::wait(Round& round) {
+  const bool for_body = !request_.body.done() && round.rest.empty();
+  if (!for_body) return Turn::wake;
   if (round.peer == Peer::open) return Turn::input;
-  if (!response_.head_written) return refuse(round, 400, Errc::truncated);
-  exchange_.reset();
   round.error = Errc::truncated;
-  return Turn::close;
+  return refuse_body(round);
 }
 
 // Shows the exchange what has come of its body. False: round.error says what is wrong with it.
 bool Http1Server::feed(Round& round) {
-  if (request_.body == Body::chunked) return feed_chunked(round);
-  const std::size_t most = std::min<std::uint64_t>(request_.left, round.rest.size());
-  if (most == 0) return true;
-  const std::size_t n = show(round.rest.first(most), most == request_.left);
-  round.rest = round.rest.subspan(n);
-  request_.left -= n;
-  request_.done = request_.end_shown = request_.left == 0;
-  return true;
-}
-
-bool Http1Server::feed_chunked(Round& round) {
-  ChunkedReader& chunked = request_.chunked;
-  while (!chunked.done()) {
-    round.rest = round.rest.subspan(chunked.framing(round.rest));
-    if (chunked.bad()) {
+  for (;;) {
+    const Bytes data = request_.body.data(round.rest);
+    if (request_.body.bad()) {
       round.error = Errc::bad_chunk;
       return false;
     }
-    const std::size_t most = std::min<std::uint64_t>(chunked.data_left(), round.rest.size());
-    if (most == 0) break;
-    const std::size_t n = show(round.rest.first(most), false);
-    round.rest = round.rest.subspan(n);
-    chunked.took(n);
+    if (data.empty()) break;
+    const std::size_t n = show(data, request_.body.ends_with(data.size()));
+    request_.body.took(round.rest, n);
     request_.size += n;
     if (request_.size > options_.body_bytes_max) {
       round.error = Errc::body_too_large;
       return false;
     }
-    if (n < most) return true;
+    if (n < data.size()) return true;
   }
-  request_.done = chunked.done();
-  if (!request_.done) return true;
-  request_.end_shown = true;
-  show({}, true);
+  request_.end_shown = request_.body.done();
+  if (request_.end_shown && request_.body.body() == Body::chunked) show({}, true);
   return true;
 }
 
@@ -244,6 +222,15 @@ std::size_t Http1Server::show(Bytes bytes, bool end) {
   const std::size_t n = exchange_->body(bytes, end);
   ZY_CHECK(n <= bytes.size());
   return n;
+}
+
+// What is wrong with the body is answered, unless an answer has begun: then its end is missing.
+Http1Server::Turn Http1Server::refuse_body(Round& round) {
+  if (!response_.head_written) {
+    return refuse(round, round.error == Errc::body_too_large ? 413 : 400, round.error);
+  }
+  exchange_.reset();
+  return Turn::close;
 }
 
 Http1Server::Turn Http1Server::finish_exchange(Round& round) {
@@ -263,23 +250,16 @@ Http1Server::Turn Http1Server::fail_exchange(Round& round) {
 // Reads on what the exchange left of its request's body.
 Http1Server::Turn Http1Server::discard(Round& round) {
   const std::size_t before = round.rest.size();
-  ChunkedReader& chunked = request_.chunked;
-  const bool framed = request_.body == Body::chunked;
-  if (framed) round.rest = round.rest.subspan(chunked.framing(round.rest));
-  const std::uint64_t left = framed ? chunked.data_left() : request_.left;
-  const std::size_t n = std::min<std::uint64_t>(left, round.rest.size());
-  round.rest = round.rest.subspan(n);
-  if (framed && n > 0) chunked.took(n);
-  if (!framed) request_.left -= n;
-  request_.done = framed ? chunked.done() : request_.left == 0;
+  const Bytes data = request_.body.data(round.rest);
+  request_.body.took(round.rest, data.size());
   discarded_ += before - round.rest.size();
-  if (before != round.rest.size()) round.progress = true;
-  if (framed && chunked.bad()) {
+  round.progress |= before != round.rest.size();
+  if (request_.body.bad()) {
     round.error = Errc::bad_chunk;
     return Turn::close;
   }
   if (discarded_ > kDiscarded_bytes_max) return Turn::close;
-  if (request_.done || !round.rest.empty()) return Turn::again;
+  if (request_.body.done() || !round.rest.empty()) return Turn::again;
   if (round.peer == Peer::open) return Turn::input;
   round.error = Errc::truncated;
   return Turn::close;

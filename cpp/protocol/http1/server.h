@@ -49,7 +49,8 @@ class Http1Server final : public Connection {
 
   Turn exchange(Round& round);
   bool feed(Round& round);
-  bool feed_chunked(Round& round);
+  Turn wait(Round& round);
+  Turn refuse_body(Round& round);
   std::size_t show(Bytes bytes, bool end);
   Turn finish_exchange(Round& round);
   Turn fail_exchange(Round& round);

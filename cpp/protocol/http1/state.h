@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "protocol/connection.h"
 #include "protocol/handler.h"
-#include "protocol/http1/chunked.h"
+#include "protocol/http1/body_reader.h"
 #include "protocol/http1/read.h"
 
 namespace zyphos::http1 {
@@ -39,14 +39,11 @@ struct ServerOptions {
 
 // The request under way, from its head to the end of its body.
 struct RequestState {
-  Body body = Body::none;
-  bool done = true;        // the body's end has been read
-  bool end_shown = true;   // ... and the exchange has been told
+  BodyReader body;
+  bool end_shown = true;   // the exchange has been told of the body's end
   bool head_only = false;  // HEAD
   std::uint8_t version_minor = 1;
-  std::uint64_t left = 0;  // Body::length: bytes to come
   std::uint64_t size = 0;  // body bytes so far
-  ChunkedReader chunked;
 };
 
 // The response under way.

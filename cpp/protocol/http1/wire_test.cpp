@@ -76,14 +76,18 @@ Expected expected(std::string_view text) {
   return out;
 }
 
-void apply(Case& to, const std::string& key, const std::string& value) {
-  if (key == "line") to.input += unescape(value) + "\r\n";
-  if (key == "send") to.input += unescape(value);
+// What the client sends, of one line of a case.
+void apply_input(Case& to, const std::string& key, const std::string& value) {
+  const std::string text = unescape(value);
+  if (key == "line") to.input += text + "\r\n";
+  if (key == "send") to.input += text;
   if (key.starts_with("repeat ")) {
-    const std::string text = unescape(value);
     for (int n = std::stoi(key.substr(7)); n > 0; --n) to.input += text;
   }
   if (key == "finish") to.finish = true;
+}
+
+void apply_expectation(Case& to, const std::string& key, const std::string& value) {
   if (key == "expect") to.responses.push_back(expected(value));
   if (key == "field") to.responses.back().fields.push_back(value);
   if (key == "without") to.responses.back().without.push_back(value);
@@ -110,7 +114,8 @@ std::vector<Case> read_cases() {
         added.line = number;
         added.name = value;
       } else {
-        apply(cases.back(), key, value);
+        apply_input(cases.back(), key, value);
+        apply_expectation(cases.back(), key, value);
       }
     }
   }
