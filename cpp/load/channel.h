@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 
 #include "base/time.h"
 #include "load/flights.h"
@@ -16,8 +16,8 @@ struct Channel {
   enum class State : std::uint8_t { closed, dialing, open };
 
   Fd fd;
-  std::optional<Slot> slot;  // while open
-  Client* client = nullptr;  // the slot's
+  std::unique_ptr<Slot> slot;  // while open
+  Client* client = nullptr;    // the slot's
   State state = State::closed;
   bool dirty = false;     // has something to pump and send; stands on the worker's list
   bool readable = false;  // the kernel may hold input

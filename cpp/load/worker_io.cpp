@@ -54,7 +54,7 @@ void Worker::established(std::uint32_t number, Time now) {
   channel.unsent_first = channel.unsent_last = Flights::kNone;
   auto client = clients_.make();
   channel.client = client.get();
-  channel.slot.emplace(pool_, SlotLimits{});
+  channel.slot = std::make_unique<Slot>(pool_, SlotLimits{});
   channel.slot->open(std::move(client), Waker{}, *this, random_, counters_, draining_);
   source_->joined(number, now);
   mark(number);
