@@ -27,6 +27,7 @@ py::dict board_snapshot(const py::buffer& buffer) {
 
 std::vector<std::string_view> counter_names() {
   std::vector<std::string_view> names;
+  names.reserve(kBoardCounterCount);
   for (std::size_t i = 0; i < kBoardCounterCount; ++i) names.push_back(counter_name(i));
   return names;
 }
