@@ -40,7 +40,7 @@ Board::Board() : own_(std::make_unique<std::byte[]>(bytes() + alignof(Layout))) 
   layout_->schema.store(schema(), std::memory_order_release);
 }
 
-Board::Board(void* memory) : layout_(::new (memory) Layout{}) {
+Board::Board(void* memory) : layout_(::new(memory) Layout{}) {
   layout_->schema.store(schema(), std::memory_order_release);
 }
 
@@ -91,7 +91,6 @@ BoardSnapshot Board::snapshot(const void* memory) {
       out.values[i] = layout.retired.at(i);
       for (std::uint32_t s = 0; s < used; ++s) out.values[i] += layout.slots[s].counters.at(i);
     }
-    std::atomic_thread_fence(std::memory_order_acquire);
     if ((before & 1U) == 0 && layout.moving.load(std::memory_order_relaxed) == before) return out;
   }
 }
