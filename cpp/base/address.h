@@ -1,4 +1,5 @@
-// A network address as data: what a Connection may name when it dials. Making sockets of it is net's work.
+// A network address as data: what a Connection may name when it dials. Making sockets of it is
+// net's work.
 #pragma once
 
 #include <array>
@@ -13,9 +14,9 @@ struct Address {
   enum class Family : std::uint8_t { ipv4, ipv6 };
 
   Family family = Family::ipv4;
-  std::uint16_t port = 0;                 // host byte order
-  std::array<std::uint8_t, 16> host{};    // network byte order; IPv4 uses the first four
-  std::uint32_t scope = 0;                // IPv6 interface index, 0 for none
+  std::uint16_t port = 0;               // host byte order
+  std::array<std::uint8_t, 16> host{};  // network byte order; IPv4 uses the first four
+  std::uint32_t scope = 0;              // IPv6 interface index, 0 for none
 
   friend bool operator==(const Address&, const Address&) = default;
 

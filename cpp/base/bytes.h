@@ -1,4 +1,5 @@
-// Views of memory. Every protocol reads from `Bytes` and writes through an Outbox; nothing here owns.
+// Views of memory. Every protocol reads from `Bytes` and writes through an Outbox; nothing here
+// owns.
 #pragma once
 
 #include <cstddef>

@@ -8,10 +8,10 @@ namespace zyphos {
 
 }  // namespace zyphos
 
-#define ZY_CHECK(condition)                                                  \
-  do {                                                                       \
-    if (!(condition)) [[unlikely]]                                           \
-      ::zyphos::check_failed(#condition, __FILE__, __LINE__);                \
+#define ZY_CHECK(condition)                                   \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::zyphos::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 #ifdef NDEBUG

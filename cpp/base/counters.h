@@ -1,7 +1,7 @@
 // The counters of one driver (a thread of an engine, a generator, a simulation).
 //
-// Thread safety: one writer; any thread or process may read while it writes (relaxed atomics, so a reader
-// sees each value whole but not all of one instant).
+// Thread safety: one writer; any thread or process may read while it writes (relaxed atomics, so a
+// reader sees each value whole but not all of one instant).
 #pragma once
 
 #include <array>
@@ -15,25 +15,25 @@
 namespace zyphos {
 
 // name, meaning. Names are column names (server_<name>, client_<name>).
-#define ZYPHOS_COUNTERS(X)                                                         \
-  X(accepted, "connections accepted")                                              \
-  X(connected, "connections established by dialing")                               \
-  X(closed, "connections ended, whoever ended them")                               \
-  X(requests, "requests answered (server) or completed (client)")                  \
-  X(bytes_in, "payload bytes received from the kernel")                            \
-  X(bytes_out, "payload bytes given to the kernel")                                \
-  X(bytes_copied, "bytes that an Inbox had to copy to make a message contiguous")  \
-  X(recv_calls, "receive operations that returned")                                \
-  X(recv_again, "receive operations that found nothing (EAGAIN)")                  \
-  X(send_calls, "send operations that returned")                                   \
-  X(send_again, "send operations that found no room (EAGAIN)")                     \
-  X(partial_writes, "send operations that took less than was given")               \
-  X(wakeups, "times the driver woke with something to do")                         \
-  X(events, "events or completions handled")                                       \
-  X(wakes, "wakes delivered to a connection")                                      \
-  X(interrupted, "system calls ended by a signal (EINTR)")                         \
-  X(timers, "deadlines that came due")                                             \
-  X(accept_paused, "times accepting was paused for want of descriptors")           \
+#define ZYPHOS_COUNTERS(X)                                                        \
+  X(accepted, "connections accepted")                                             \
+  X(connected, "connections established by dialing")                              \
+  X(closed, "connections ended, whoever ended them")                              \
+  X(requests, "requests answered (server) or completed (client)")                 \
+  X(bytes_in, "payload bytes received from the kernel")                           \
+  X(bytes_out, "payload bytes given to the kernel")                               \
+  X(bytes_copied, "bytes that an Inbox had to copy to make a message contiguous") \
+  X(recv_calls, "receive operations that returned")                               \
+  X(recv_again, "receive operations that found nothing (EAGAIN)")                 \
+  X(send_calls, "send operations that returned")                                  \
+  X(send_again, "send operations that found no room (EAGAIN)")                    \
+  X(partial_writes, "send operations that took less than was given")              \
+  X(wakeups, "times the driver woke with something to do")                        \
+  X(events, "events or completions handled")                                      \
+  X(wakes, "wakes delivered to a connection")                                     \
+  X(interrupted, "system calls ended by a signal (EINTR)")                        \
+  X(timers, "deadlines that came due")                                            \
+  X(accept_paused, "times accepting was paused for want of descriptors")          \
   X(buffers_exhausted, "receives ended for want of a provided buffer (ENOBUFS)")
 
 enum class Counter : std::uint8_t {
@@ -58,9 +58,10 @@ class Counters {
   std::uint64_t errors(Errc code) const {
     return at(kCounterCount + static_cast<std::size_t>(code));
   }
-  // By position, 0 <= index < kBoardCounterCount.
+  // By position, 0 <= index < kBoardCounterCount. Acquires, so that a board's reader can order its
+  // own check after it.
   std::uint64_t at(std::size_t index) const {
-    return values_[index].load(std::memory_order_relaxed);
+    return values_[index].load(std::memory_order_acquire);
   }
   void bump(std::size_t index, std::uint64_t n) {
     auto& value = values_[index];

@@ -1,5 +1,5 @@
-// Seeded randomness that is the same on every machine: xoshiro256** (Blackman and Vigna, 2018), seeded by
-// splitmix64. Not for cryptography. Not thread-safe: one per thread, from `split`.
+// Seeded randomness that is the same on every machine: xoshiro256** (Blackman and Vigna, 2018),
+// seeded by splitmix64. Not for cryptography. Not thread-safe: one per thread, from `split`.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Time as the protocols see it: nanoseconds of one monotonic clock, real (CLOCK_MONOTONIC) or virtual.
-// Reading a clock is not here (net/clock.h): inside a protocol time is an argument.
+// Time as the protocols see it: nanoseconds of one monotonic clock, real (CLOCK_MONOTONIC) or
+// virtual. Reading a clock is not here (net/clock.h): inside a protocol time is an argument.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
-// Equal blocks of memory, handed out last-in first-out so that the hot one is used again. A connection holds a
-// block only while it holds bytes: an idle connection costs none.
+// Equal blocks of memory, handed out last-in first-out so that the hot one is used again. A
+// connection holds a block only while it holds bytes: an idle connection costs none.
 //
-// Thread safety: none, one pool per driver thread. Invariants: (1) every block has kReadPadding readable bytes
-// behind it; (2) blocks are never given back to the system before the pool ends; (3) all blocks are back by then.
+// Thread safety: none, one pool per driver thread. Invariants: (1) every block has kReadPadding
+// readable bytes behind it; (2) blocks are never given back to the system before the pool ends; (3)
+// all blocks are back by then.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
-// Recycled<T>: a base that lets objects of class T be newed and deleted without the allocator in steady state:
-// freed objects wait on a list of their thread for the next new.
+// Recycled<T>: a base that lets objects of class T be newed and deleted without the allocator in
+// steady state: freed objects wait on a list of their thread for the next new.
 //
-// Thread safety: an object may be deleted on another thread than it was made on (it then waits there).
-// A class derived further, of another size, goes to the ordinary allocator.
+// Thread safety: an object may be deleted on another thread than it was made on (it then waits
+// there). A class derived further, of another size, goes to the ordinary allocator.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,11 @@
-// Board: counters that others read while they change. It lies in memory that may be shared (a memfd): offsets only, a
-// schema hash, one writer per slot. The runner maps it and takes snapshots at the edges of the measured window.
+// Board: counters that others read while they change. It lies in memory that may be shared (a
+// memfd): offsets only, a schema hash, one writer per slot. The runner maps it and takes snapshots
+// at the edges of the measured window.
 //
-// Thread safety: take() and retire() from any thread; each Counters by its one writer; snapshot() from anywhere, also
-// another process. Invariants: (1) a slot has at most one writer; (2) totals never go down: what a retired slot held
-// is added to `retired` before the slot is used again; (3) an unequal schema hash is refused.
+// Thread safety: take() and retire() from any thread; each Counters by its one writer; snapshot()
+// from anywhere, also another process. Invariants: (1) a slot has at most one writer; (2) totals
+// never go down: what a retired slot held is added to `retired` before the slot is used again; (3)
+// an unequal schema hash is refused.
 #pragma once
 
 #include <array>
@@ -39,8 +41,8 @@ class Board {
   Board(const Board&) = delete;
   Board& operator=(const Board&) = delete;
 
-  // A slot for one writer. When all are taken (more threads than slots) it is an overflow slot in private memory, whose
-  // totals enter `retired` at retire(): late, never lost.
+  // A slot for one writer. When all are taken (more threads than slots) it is an overflow slot in
+  // private memory, whose totals enter `retired` at retire(): late, never lost.
   Counters& take();
   void retire(Counters& slot);
 

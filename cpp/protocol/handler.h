@@ -1,8 +1,10 @@
-// What answers a request, whatever the HTTP version carried it. A Handler is the application; an Exchange is one request
-// with its response. HTTP connections call them; they know nothing of connections, sockets or versions.
+// What answers a request, whatever the HTTP version carried it. A Handler is the application; an
+// Exchange is one request with its response. HTTP connections call them; they know nothing of
+// connections, sockets or versions.
 //
-// Thread safety: begin() may be called by several driver threads at once; an Exchange is called by one, its connection's.
-// Cost: an Exchange should derive from Recycled<> (memory/recycled.h) so that none is allocated in steady state.
+// Thread safety: begin() may be called by several driver threads at once; an Exchange is called by
+// one, its connection's. Cost: an Exchange should derive from Recycled<> (memory/recycled.h) so
+// that none is allocated in steady state.
 #pragma once
 
 #include <cstddef>
@@ -43,8 +45,10 @@ struct RequestHead {
 
 struct ResponseHead {
   std::uint16_t status = 200;
-  std::span<const Header> headers;              // without framing and connection headers: those are the protocol's
-  std::optional<std::uint64_t> content_length;  // empty: ended by the framing (chunked; HTTP/1.0: close)
+  std::span<const Header>
+      headers;  // without framing and connection headers: those are the protocol's
+  std::optional<std::uint64_t>
+      content_length;  // empty: ended by the framing (chunked; HTTP/1.0: close)
 };
 
 // Where an Exchange puts its response. Valid only within the call it was handed to.
@@ -65,7 +69,8 @@ enum class Produce : std::uint8_t {
   more,     // has more to give as soon as there is room
   pending,  // waits for something else and promises a wake
   done,     // the response is complete
-  failed,   // cannot be completed: 500 when no head was sent, else the connection (or stream) is aborted
+  failed,   // cannot be completed: 500 when no head was sent, else the connection (or stream) is
+            // aborted
 };
 
 // What an Exchange may hold of its connection.
@@ -80,8 +85,9 @@ class Exchange {
  public:
   // Destruction before done is cancellation.
   virtual ~Exchange() = default;
-  // The request's body as it comes; returns the consumed prefix (less than all: back-pressure; the rest is shown again
-  // after the next produce()). `end` with the last bytes, once, possibly with none.
+  // The request's body as it comes; returns the consumed prefix (less than all: back-pressure; the
+  // rest is shown again after the next produce()). `end` with the last bytes, once, possibly with
+  // none.
   virtual std::size_t body(Bytes bytes, bool end) = 0;
   // Called after begin(), after body(), on wakes and when there is room again.
   virtual Produce produce(Sink& sink, Time now) = 0;
@@ -91,7 +97,8 @@ class Handler {
  public:
   virtual ~Handler() = default;
   // Never null. Must not throw.
-  virtual std::unique_ptr<Exchange> begin(const RequestHead& head, const ExchangeContext& context) = 0;
+  virtual std::unique_ptr<Exchange> begin(const RequestHead& head,
+                                          const ExchangeContext& context) = 0;
 };
 
 }  // namespace zyphos

@@ -8,8 +8,9 @@
 
 namespace zyphos {
 
-// While a message straddles, store_ holds the older bytes followed by copies of the first `mirrored_` bytes of chunk_.
-// As soon as consumption passes the older bytes, the view goes on in place, in the chunk.
+// While a message straddles, store_ holds the older bytes followed by copies of the first
+// `mirrored_` bytes of chunk_. As soon as consumption passes the older bytes, the view goes on in
+// place, in the chunk.
 
 void Inbox::receive(Bytes chunk) {
   ZY_DCHECK(chunk_.empty());

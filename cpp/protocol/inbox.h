@@ -1,8 +1,9 @@
-// Inbox: the received bytes of one connection, shown contiguous. Bytes are shown where the driver received them; only a
-// message that straddles two receives is copied, topped up in small pieces until it is whole.
+// Inbox: the received bytes of one connection, shown contiguous. Bytes are shown where the driver
+// received them; only a message that straddles two receives is copied, topped up in small pieces
+// until it is whole.
 //
-// Order of calls, each round: receive(chunk) at most once; then view / consume / top_up as often as they help; then
-// settle() before the driver uses the chunk's memory again. Not thread-safe.
+// Order of calls, each round: receive(chunk) at most once; then view / consume / top_up as often as
+// they help; then settle() before the driver uses the chunk's memory again. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,8 @@ class Inbox {
   // All that is contiguous now; invalidated by every other call.
   Bytes view();
   void consume(std::size_t n);
-  // Brings more of the chunk into the view, when a message straddles. False when everything is in view.
+  // Brings more of the chunk into the view, when a message straddles. False when everything is in
+  // view.
   bool top_up();
   // Copies what remains of the chunk. Afterwards the driver may reuse its memory.
   void settle();
@@ -41,7 +43,8 @@ class Inbox {
   std::uint64_t take_bytes_copied();
 
  private:
-  // How much is topped up at a time: enough for most remainders of a head, small beside a receive buffer.
+  // How much is topped up at a time: enough for most remainders of a head, small beside a receive
+  // buffer.
   static constexpr std::size_t kPiece_bytes = 512;
 
   std::size_t stored_size() const { return end_ - begin_; }
@@ -51,10 +54,10 @@ class Inbox {
 
   BlockPool& pool_;
   std::size_t limit_;
-  Bytes chunk_;                          // not yet stored, in the driver's memory
-  std::size_t mirrored_ = 0;             // prefix of chunk_ that has also been appended to store_
-  std::byte* store_ = nullptr;           // a pool block or large_
-  std::unique_ptr<std::byte[]> large_;   // beyond one block
+  Bytes chunk_;                         // not yet stored, in the driver's memory
+  std::size_t mirrored_ = 0;            // prefix of chunk_ that has also been appended to store_
+  std::byte* store_ = nullptr;          // a pool block or large_
+  std::unique_ptr<std::byte[]> large_;  // beyond one block
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -1,9 +1,9 @@
-// Outbox: the bytes that one connection wants sent, in order: written into the driver's memory, or referred to where they
-// stay put, cut into send calls where the connection says so.
+// Outbox: the bytes that one connection wants sent, in order: written into the driver's memory, or
+// referred to where they stay put, cut into send calls where the connection says so.
 //
-// Back-pressure: room() bounds payload; a small reserve behind it is for control frames and error answers only, so that
-// two peers whose outboxes are full never wait for each other. Memory is held only while there is something to send.
-// Not thread-safe.
+// Back-pressure: room() bounds payload; a small reserve behind it is for control frames and error
+// answers only, so that two peers whose outboxes are full never wait for each other. Memory is held
+// only while there is something to send. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -64,7 +64,8 @@ class Outbox {
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
   ~Outbox() { clear(); }
-  // Exchanges everything, also the memory (two outboxes of one connection: one in flight, one filling).
+  // Exchanges everything, also the memory (two outboxes of one connection: one in flight, one
+  // filling).
   void swap(Outbox& other) noexcept;
 
   // --- for the connection ---
@@ -77,13 +78,15 @@ class Outbox {
   std::size_t write(ConstBytes bytes);
   // All or nothing, may use the reserve: control frames, error answers. False: not even there.
   bool write_control(ConstBytes bytes);
-  // `n` writable bytes in place (empty span: no room); commit() says how many were used. One at a time.
+  // `n` writable bytes in place (empty span: no room); commit() says how many were used. One at a
+  // time.
   Bytes prepare(std::size_t n);
   void commit(std::size_t n);
-  // Sends `bytes` from where they are. False when no segment is left or too much is pending (nothing is taken, the
-  // hold is released).
+  // Sends `bytes` from where they are. False when no segment is left or too much is pending
+  // (nothing is taken, the hold is released).
   bool refer(ConstBytes bytes, Hold hold);
-  // How many more pieces (writes that do not join, referred bytes) fit before a flush; the reserve's not counted.
+  // How many more pieces (writes that do not join, referred bytes) fit before a flush; the
+  // reserve's not counted.
   std::size_t segments_left() const { return last_ + 1 < kSegments ? kSegments - 1 - last_ : 0; }
   // What follows belongs to another send call.
   void boundary();
@@ -98,7 +101,8 @@ class Outbox {
   bool empty() const { return first_ == last_; }
   std::size_t pending() const { return pending_; }
   bool corked() const { return corked_; }
-  // The parts of the next send call, at most parts.size(): up to a boundary or a file. 0: a file is next, or empty.
+  // The parts of the next send call, at most parts.size(): up to a boundary or a file. 0: a file is
+  // next, or empty.
   std::size_t gather(std::span<ConstBytes> parts) const;
   // Is another send call after the gathered one already here?
   bool more_than(std::size_t gathered_parts) const { return first_ + gathered_parts < last_; }

@@ -1,9 +1,10 @@
-// Slot: the driver's side of the seam, the same for every driver (engines, load generator, simulation): it holds one
-// connection with its inbox and outbox, calls it as the contract says and tells the driver what to do on the wire.
+// Slot: the driver's side of the seam, the same for every driver (engines, load generator,
+// simulation): it holds one connection with its inbox and outbox, calls it as the contract says and
+// tells the driver what to do on the wire.
 //
-// A round of a driver: [input(chunk)] [peer(..)] pump(now); send what `out()` holds, telling sent(); pump again while
-// wants_pump(); settle() before the chunk's memory is reused; then act on wants_fin(), finished(), deadline().
-// Not thread-safe. Allocates nothing in steady state.
+// A round of a driver: [input(chunk)] [peer(..)] pump(now); send what `out()` holds, telling
+// sent(); pump again while wants_pump(); settle() before the chunk's memory is reused; then act on
+// wants_fin(), finished(), deadline(). Not thread-safe. Allocates nothing in steady state.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +19,9 @@
 namespace zyphos {
 
 struct SlotLimits {
-  std::size_t inbox_bytes = 64 * 1024;           // a message that does not fit is Errc::input_limit
-  std::int64_t linger_ns = 2 * kSecond_ns;       // how long a closed connection discards input before it is dropped
+  std::size_t inbox_bytes = 64 * 1024;  // a message that does not fit is Errc::input_limit
+  std::int64_t linger_ns =
+      2 * kSecond_ns;  // how long a closed connection discards input before it is dropped
 };
 
 class Slot {
@@ -29,11 +31,13 @@ class Slot {
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 
-  // Takes a connection; the first advance is the first pump(). The references in Context outlive the slot.
+  // Takes a connection; the first advance is the first pump(). The references in Context outlive
+  // the slot.
   void open(std::unique_ptr<Connection> connection, Waker wake, Dialer& dial, Random& random,
             Counters& counters, const std::atomic<bool>& draining);
 
-  // Bytes just received, in the driver's memory (kReadPadding readable behind). At most once before settle().
+  // Bytes just received, in the driver's memory (kReadPadding readable behind). At most once before
+  // settle().
   void input(Bytes chunk);
   void peer(Peer state);
   void woken(std::uint32_t tag) { connection_->woken(tag); }
@@ -52,13 +56,14 @@ class Slot {
 
   // Should the driver receive? (Back-pressure; a lingering connection reads to discard.)
   bool wants_input() const {
-    return peer_ == Peer::open && phase_ != Phase::abort && (phase_ == Phase::linger || !in_.full());
+    return peer_ == Peer::open && phase_ != Phase::abort &&
+           (phase_ == Phase::linger || !in_.full());
   }
   // Everything is flushed and a FIN is due; the driver sends it and tells fin_sent().
   bool wants_fin() const { return fin_ == Fin::due && out_.empty(); }
   void fin_sent() { fin_ = Fin::sent; }
-  // The kernel took some of the output, or the FIN: a closed connection lingers from now on, so that a slow reader gets
-  // its answer whole.
+  // The kernel took some of the output, or the FIN: a closed connection lingers from now on, so
+  // that a slow reader gets its answer whole.
   void progressed(Time now) {
     if (phase_ == Phase::linger) deadline_ = now + limits_.linger_ns;
   }

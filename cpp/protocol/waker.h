@@ -1,8 +1,9 @@
-// Waker: how something outside a connection's thread (a timer, a worker, a backend's answer) makes its driver call
-// the connection again.
+// Waker: how something outside a connection's thread (a timer, a worker, a backend's answer) makes
+// its driver call the connection again.
 //
-// Thread safety: a Waker may be copied and called from any thread at any time, also after its connection or its
-// driver has ended: then nothing happens. Calls coalesce: several before the driver runs may lead to one advance.
+// Thread safety: a Waker may be copied and called from any thread at any time, also after its
+// connection or its driver has ended: then nothing happens. Calls coalesce: several before the
+// driver runs may lead to one advance.
 #pragma once
 
 #include <cstdint>
