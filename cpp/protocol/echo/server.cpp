@@ -21,7 +21,7 @@ Step EchoServer::advance(Bytes in, Peer peer, Outbox& out, Time now) {
     return {.consumed = in.size(), .next = Next::abort, .error = Errc::peer_reset};
   }
   const std::size_t pending_before = out.pending();
-  const std::size_t consumed = in_place_ ? echo_in_place(in, out) : echo_stored(in, out);
+  const std::size_t consumed = echo(in, out);
   const bool progress = consumed > 0 || out.pending() != pending_before;
   if (progress || !started_) active_ = now;
   started_ = true;
@@ -52,6 +52,11 @@ void EchoServer::end_if_asked(Step& step, Peer peer, bool whole) const {
 void EchoServer::answered(std::size_t n) {
   answer_left_ -= n;
   if (answer_left_ == 0) context_->counters.add(Counter::requests);
+}
+
+// Returns what is consumed.
+std::size_t EchoServer::echo(Bytes in, Outbox& out) {
+  return in_place_ ? echo_in_place(in, out) : echo_stored(in, out);
 }
 
 // Echoes from where the bytes are; returns what is consumed.

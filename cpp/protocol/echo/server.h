@@ -36,6 +36,7 @@ class EchoServer final : public Connection {
 
  private:
   // What is left of the input and of the answer under way in one call of advance().
+  std::size_t echo(Bytes in, Outbox& out);
   std::size_t echo_in_place(Bytes in, Outbox& out);
   std::size_t echo_stored(Bytes in, Outbox& out);
   void end_if_asked(Step& step, Peer peer, bool whole) const;

@@ -36,7 +36,7 @@ ChunkedReader::State ChunkedReader::step(char c) {
       digits_ = 0;
       left_ = 0;
       return size_digit(c);
-    case State::size: return is(c, kHexDigit) ? size_digit(c) : after_size(c);
+    case State::size:
     case State::before_extension: return after_size(c);
     case State::extension: return c == '\r' ? State::size_lf : text(c, kFieldChar, state_);
     case State::size_lf: return only(c, '\n', left_ > 0 ? State::data : State::trailer_first);
@@ -54,7 +54,8 @@ ChunkedReader::State ChunkedReader::size_digit(char c) {
 
 // *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) CR
 ChunkedReader::State ChunkedReader::after_size(char c) {
-  if (c == '\r' && state_ == State::size) return State::size_lf;
+  if (state_ == State::size && c == '\r') return State::size_lf;
+  if (state_ == State::size && is(c, kHexDigit)) return size_digit(c);
   if (c == ' ' || c == '\t') return overhead(State::before_extension);
   return c == ';' ? overhead(State::extension) : State::bad;
 }

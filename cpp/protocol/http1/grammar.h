@@ -15,9 +15,10 @@ namespace zyphos::http1 {
 enum Class : std::uint8_t {
   kTokenChar = 1,   // tchar (RFC 9110, 5.6.2)
   kTargetChar = 2,  // any character of a URI but '#' (RFC 3986, 2)
-  kHostChar = 4,    // of a host with port; brackets are checked apart (RFC 3986, 3.2.2)
+  kHostChar = 4,    // of a registered name or IPv4 address (RFC 3986, 3.2.2)
   kFieldChar = 8,   // field-vchar, SP, HTAB (RFC 9110, 5.5)
   kHexDigit = 16,
+  kLiteralChar = 32,  // of an IP literal between its brackets
 };
 
 constexpr std::array<std::uint8_t, 256> make_classes() {
@@ -25,7 +26,6 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
   constexpr std::string_view kUnreservedMarks = "-._~";
   constexpr std::string_view kSubDelims = "!$&'()*+,;=";
   constexpr std::string_view kTargetMarks = ":/?[]@%";
-  constexpr std::string_view kHostMarks = ":[]%";
   std::array<std::uint8_t, 256> table{};
   const auto add = [&](std::string_view text, unsigned classes) {
     for (const char c : text) table[static_cast<unsigned char>(c)] |= classes;
@@ -45,7 +45,11 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
   add(kUnreservedMarks, kTargetChar | kHostChar);
   add(kSubDelims, kTargetChar | kHostChar);
   add(kTargetMarks, kTargetChar);
-  add(kHostMarks, kHostChar);
+  add("%", kHostChar);
+  for (auto& classes : table) {
+    if ((classes & kHostChar) != 0) classes |= kLiteralChar;
+  }
+  add(":", kLiteralChar);
   return table;
 }
 

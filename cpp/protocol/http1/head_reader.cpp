@@ -1,5 +1,6 @@
 #include "protocol/http1/head_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -24,23 +25,18 @@ void each_member(std::string_view list, Take take) {
   }
 }
 
-// uri-host [ ":" port ], possibly empty (RFC 9110, 7.2).
+// uri-host [ ":" port ], possibly empty (RFC 9110, 7.2); "[" IP-literal "]" as RFC 3986, 3.2.2 has
+// it.
 bool valid_host(std::string_view host) {
-  const char* end = host.data() + host.size();
-  if (skip(host.data(), end, kHostChar) != end) return false;
-  std::string_view port;
+  const char* at = host.data();
+  const char* end = at + host.size();
   if (host.starts_with('[')) {
-    const auto close = host.find(']');
-    if (close == host.npos || host.find('[', 1) != host.npos) return false;
-    port = host.substr(close + 1);
-    if (port.find(']') != port.npos) return false;
+    at = skip(at + 1, end, kLiteralChar);
+    if (at == end || *at++ != ']') return false;
   } else {
-    if (host.find_first_of("[]") != host.npos) return false;
-    port = host.substr(std::min(host.find(':'), host.size()));
+    at = skip(at, end, kHostChar);
   }
-  if (port.empty()) return true;
-  if (port.front() != ':') return false;
-  return std::ranges::all_of(port.substr(1), is_digit);
+  return at == end || (*at == ':' && std::all_of(at + 1, end, is_digit));
 }
 
 }  // namespace
@@ -66,6 +62,12 @@ bool HeadReader::stop(Errc error, std::uint16_t status) {
 
 // "HTTP/" DIGIT "." DIGIT (RFC 9112, 2.3). A higher minor version is read as 1.1 (RFC 9110, 2.5).
 bool HeadReader::version(Errc error) {
+  constexpr std::string_view kUsual = "HTTP/1.1";
+  if (std::string_view(at_, end_).starts_with(kUsual)) {
+    at_ += kUsual.size();
+    framing_.version_minor = 1;
+    return true;
+  }
   constexpr std::string_view kName = "HTTP/";
   for (const char c : kName) {
     if (!literal(c, error)) return false;

@@ -179,9 +179,7 @@ Http1Server::Turn Http1Server::exchange(Round& round) {
   const bool moved = sink.touched() || round.rest.size() != before;
   round.progress |= moved;
   if (response_.failed || produced == Produce::failed) return fail_exchange(round);
-  if (produced == Produce::done) {
-    return sink.end() ? finish_exchange(round) : fail_exchange(round);
-  }
+  if (produced == Produce::done) return finish_exchange(round, sink.end());
   if (moved) return Turn::again;
   return produced == Produce::more ? Turn::room : wait(round);
 }
@@ -233,7 +231,8 @@ Http1Server::Turn Http1Server::refuse_body(Round& round) {
   return Turn::close;
 }
 
-Http1Server::Turn Http1Server::finish_exchange(Round& round) {
+Http1Server::Turn Http1Server::finish_exchange(Round& round, bool whole) {
+  if (!whole) return fail_exchange(round);
   exchange_.reset();
   round.progress = true;
   context_->counters.add(Counter::requests);

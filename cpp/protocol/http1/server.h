@@ -52,7 +52,7 @@ class Http1Server final : public Connection {
   Turn wait(Round& round);
   Turn refuse_body(Round& round);
   std::size_t show(Bytes bytes, bool end);
-  Turn finish_exchange(Round& round);
+  Turn finish_exchange(Round& round, bool whole);
   Turn fail_exchange(Round& round);
   Turn discard(Round& round);
 
