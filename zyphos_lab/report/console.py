@@ -97,23 +97,38 @@ def _compared(answer: Answer, group: Group, wide: bool) -> Table:
 
 
 def _moved(answer: Answer, console: Console) -> None:
-    """The counters beside each difference, and why where there is no verdict; equal ones once."""
-    told: dict[str, list[str]] = {}
+    """The counters beside each difference; then why the others have no verdict, each once."""
+    moved: dict[str, list[str]] = {}
+    undecided: dict[str, list[str]] = {}
     for group in groups(answer):
         for delta in group.deltas:
             c = delta.comparison
             change = f"{c.factor} {c.baseline} -> {c.value}"
             place = ": ".join(part for part in (group.condition(delta), change) if part)
             if text := beside_text(delta):
+                told = moved if differs(c) else undecided
                 told.setdefault(text, []).append(place)
+    _places(console, "What moved with it (per request)", moved)
+    _reasons(console, undecided, len(answer.deltas))
+
+
+def _places(console: Console, title: str, told: dict[str, list[str]]) -> None:
     if told:
         console.print()
-        console.print(Text("What moved with it (per request), or why there is no verdict", "bold"))
+        console.print(Text(title, "bold"))
     for text, places in told.items():
-        everywhere = len(places) == len(answer.deltas) > 1
-        for place in ["everywhere"] if everywhere else dict.fromkeys(places):
+        for place in dict.fromkeys(places):
             console.print(Text(f"  {place}", style="dim"))
         console.print(Text(f"    {text}"))
+
+
+def _reasons(console: Console, undecided: dict[str, list[str]], total: int) -> None:
+    if undecided:
+        console.print()
+        console.print(Text("Why no verdict", "bold"))
+    for text, places in undecided.items():
+        several = f"{len(places)} of {total} comparisons"
+        console.print(Text(f"  {places[0] if len(places) == 1 else several}: {text}"))
 
 
 def _measured(answer: Answer, wide: bool) -> Table:
