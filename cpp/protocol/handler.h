@@ -67,7 +67,7 @@ class Sink {
 
 enum class Produce : std::uint8_t {
   more,     // has more to give as soon as there is room
-  pending,  // waits for something else and promises a wake
+  pending,  // waits for more of the request's body, or promises a wake
   done,     // the response is complete
   failed,   // cannot be completed: 500 when no head was sent, else the connection (or stream) is
             // aborted
@@ -86,10 +86,10 @@ class Exchange {
   // Destruction before done is cancellation.
   virtual ~Exchange() = default;
   // The request's body as it comes; returns the consumed prefix (less than all: back-pressure; the
-  // rest is shown again after the next produce()). `end` with the last bytes, once, possibly with
-  // none.
+  // rest is shown again after the next produce()). `end` with the last bytes, possibly with none:
+  // reached once all of them are consumed. Not called for a request without a body.
   virtual std::size_t body(Bytes bytes, bool end) = 0;
-  // Called after begin(), after body(), on wakes and when there is room again.
+  // Called after begin(), after body(), on wakes, when there is room again, and spuriously.
   virtual Produce produce(Sink& sink, Time now) = 0;
 };
 

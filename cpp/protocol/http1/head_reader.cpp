@@ -63,11 +63,13 @@ bool HeadReader::stop(Errc error, std::uint16_t status) {
 // "HTTP/" DIGIT "." DIGIT (RFC 9112, 2.3). A higher minor version is read as 1.1 (RFC 9110, 2.5).
 bool HeadReader::version(Errc error) {
   constexpr std::string_view kUsual = "HTTP/1.1";
-  if (std::string_view(at_, end_).starts_with(kUsual)) {
-    at_ += kUsual.size();
-    framing_.version_minor = 1;
-    return true;
-  }
+  if (!std::string_view(at_, end_).starts_with(kUsual)) return other_version(error);
+  at_ += kUsual.size();
+  framing_.version_minor = 1;
+  return true;
+}
+
+bool HeadReader::other_version(Errc error) {
   constexpr std::string_view kName = "HTTP/";
   for (const char c : kName) {
     if (!literal(c, error)) return false;

@@ -70,6 +70,7 @@ class HeadReader {
   bool start_line_ = true;
 
  private:
+  bool other_version(Errc error);
   bool field_line();
   bool field_name(std::string_view& name);
   bool field_value(std::string_view& value);
