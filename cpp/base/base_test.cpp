@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <set>
 #include <string>
 
@@ -76,6 +77,19 @@ TEST(Time, SaturatesAtNever) {
   EXPECT_EQ((Time{5} + 7).ns, 12);
   EXPECT_EQ(Time{9} - Time{4}, 5);
   EXPECT_LT(Time{9}, Time::never());
+}
+
+TEST(Time, TakesNegativeDurationsAndSaturatesBelow) {
+  constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ((Time{5} + -7).ns, -2);
+  EXPECT_EQ((Time{-5} + 7).ns, 2);
+  EXPECT_EQ((Time{0} + kLeast).ns, kLeast);
+  EXPECT_EQ((Time{-1} + kLeast).ns, kLeast);
+  EXPECT_EQ((Time{kLeast} + -1).ns, kLeast);
+  EXPECT_EQ((Time{kLeast + 1} + -1).ns, kLeast);
+  EXPECT_EQ((Time{kLeast} + Time::never().ns).ns, -1);
+  EXPECT_TRUE((Time::never() + -1).is_never());
+  EXPECT_TRUE((Time::never() + kLeast).is_never());
 }
 
 TEST(Random, IsTheSameOnEveryMachine) {

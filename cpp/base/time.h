@@ -16,9 +16,13 @@ struct Time {
 
   friend constexpr auto operator<=>(Time, Time) = default;
   friend constexpr std::int64_t operator-(Time a, Time b) { return a.ns - b.ns; }
-  // Saturates at never(), so that `now + kForever` is safe.
+  // Saturates: at never(), so that `now + kForever` is safe, and at the least number on the other
+  // side. never() stays never(), whatever is added.
   friend constexpr Time operator+(Time a, std::int64_t duration_ns) {
-    return a.ns > never().ns - duration_ns ? never() : Time{a.ns + duration_ns};
+    std::int64_t sum = 0;
+    if (a.is_never()) return a;
+    if (!__builtin_add_overflow(a.ns, duration_ns, &sum)) return {sum};
+    return duration_ns > 0 ? never() : Time{std::numeric_limits<std::int64_t>::min()};
   }
 };
 
