@@ -186,7 +186,8 @@ class Store:
         """
         from zyphos_lab.store_tables import trials_table
 
-        return trials_table(self.rows()).to_pandas()
+        frame: pandas.DataFrame = trials_table(self.rows()).to_pandas()
+        return frame
 
     def histograms(self, metric: str) -> pandas.DataFrame:
         """Columns trial, cell, target, encoded (HdrHistogram V2 compressed, bytes): whole

@@ -102,8 +102,13 @@ def _measure(planned: Planned, bench: Bench) -> Measured:
         link.up()
         running = targets.make(cell.target_name, cell.target, bench.children).start()
         stack.callback(running.stop)
-        place = {"address": running.address, "port": running.port}
-        words = load_words(cell.load, bench.repeat, **place, seed=planned.seed)
+        words = load_words(
+            cell.load,
+            bench.repeat,
+            address=running.address,
+            port=running.port,
+            seed=planned.seed,
+        )
         load = LoadRun(words, cell.load.cpus, bench.children, running.check)
         stack.callback(load.stop)
         for probe in bench.probes:
