@@ -1,7 +1,11 @@
 #include "tool/server.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <stdexcept>
+#include <stop_token>
 #include <utility>
 
 #include "app/handlers.h"
@@ -19,6 +23,23 @@ std::vector<std::string> app_names() {
   std::vector<std::string> names;
   for (const std::string_view name : app::handler_names()) names.emplace_back(name);
   return names;
+}
+
+std::chrono::sys_seconds set_now(HttpDate& date) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  date.set(now.time_since_epoch().count());
+  return now;
+}
+
+// Sets the date at every full second until it is asked to stop.
+void keep_date(HttpDate& date, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    const auto next = set_now(date) + std::chrono::seconds{1};
+    never.wait_until(lock, stop, next, [] { return false; });
+  }
 }
 
 EngineOptions engine_options(const ServeSetting& setting) {
@@ -64,6 +85,11 @@ Words serve_words(ServeSetting& setting) {
 
 Server::Server(const ServeSetting& setting) : setting_(setting), board_(setting.board_fd) {
   http_.idle_timeout_ns = setting.idle_timeout_ns;
+  if (setting.protocol == "http1") {
+    http_.date = &date_;
+    set_now(date_);
+    clock_ = std::jthread([this](const std::stop_token& stop) { keep_date(date_, stop); });
+  }
   echo_ = {.message_bytes = setting.message_bytes,
            .response_bytes = setting.response_bytes.value_or(0),
            .idle_timeout_ns = setting.idle_timeout_ns};

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/engine.h"
@@ -61,6 +62,8 @@ class Server {
   http1::ServerOptions http_;
   echo::ServerOptions echo_;
   std::unique_ptr<Engine> engine_;
+  HttpDate date_;
+  std::jthread clock_;  // keeps date_ right
   bool stopped_ = false;
 };
 

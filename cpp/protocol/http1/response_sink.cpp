@@ -34,7 +34,8 @@ bool ResponseSink::head(const ResponseHead& head) {
       .content_length = next.left,
       .close = next.close,
       .keep_alive = !next.close && request_.version_minor == 0,
-      .constant_fields = constant_fields_,
+      .constant_fields = options_.constant_fields,
+      .date = options_.date,
   };
   switch (write_response_head(out_, head, framing)) {
     case Written::yes: break;

@@ -1,8 +1,6 @@
 // ResponseSink: an exchange's response, head and body, into an outbox with HTTP/1 framing.
 #pragma once
 
-#include <string_view>
-
 #include "protocol/handler.h"
 #include "protocol/http1/state.h"
 #include "protocol/outbox.h"
@@ -11,9 +9,9 @@ namespace zyphos::http1 {
 
 class ResponseSink final : public Sink {
  public:
-  ResponseSink(const RequestState& request, ResponseState& response,
-               std::string_view constant_fields, Outbox& out)
-      : request_(request), response_(response), constant_fields_(constant_fields), out_(out) {}
+  ResponseSink(const RequestState& request, ResponseState& response, const ServerOptions& options,
+               Outbox& out)
+      : request_(request), response_(response), options_(options), out_(out) {}
 
   bool head(const ResponseHead& head) override;
   std::size_t room() const override;
@@ -32,7 +30,7 @@ class ResponseSink final : public Sink {
 
   const RequestState& request_;
   ResponseState& response_;
-  std::string_view constant_fields_;
+  const ServerOptions& options_;
   Outbox& out_;
   bool touched_ = false;
 };

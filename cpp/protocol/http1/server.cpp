@@ -165,7 +165,7 @@ bool Http1Server::upgrade(Round& round, const RequestHead& head) {
 Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc error) {
   exchange_.reset();
   round.error = error;
-  return write_error(round.out, status) ? Turn::close : Turn::abort;
+  return write_error(round.out, status, options_.date) ? Turn::close : Turn::abort;
 }
 
 // --- the exchange under way ---
@@ -174,7 +174,7 @@ Http1Server::Turn Http1Server::exchange(Round& round) {
   const std::size_t before = round.rest.size();
   if (!request_.end_shown && !feed(round)) return refuse_body(round);
   if (context_->draining.load(std::memory_order_relaxed)) response_.close = true;
-  ResponseSink sink(request_, response_, options_.constant_fields, round.out);
+  ResponseSink sink(request_, response_, options_, round.out);
   const Produce produced = exchange_->produce(sink, round.now);
   const bool moved = sink.touched() || round.rest.size() != before;
   round.progress |= moved;

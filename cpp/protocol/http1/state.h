@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/http_date.h"
 #include "base/time.h"
 #include "protocol/connection.h"
 #include "protocol/handler.h"
@@ -33,8 +34,9 @@ struct ServerOptions {
   std::int64_t idle_timeout_ns =
       60 * kSecond_ns;  // between requests; within one: without any progress
   std::int64_t request_timeout_ns = 10 * kSecond_ns;  // from a head's first byte to its last
-  std::string constant_fields;   // whole field lines for every answer, such as a Date
-  Upgrader* upgrader = nullptr;  // outlives the connections
+  std::string constant_fields;     // whole field lines for every answer, such as Server
+  const HttpDate* date = nullptr;  // for every answer; outlives the connections
+  Upgrader* upgrader = nullptr;    // outlives the connections
 };
 
 // The request under way, from its head to the end of its body.

@@ -13,29 +13,53 @@ constexpr std::uint16_t kStatus_min = 100;
 constexpr std::uint16_t kStatus_max = 599;
 
 // Registered statuses (RFC 9110, 15; 426, 428, 429, 431 and 511 of RFC 6585).
-#define ZYPHOS_STATUSES(X)                                                                        \
-  X(100, "Continue")                                                                              \
-  X(101, "Switching Protocols")                                                                   \
-  X(200, "OK")                                                                                    \
-  X(201, "Created")                                                                               \
-  X(202, "Accepted")                                                                              \
-  X(203, "Non-Authoritative Information") X(204, "No Content") X(205, "Reset Content") X(         \
-      206, "Partial Content") X(300, "Multiple Choices") X(301, "Moved Permanently")              \
-      X(302, "Found") X(303, "See Other") X(304, "Not Modified") X(307, "Temporary Redirect") X(  \
-          308, "Permanent Redirect") X(400, "Bad Request") X(401, "Unauthorized")                 \
-          X(403, "Forbidden") X(404, "Not Found") X(405, "Method Not Allowed") X(                 \
-              406, "Not Acceptable") X(408, "Request Timeout") X(409, "Conflict") X(410, "Gone")  \
-              X(411, "Length Required") X(412, "Precondition Failed") X(413, "Content Too Large") \
-                  X(414, "URI Too Long") X(415, "Unsupported Media Type")                         \
-                      X(416, "Range Not Satisfiable") X(417, "Expectation Failed")                \
-                          X(422, "Unprocessable Content") X(426, "Upgrade Required")              \
-                              X(428, "Precondition Required") X(429, "Too Many Requests")         \
-                                  X(431, "Request Header Fields Too Large")                       \
-                                      X(500, "Internal Server Error") X(501, "Not Implemented")   \
-                                          X(502, "Bad Gateway") X(503, "Service Unavailable")     \
-                                              X(504, "Gateway Timeout")                           \
-                                                  X(505, "HTTP Version Not Supported")            \
-                                                      X(511, "Network Authentication Required")
+// clang-format off
+#define ZYPHOS_STATUSES(X)                        \
+  X(100, "Continue")                              \
+  X(101, "Switching Protocols")                   \
+  X(200, "OK")                                    \
+  X(201, "Created")                               \
+  X(202, "Accepted")                              \
+  X(203, "Non-Authoritative Information")         \
+  X(204, "No Content")                            \
+  X(205, "Reset Content")                         \
+  X(206, "Partial Content")                       \
+  X(300, "Multiple Choices")                      \
+  X(301, "Moved Permanently")                     \
+  X(302, "Found")                                 \
+  X(303, "See Other")                             \
+  X(304, "Not Modified")                          \
+  X(307, "Temporary Redirect")                    \
+  X(308, "Permanent Redirect")                    \
+  X(400, "Bad Request")                           \
+  X(401, "Unauthorized")                          \
+  X(403, "Forbidden")                             \
+  X(404, "Not Found")                             \
+  X(405, "Method Not Allowed")                    \
+  X(406, "Not Acceptable")                        \
+  X(408, "Request Timeout")                       \
+  X(409, "Conflict")                              \
+  X(410, "Gone")                                  \
+  X(411, "Length Required")                       \
+  X(412, "Precondition Failed")                   \
+  X(413, "Content Too Large")                     \
+  X(414, "URI Too Long")                          \
+  X(415, "Unsupported Media Type")                \
+  X(416, "Range Not Satisfiable")                 \
+  X(417, "Expectation Failed")                    \
+  X(422, "Unprocessable Content")                 \
+  X(426, "Upgrade Required")                      \
+  X(428, "Precondition Required")                 \
+  X(429, "Too Many Requests")                     \
+  X(431, "Request Header Fields Too Large")       \
+  X(500, "Internal Server Error")                 \
+  X(501, "Not Implemented")                       \
+  X(502, "Bad Gateway")                           \
+  X(503, "Service Unavailable")                   \
+  X(504, "Gateway Timeout")                       \
+  X(505, "HTTP Version Not Supported")            \
+  X(511, "Network Authentication Required")
+// clang-format on
 
 constexpr auto kStatusLines = [] {
   std::array<std::string_view, kStatus_max - kStatus_min + 1> lines{};
@@ -52,9 +76,9 @@ constexpr std::string_view kClose = "Connection: close\r\n";
 constexpr std::string_view kKeepAlive = "Connection: keep-alive\r\n";
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kSeparator = ": ";
-// Status line without reason, length field with 20 digits, chunked and connection fields, the empty
-// line.
-constexpr std::size_t kFraming_bytes_max = 160;
+// Status line without reason, date, length field with 20 digits, chunked and connection fields, the
+// empty line.
+constexpr std::size_t kFraming_bytes_max = 160 + HttpDate::kCopied_bytes;
 
 // Writes into space that is known to suffice.
 class Pen {
@@ -74,6 +98,9 @@ class Pen {
     text(kSeparator);
     text(value);
     text(kLineEnd);
+  }
+  void date(const HttpDate* date) {
+    if (date != nullptr) at_ += date->copy_to(at_);
   }
   std::size_t size() const { return static_cast<std::size_t>(at_ - from_); }
 
@@ -113,6 +140,7 @@ Written write_response_head(Outbox& out, const ResponseHead& head, const Respons
   }
   for (const Header& field : head.headers) pen.line(field.name, field.value);
   pen.text(framing.constant_fields);
+  pen.date(framing.date);
   if (framing.body == Body::length) {
     pen.text(kLength);
     pen.number(framing.content_length);
@@ -127,12 +155,13 @@ Written write_response_head(Outbox& out, const ResponseHead& head, const Respons
   return Written::yes;
 }
 
-bool write_error(Outbox& out, std::uint16_t status) {
-  std::array<std::byte, 128> answer;
+bool write_error(Outbox& out, std::uint16_t status, const HttpDate* date) {
+  std::array<std::byte, 192> answer;
   const std::string_view first = status_line(status);
   ZY_CHECK(!first.empty());
   Pen pen(answer.data());
   pen.text(first);
+  pen.date(date);
   pen.text("Content-Length: 0\r\nConnection: close\r\n\r\n");
   return out.write_control({answer.data(), pen.size()});
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/http_date.h"
 #include "protocol/handler.h"
 #include "protocol/http1/read.h"
 #include "protocol/outbox.h"
@@ -22,6 +23,7 @@ struct ResponseFraming {
   bool close = false;                // "Connection: close"
   bool keep_alive = false;           // "Connection: keep-alive" (to HTTP/1.0)
   std::string_view constant_fields;  // whole field lines
+  const HttpDate* date = nullptr;
 };
 
 enum class Written : std::uint8_t { yes, no_room, never };
@@ -31,7 +33,7 @@ Written write_response_head(Outbox& out, const ResponseHead& head, const Respons
 
 // A whole answer without body that ends the connection, through the outbox's reserve. False: not
 // even there.
-bool write_error(Outbox& out, std::uint16_t status);
+bool write_error(Outbox& out, std::uint16_t status, const HttpDate* date);
 
 // "1f4\r\n" into `to` (kChunkHead_bytes_max long); returns its length.
 inline constexpr std::size_t kChunkHead_bytes_max = 18;
