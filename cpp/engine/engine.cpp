@@ -20,6 +20,8 @@ struct Entry {
   Make make;
 };
 
+std::string nothing_missing() { return {}; }
+
 template <LoopMaker maker>
 std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFactory factory,
                                       Board& board) {
@@ -27,8 +29,8 @@ std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFa
 }
 
 constexpr std::array kEngines{
-    Entry{"thread", [] { return std::string(); }, make_thread_engine},
-    Entry{"epoll", epoll_missing, make_of_loops<make_epoll_loop>},
+    Entry{"thread", nothing_missing, make_thread_engine},
+    Entry{"epoll", nothing_missing, make_of_loops<make_epoll_loop>},
     Entry{"uring", uring_missing, make_of_loops<make_uring_loop>},
 };
 

@@ -28,7 +28,7 @@ struct EngineOptions {
   Address listen = Address::loopback(0);
   int backlog = 4096;
   unsigned threads = 1;   // loops; a thread per connection ignores it
-  std::vector<int> cpus;  // loop i runs on cpus[i % size]; empty: anywhere
+  std::vector<int> cpus;  // loop i runs on cpus[i % size], connection threads on any of them; empty: anywhere
   SocketOptions socket;   // of every accepted connection (net/options.h)
   SlotLimits limits;
   std::size_t connections_max = 100'000;  // beyond: accepting pauses

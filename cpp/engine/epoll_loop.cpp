@@ -3,9 +3,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include "engine/lost.h"
@@ -71,6 +71,15 @@ class EpollLoop final : public LoopCore {
   throw std::system_error(errno, std::generic_category(), doing);
 }
 
+// As epoll_wait takes it: rounded up, so that a deadline is never early and at most 1 ms late; -1:
+// no limit.
+int milliseconds_until(Time time) {
+  if (time.is_never()) return -1;
+  const std::int64_t left_ns = std::max<std::int64_t>(time - clock_now(), 0);
+  const std::int64_t left_ms = (left_ns + kMillisecond_ns - 1) / kMillisecond_ns;
+  return static_cast<int>(std::min<std::int64_t>(left_ms, 3'600'000));
+}
+
 EpollLoop::EpollLoop(LoopSetup setup)
     : LoopCore(std::move(setup)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
@@ -105,21 +114,13 @@ void EpollLoop::run() {
 }
 
 int EpollLoop::wait(std::array<epoll_event, kEvents>& events) {
-  timespec timeout{};
-  const timespec* limit = &timeout;
-  if (queue_.empty() && setup_.mailbox->sleep()) {
-    const Time next = next_turn();
-    if (next.is_never()) {
-      limit = nullptr;
-    } else {
-      timeout = to_timespec(next - clock_now());
-    }
-  }
+  int timeout_ms = 0;
+  if (queue_.empty() && setup_.mailbox->sleep()) timeout_ms = milliseconds_until(next_turn());
   const int count =
-      epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), limit, nullptr);
+      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
   setup_.mailbox->awake();
   if (count >= 0) return count;
-  if (errno != EINTR) fail("epoll_pwait2");
+  if (errno != EINTR) fail("epoll_wait");
   counters_.add(Counter::interrupted);
   return 0;
 }
@@ -289,15 +290,6 @@ void EpollLoop::drop(LoopConnection& base) {
 }
 
 }  // namespace
-
-std::string epoll_missing() {
-  epoll_event event{};
-  const timespec now{};
-  if (epoll_pwait2(-1, &event, 1, &now, nullptr) < 0 && errno != EBADF) {
-    return std::string("epoll_pwait2: ") + std::strerror(errno) + " (Linux 5.11 is needed)";
-  }
-  return {};
-}
 
 std::unique_ptr<Loop> make_epoll_loop(LoopSetup setup) {
   return std::make_unique<EpollLoop>(std::move(setup));
