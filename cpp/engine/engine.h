@@ -27,9 +27,10 @@ using ConnectionFactory = std::function<std::unique_ptr<Connection>()>;
 struct EngineOptions {
   Address listen = Address::loopback(0);
   int backlog = 4096;
-  unsigned threads = 1;   // loops; a thread per connection ignores it
-  std::vector<int> cpus;  // loop i runs on cpus[i % size], connection threads on any of them; empty: anywhere
-  SocketOptions socket;   // of every accepted connection (net/options.h)
+  unsigned threads = 1;  // loops; a thread per connection ignores it
+  std::vector<int>
+      cpus;  // loop i runs on cpus[i % size], connection threads on any of them; empty: anywhere
+  SocketOptions socket;  // of every accepted connection (net/options.h)
   SlotLimits limits;
   std::size_t connections_max = 100'000;  // beyond: accepting pauses
   std::int64_t drain_timeout_ns = 5 * kSecond_ns;

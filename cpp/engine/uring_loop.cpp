@@ -79,6 +79,7 @@ class UringLoop final : public LoopCore {
   void sent(UringConnection& connection, int result);
   void push(UringConnection& connection);
   void submit_send(UringConnection& connection);
+  void submit_parts(UringConnection& connection, std::span<const ConstBytes> parts);
   void conclude(UringConnection& connection);
   void arm_receive(UringConnection& connection);
   void stop_receive(UringConnection& connection);
@@ -247,18 +248,28 @@ void UringLoop::push(UringConnection& connection) {
 }
 
 void UringLoop::submit_send(UringConnection& connection) {
-  std::array<ConstBytes, Ring::kParts> parts;
-  const std::size_t count = connection.flying.gather(parts);
-  ZY_DCHECK(count > 0);
+  // Few parts are the rule, and preparing room for many is not free.
+  std::array<ConstBytes, 4> few;
+  const std::size_t count = connection.flying.gather(few);
+  if (count < few.size()) {
+    submit_parts(connection, std::span(few).first(count));
+  } else {
+    std::array<ConstBytes, Ring::kParts> parts;
+    submit_parts(connection, std::span(parts).first(connection.flying.gather(parts)));
+  }
+}
+
+void UringLoop::submit_parts(UringConnection& connection, std::span<const ConstBytes> parts) {
+  ZY_DCHECK(!parts.empty());
   connection.given = 0;
-  for (std::size_t i = 0; i < count; ++i) connection.given += parts[i].size();
+  for (const ConstBytes part : parts) connection.given += part.size();
   const int fd = connection.fd.get();
-  if (count == 1) {
+  if (parts.size() == 1) {
     io_uring_sqe& entry = ring_.entry();
     io_uring_prep_send(&entry, fd, parts[0].data(), parts[0].size(), MSG_NOSIGNAL);
     io_uring_sqe_set_data64(&entry, tagged(Op::send, &connection));
   } else {
-    msghdr& message = ring_.message(std::span(parts).first(count));
+    msghdr& message = ring_.message(parts);
     io_uring_sqe& entry = ring_.entry();
     io_uring_prep_sendmsg(&entry, fd, &message, MSG_NOSIGNAL);
     io_uring_sqe_set_data64(&entry, tagged(Op::send, &connection));

@@ -60,6 +60,17 @@ Received receive(int fd, Bytes buffer, int flags, Counters& counters);
 // For threads that send files.
 void block_sigpipe();
 
+// One send call of what the box's next batch is. Few parts are the rule, and preparing room for
+// many is not free.
+template <class Box>
+Sent send_batch(int fd, const Box& out, Counters& counters) {
+  std::array<ConstBytes, 4> few;
+  const std::size_t count = out.gather(few);
+  if (count < few.size()) return send_parts(fd, std::span(few).first(count), counters);
+  std::array<ConstBytes, kSendParts> parts;
+  return send_parts(fd, std::span(parts).first(out.gather(parts)), counters);
+}
+
 // Sends without blocking (on blocking sockets too): each gathered batch is one call, boundaries are
 // calls of their own.
 template <class Box>
@@ -69,9 +80,7 @@ Flush send_all(int fd, Box& out, Counters& counters) {
     if (const auto* file = out.next_file()) {
       sent = send_file(fd, file->fd, file->offset, file->size, counters);
     } else {
-      std::array<ConstBytes, kSendParts> parts;
-      const std::size_t count = out.gather(parts);
-      sent = send_parts(fd, std::span(parts).first(count), counters);
+      sent = send_batch(fd, out, counters);
     }
     if (sent.state != Flush::done) return sent.state;
     out.sent(sent.size);

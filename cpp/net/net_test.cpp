@@ -96,6 +96,9 @@ class Box {
       n -= taken;
       if (taken == left) {
         parts_.pop_front();
+      } else if (front.range) {
+        front.range->offset += taken;
+        front.range->size -= taken;
       } else {
         front.bytes = front.bytes.subspan(taken);
       }

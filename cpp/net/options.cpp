@@ -84,6 +84,7 @@ int put(int fd, const Entry& entry, int value) {
 
 std::vector<std::string_view> socket_option_names() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kTable));
   for (const Entry& entry : kTable) names.push_back(entry.name);
   return names;
 }

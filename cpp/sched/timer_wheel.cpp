@@ -49,6 +49,7 @@ void TimerWheel::file(Timer& timer) {
     place = wanted >> (kLevelBits * level);
   }
   timer.tick_ = place << (kLevelBits * level);
+  next_tick_ = std::min(next_tick_, timer.tick_);
   const std::size_t index = place % kPlaces;
   timer.link_after(*head(level, index).previous_);
   occupied_[level] |= std::uint64_t{1} << index;
@@ -68,9 +69,8 @@ TimerWheel::Place TimerWheel::earliest() const {
 }
 
 Time TimerWheel::next() const {
-  const Place place = earliest();
-  if (!place.found) return Time::never();
-  return {static_cast<std::int64_t>(place.tick << kTickBits)};
+  if (next_tick_ == kNothing) return Time::never();
+  return {static_cast<std::int64_t>(next_tick_ << kTickBits)};
 }
 
 void TimerWheel::take(const Place& place, Timer& into) {
@@ -85,6 +85,10 @@ void TimerWheel::take(const Place& place, Timer& into) {
 }
 
 void TimerWheel::collect(std::uint64_t end) {
+  if (end < next_tick_) {
+    now_tick_ = std::max(now_tick_, end);
+    return;
+  }
   Timer taken;
   taken.previous_ = taken.next_ = &taken;
   for (Place place = earliest(); place.found && place.tick <= end; place = earliest()) {
@@ -102,6 +106,8 @@ void TimerWheel::collect(std::uint64_t end) {
     }
   }
   now_tick_ = std::max(now_tick_, end);
+  const Place next_place = earliest();
+  next_tick_ = next_place.found ? next_place.tick : kNothing;
 }
 
 // The next timer whose deadline has come: one that was collected may have been moved since by

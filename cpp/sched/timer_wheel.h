@@ -97,7 +97,10 @@ class TimerWheel {
   Timer* pop_due();
   Timer& head(int level, std::size_t index) { return heads_[level * kPlaces + index]; }
 
+  static constexpr std::uint64_t kNothing = ~std::uint64_t{0};
+
   std::uint64_t now_tick_;
+  std::uint64_t next_tick_ = kNothing;  // no place that holds timers starts earlier
   std::array<std::uint64_t, kLevels> occupied_{};
   std::array<Timer, kLevels * kPlaces> heads_;
   Timer due_;
