@@ -30,11 +30,11 @@ class Recycled {
     list.head = ::new (memory) Node{list.head};
   }
 
- protected:
+ private:
+  friend T;  // the only class that may derive from it
   Recycled() = default;
   ~Recycled() = default;
 
- private:
   struct Node {
     Node* next;
   };

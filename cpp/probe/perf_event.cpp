@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -57,13 +56,13 @@ std::string refusal(const Kind& kind, int error) {
     return std::string("no PMU: ") + (error == ENOENT ? "ENOENT" : "EOPNOTSUPP") +
            " from perf_event_open; a virtual machine needs a vPMU from its host";
   if (error == EACCES || error == EPERM)
-    return "perf_event_open: " + std::string(std::strerror(error)) + number +
+    return "perf_event_open: " + std::generic_category().message(error) + number +
            ", perf_event_paranoid is " + paranoid() +
            "; run as root, or: sudo sysctl -w kernel.perf_event_paranoid=1";
   if (error == EMFILE)
     return "perf_event_open: too many threads for the descriptor limit" + number +
            "; raise it: ulimit -n 65536";
-  return "perf_event_open: " + std::string(std::strerror(error)) + number;
+  return "perf_event_open: " + std::generic_category().message(error) + number;
 }
 
 std::vector<pid_t> threads_of(pid_t process) {

@@ -95,6 +95,7 @@ std::array<std::string_view, kSyscallSlots> make_names() {
   for (const auto& [name, text] : kTexts) {
     unsigned number = 0;
     const auto end = text.data() + text.size();
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the size is in `end`
     const auto [stop, error] = std::from_chars(text.data(), end, number);
     // "(BASE + 4)" and undefined names do not parse whole and stay nameless rather than wrong.
     if (error == std::errc{} && stop == end && number < names.size()) names[number] = name;

@@ -17,7 +17,6 @@
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
-#include <cstring>
 #include <limits>
 #include <system_error>
 #include <vector>
@@ -31,7 +30,8 @@ namespace {
 constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
 
 std::string reason(std::string_view tried, int error) {
-  std::string text = "syscalls: " + std::string(tried) + ": " + std::strerror(error);
+  std::string text =
+      "syscalls: " + std::string(tried) + ": " + std::generic_category().message(error);
   if (error == EPERM || error == EACCES)
     return text + " (errno " + std::to_string(error) +
            "); run as root, or: sudo setcap cap_bpf,cap_perfmon+ep $(readlink -f $(which python))";

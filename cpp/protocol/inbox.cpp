@@ -78,6 +78,7 @@ void Inbox::reserve(std::size_t more) {
   if (end_ + more <= capacity_) return;
   const std::size_t size = stored_size();
   if (begin_ > 0 && size + more <= capacity_ && begin_ >= capacity_ / 2) {
+    ZY_CHECK(store_ != nullptr);  // begin_ > 0
     std::memmove(store_, store_ + begin_, size);
   } else {
     const std::size_t capacity = std::max(2 * capacity_, size + more);
