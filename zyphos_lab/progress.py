@@ -67,7 +67,8 @@ def figures(record: Record) -> str:
         if value is not None:
             parts.append(f"{name} {format_duration(value)}")
     if row["verdict"] != "VALID":
-        codes = ", ".join(reason["code"] for reason in row["reasons"])
+        name = "message" if row["verdict"] == "INVALID" else "code"
+        codes = ", ".join(dict.fromkeys(reason[name] for reason in row["reasons"]))
         parts.append(f"{row['verdict']} ({codes})")
     return ", ".join(parts)
 
@@ -125,6 +126,7 @@ class LiveProgress:
         self._live.start()
 
     def trial_begins(self, planned: Planned) -> None:
+        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -136,11 +138,10 @@ class LiveProgress:
             bar,
             Text(f"{pace.finished + 1}/{pace.total}"),
             Text(pace.eta_text(), style="cyan"),
-            Text(planned.cell.id, style="bold"),
+            Text(planned.cell.id, style="bold", no_wrap=True, overflow="ellipsis"),
         )
-        if self._last:
-            grid.add_row("", "", "", Text(self._last, style="dim"))
-        self._live.update(grid, refresh=True)
+        last = Text(self._last, style="dim", no_wrap=True, overflow="ellipsis")
+        self._live.update(Group(grid, last) if self._last else grid, refresh=True)
 
     def trial_ended(self, planned: Planned, record: Record) -> None:
         self._pace.step()

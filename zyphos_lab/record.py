@@ -135,7 +135,7 @@ def _values(histogram: Any, beyond: int) -> dict[str, Any]:
     for name, q in PROBABILITIES.items():
         rank = q * total
         values[name] = (
-            histogram.quantile(rank / histogram.count) if rank <= histogram.count else None
+            histogram.quantile(rank / histogram.count) if 0 < rank <= histogram.count else None
         )
     return {**values, "max": None if beyond else histogram.max}
 

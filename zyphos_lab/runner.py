@@ -95,7 +95,7 @@ def execute(running: Running, progress: Progress) -> Store:
     with store, signals.handled():
         try:
             _trials(running, progress)
-        except LabError as stop:
+        except (LabError, OSError) as stop:  # OSError: whoever read the progress has gone
             _finish(store, "interrupted", str(stop))
             raise
         finally:

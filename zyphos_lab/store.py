@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 JOURNAL = "events.ndjson"
 MANIFEST = "manifest.json"
+LOCK = ".lock"
 DERIVE_INTERVAL_S = 5.0
 
 
@@ -230,7 +231,7 @@ class Store:
     # Private
 
     def _lock(self) -> None:
-        path = self.path / ".lock"
+        path = self.path / LOCK
         try:
             self._lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -294,6 +295,21 @@ def write_atomically(path: Path, text: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise _store_error(path, error) from error
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody writes to the run in `path` now."""
+    try:
+        fd = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def _new_folder(parent: Path) -> Path:

@@ -45,7 +45,11 @@ def _print(found: RunComparison) -> None:
     click.echo("machines: " + ("what differs" if found.host else "nothing differs"))
     for name, (then, now) in found.host.items():
         click.echo(f"  {name}: {then} -> {now}")
-    table = Table("cell", "metric", "a", "b", "b / a", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("cell", "metric"):
+        table.add_column(name, overflow="fold")
+    for name in ("a", "b", "b / a"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in found.rows:
         ratio = "-" if row.ratio is None else significant(row.ratio)
         texts = (estimate_text(row.a, row.unit), estimate_text(row.b, row.unit))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,21 @@ def command(experiments: Path, results: Path, as_json: bool) -> None:
     for entry in files:
         click.echo(f"  {entry['path']}\n      {entry['question']}")
     click.echo(f"runs in {results}:" + ("" if found else " none"))
+    for line in _table(found):
+        click.echo(line)
+
+
+def _table(found: list[dict[str, Any]]) -> Iterator[str]:
+    """A heading and a line for each run, in columns as wide as they need."""
+    lines = [("run", "experiment", "profile", "trials", "status")] if found else []
     for entry in found:
-        profile = f", {entry['profile']}" if entry["profile"] else ""
-        done = f"{entry['finished']}/{entry['trials']} trials"
-        click.echo(f"  {entry['run']}  {entry['experiment']}{profile}  {entry['status']}, {done}")
+        done = f"{entry['finished']}/{entry['trials']}"
+        profile = entry["profile"] or "-"
+        lines.append((entry["run"], entry["experiment"], profile, done, entry["status"]))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)][:-1]
+    for *cells, status in lines:
+        padded = (f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True))
+        yield "  " + "  ".join([*padded, status])
 
 
 def _experiment(path: Path) -> dict[str, Any]:
@@ -70,8 +82,15 @@ def _run(path: Path) -> dict[str, Any]:
         return entry | {"status": f"damaged: {error}", "profile": None, "trials": 0, "finished": 0}
     manifest = store.manifest
     return entry | {
-        "status": manifest["status"],
+        "status": _status(manifest["status"], path),
         "profile": manifest.get("profile"),
         "trials": len(manifest["plan"]),
         "finished": len(store.finished()),
     }
+
+
+def _status(noted: str, path: Path) -> str:
+    """A run that says `running`, and that nobody writes to, was killed."""
+    from zyphos_lab.store import is_locked
+
+    return "killed" if noted == "running" and not is_locked(path) else noted

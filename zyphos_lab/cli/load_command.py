@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
-from zyphos_lab.cli.shared import json_option, print_json
-from zyphos_lab.errors import Interrupted, LoadError, MeasurementError, UsageError
+from zyphos_lab.cli.shared import cpus, json_option, parsed, print_json
+from zyphos_lab.errors import Interrupted, LabError, LoadError, MeasurementError, UsageError
 from zyphos_lab.units import format_count, format_duration, format_rate, format_size
 
 EPILOG = """\b
@@ -26,6 +26,7 @@ Examples:
 
 Only addresses of this machine are loaded: loopback, or one of its own interfaces.
 """
+PROGRAM = "zyphos-load"
 RESULT_GRACE_NS = 15_000_000_000
 QUANTILES = ("min", "p50", "p90", "p99", "p99_9", "max")
 
@@ -81,8 +82,7 @@ def command(**given: Any) -> None:
     place = _place(given["target"], given["protocol"])
     words = list(_words(given, place))
     window_ns = _duration(given, "duration")
-    cpus = [int(part) for part in given["cpus"].split(",") if part]
-    result, stop = _run(words, cpus, window_ns, _duration(given, "deadline"))
+    result, stop = _run(words, cpus(given["cpus"]), window_ns, _duration(given, "deadline"))
     columns, verdict, messages = _judged(result, _law(given))
     if given["as_json"]:
         print_json({**columns, "verdict": verdict, "reasons": messages})
@@ -132,10 +132,7 @@ def _own_address(host: str, port: int) -> str:
 def _duration(given: dict[str, Any], name: str) -> int:
     from zyphos_lab.units import parse_duration
 
-    try:
-        return parse_duration(given[name])
-    except UsageError as error:
-        raise UsageError(f"--{name}: {error.message}", error.hint) from None
+    return parsed(f"--{name}", given[name], parse_duration)
 
 
 def _law(given: dict[str, Any]) -> str:
@@ -155,7 +152,7 @@ def _words(given: dict[str, Any], place: Place) -> Iterator[str]:
     else:
         from zyphos_lab.units import parse_rate
 
-        yield f"arrival.rate_per_second={parse_rate(given['rate'])!r}"
+        yield f"arrival.rate_per_second={parsed('--rate', given['rate'], parse_rate)!r}"
     yield f"warmup_ns={_duration(given, 'warmup')}"
     yield f"window_ns={_duration(given, 'duration')}"
     yield f"deadline_ns={_duration(given, 'deadline')}"
@@ -178,7 +175,7 @@ def _request_words(given: dict[str, Any], place: Place) -> Iterator[str]:
 
 
 def _run(
-    words: list[str], cpus: list[int], window_ns: int, deadline_ns: int
+    words: list[str], on_cpus: list[int], window_ns: int, deadline_ns: int
 ) -> tuple[dict[str, Any], Interrupted | None]:
     """The load's result; with Ctrl-C what it had by then, and the exception to end with."""
     from zyphos_lab import signals
@@ -186,9 +183,10 @@ def _run(
     from zyphos_lab.load import LoadRun
 
     with tempfile.TemporaryDirectory() as folder, signals.handled():
-        load = LoadRun(words, cpus, Children(Path(folder)), lambda: None)
+        load = LoadRun(words, on_cpus, Children(Path(folder)), lambda: None)
         try:
             try:
+                load.wait_for("connected", monotonic_ns() + RESULT_GRACE_NS)
                 window = load.wait_for("window", monotonic_ns() + RESULT_GRACE_NS)
                 _tell(window, window_ns)
                 return load.wait_for(
@@ -199,9 +197,17 @@ def _run(
                 result = load.wait_for("result", monotonic_ns() + RESULT_GRACE_NS)
                 return result, Interrupted("stopped before its time", stop.exit_code - 128)
         except LoadError as error:
-            raise LoadError(error.message.removeprefix("load: "), error.hint, error.errc) from None
+            raise _own(error) from None
         finally:
             load.stop()
+
+
+def _own(error: LoadError) -> LabError:
+    """An option that zyphos-load refuses (exit code 2) was refused by this command."""
+    refused = error.message.partition(f"exit code 2: {PROGRAM}: ")[2]
+    if refused:
+        return UsageError(refused)
+    return LoadError(error.message.removeprefix("load: "), error.hint, error.errc)
 
 
 def _tell(window: dict[str, Any], window_ns: int) -> None:

@@ -6,17 +6,20 @@ Exit codes (METHOD.md): 0 ok; 1 internal; 2 usage or experiment file; 3 an expec
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 
 import click
 
 from zyphos_lab import __version__
-from zyphos_lab.errors import LabError, SpecError
+from zyphos_lab.cli.shared import begin_output, print_json_error
+from zyphos_lab.errors import LabError
 
 # Command -> its line in --help. The module zyphos_lab.cli.<command> is loaded when it is used.
 COMMANDS = {
@@ -86,25 +89,51 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Runs the command line; the exit code. Never raises, never prints a traceback."""
+    begin_output()
     try:
         result = cli.main(arguments, prog_name="zyphos-lab", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leave:
         return leave.exit_code
-    except click.ClickException as error:
-        return _say(_one_line(error), error.exit_code)
-    except SpecError as error:
-        return _say(str(error), error.exit_code)
-    except LabError as error:
-        return _say(str(error), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _say("interrupted", 130)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); end as SIGPIPE would end us.
+    except SystemExit:
+        # click's answer to EPIPE: whoever read our output has gone (`| head`).
+        return _unread()
+    except BaseException as error:
+        return _failed(error, "--json" in arguments)
+
+
+def _failed(error: BaseException, as_json: bool) -> int:
+    """Says an error in one line (a line for each mistake in a file); its exit code."""
+    message, code = _explained(error)
+    for line in message.splitlines():
+        print(f"zyphos-lab: {line}", file=sys.stderr)
+    if as_json:
+        try:
+            print_json_error(error, message, code)
+            sys.stdout.flush()
+        except OSError:
+            return _unread()
+    return code
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "interrupted", 130
+    if isinstance(error, click.ClickException):
+        return _one_line(error), error.exit_code
+    if isinstance(error, LabError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = error.filename or "the output"
+        return f"{where} cannot be written: {error.strerror}", 1
+    return _unexpected(error), 1
+
+
+def _unread() -> int:
+    """Ends as SIGPIPE would end us; what is still buffered goes nowhere."""
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except Exception as error:
-        return _unexpected(error)
+    return 128 + signal.SIGPIPE
 
 
 def _one_line(error: click.ClickException) -> str:
@@ -114,17 +143,11 @@ def _one_line(error: click.ClickException) -> str:
     return message + where
 
 
-def _say(message: str, code: int) -> int:
-    for line in message.splitlines():
-        print(f"zyphos-lab: {line}", file=sys.stderr)
-    return code
-
-
-def _unexpected(error: Exception) -> int:
+def _unexpected(error: BaseException) -> str:
     """A bug of ours: one line, and the traceback in a file."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="zyphos-lab-", suffix=".traceback", delete=False, encoding="utf-8"
     ) as file:
         traceback.print_exception(error, file=file)
     text = " ".join(str(error).split()) or "no message"
-    return _say(f"internal error: {type(error).__name__}: {text} (traceback in {file.name})", 1)
+    return f"internal error: {type(error).__name__}: {text} (traceback in {file.name})"

@@ -111,9 +111,10 @@ def _print_plan(experiment: Experiment, made: Plan) -> None:
     )
     for note in made.notes:
         click.echo(f"note: {note.message}")
+    click.echo("trial  block  cell")
     for one in made.trials:
         arm = f" ({one.arm})" if one.arm else ""
-        click.echo(f"{one.trial:5}  block {one.block:3}  {one.cell.id}{arm}")
+        click.echo(f"{one.trial:5}  {one.block:5}  {one.cell.id}{arm}")
 
 
 def _run(asked: Asked) -> None:

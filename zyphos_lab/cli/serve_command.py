@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from zyphos_lab.cli.shared import cpus, parsed
+
 EPILOG = """\b
 Examples:
   zyphos-lab serve --engine epoll --protocol http1 --port 8080
@@ -70,9 +72,8 @@ def command(**given: Any) -> None:
     from zyphos_lab.native import program
 
     path = program("zyphos-serve")
-    cpus = _cpus(given["cpus"])
-    if cpus:
-        _pin(cpus)
+    if wanted := cpus(given["cpus"]):
+        os.sched_setaffinity(0, wanted)
     sys.stdout.flush()
     os.execv(path, [path, *_words(given)])
 
@@ -84,25 +85,6 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
     names += ["message_bytes"] if given["protocol"] == "echo" else ["app", "response_bytes"]
     yield from (f"{name}={given[name]}" for name in names if given[name] != "")
     if given["idle_timeout"]:
-        yield f"idle_timeout_ns={parse_duration(given['idle_timeout'])}"
+        idle_ns = parsed("--idle-timeout", given["idle_timeout"], parse_duration)
+        yield f"idle_timeout_ns={idle_ns}"
     yield from (f"socket.{word}" for word in given["sockets"])
-
-
-def _cpus(text: str) -> set[int]:
-    from zyphos_lab.errors import UsageError
-
-    try:
-        return {int(part) for part in text.split(",")} if text else set()
-    except ValueError:
-        raise UsageError(f"--cpus {text}: not a list of processors", "write it like 0,1") from None
-
-
-def _pin(cpus: set[int]) -> None:
-    from zyphos_lab import proc
-    from zyphos_lab.errors import UsageError
-
-    missing = sorted(cpus - proc.cpus_online())
-    if missing:
-        online = ", ".join(map(str, sorted(proc.cpus_online())))
-        raise UsageError(f"--cpus: there is no cpu {missing[0]}: this machine has {online}")
-    os.sched_setaffinity(0, cpus)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -42,8 +43,10 @@ def terminal(answer: Answer, console: Console) -> None:
     console.print(Text(answer.sentence, style="bold"))
     console.print(Text(answer.scope, style="dim"))
     wide = console.width >= WIDE
-    for table in _tables(answer, wide):
+    for title, table in _tables(answer, wide):
         console.print()
+        if title:
+            console.print(Text(title, style="bold"))
         console.print(table)
     _moved(answer, console)
     if answer.expectations:
@@ -55,28 +58,26 @@ def terminal(answer: Answer, console: Console) -> None:
         console.print(line)
 
 
-def _tables(answer: Answer, wide: bool) -> Iterator[Table]:
+def _tables(answer: Answer, wide: bool) -> Iterator[tuple[str, Table]]:
+    """Each with its title, which may be wider than the table."""
     if answer.rows and not answer.deltas:
-        yield _measured(answer, wide)
+        yield "", _measured(answer, wide)
     for group in groups(answer):
-        yield _compared(answer, group, wide)
+        yield group.title, _compared(answer, group, wide)
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=Text(title),
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-        padding=(0, 2, 0, 0),
-    )
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+
+
+def _indented(text: str, style: str = "", by: int = 2) -> Padding:
+    """Also where it goes on in another line."""
+    return Padding(Text(text, style), (0, 0, 0, by), expand=False)
 
 
 def _compared(answer: Answer, group: Group, wide: bool) -> Table:
     """One line per condition; intervals only where there is room for them."""
-    table = _table(group.title)
+    table = _table()
     table.add_column("where", overflow="fold")
     table.add_column(group.baseline, justify="right", no_wrap=True)
     table.add_column(group.value, justify="right", no_wrap=True)
@@ -118,8 +119,8 @@ def _places(console: Console, title: str, told: dict[str, list[str]]) -> None:
         console.print(Text(title, "bold"))
     for text, places in told.items():
         for place in dict.fromkeys(places):
-            console.print(Text(f"  {place}", style="dim"))
-        console.print(Text(f"    {text}"))
+            console.print(_indented(place, "dim"))
+        console.print(_indented(text, by=4))
 
 
 def _reasons(console: Console, undecided: dict[str, list[str]], total: int) -> None:
@@ -128,12 +129,12 @@ def _reasons(console: Console, undecided: dict[str, list[str]], total: int) -> N
         console.print(Text("Why no verdict", "bold"))
     for text, places in undecided.items():
         several = f"{len(places)} of {total} comparisons"
-        console.print(Text(f"  {places[0] if len(places) == 1 else several}: {text}"))
+        console.print(_indented(f"{places[0] if len(places) == 1 else several}: {text}"))
 
 
 def _measured(answer: Answer, wide: bool) -> Table:
     """Without comparisons: one line per cell, one column per metric."""
-    table = _table("")
+    table = _table()
     table.add_column("cell", overflow="fold")
     show = estimate_text if wide else value_text
     for column in answer.columns:
@@ -154,15 +155,15 @@ def _expectation(expectation: ExpectationResult) -> Text:
     return text
 
 
-def _trust(answer: Answer) -> Iterator[Text]:
+def _trust(answer: Answer) -> Iterator[RenderableType]:
     head = Text()
     head.append(answer.verdict, style=f"bold {COLOURS[answer.verdict]}")
     head.append(f"  {answer.trials_done} of {answer.trials_planned} trials")
     yield head
-    yield from (Text(f"  {remark.message}") for remark in answer.reasons)
-    yield from (Text(f"  note: {remark.message}", style="dim") for remark in answer.remarks)
-    yield from (Text(f"  A/A: {aa_text(c)}", style="dim") for c in answer.aa)
+    yield from (_indented(remark.message) for remark in answer.reasons)
+    yield from (_indented(f"note: {remark.message}", "dim") for remark in answer.remarks)
+    yield from (_indented(f"A/A: {aa_text(c)}", "dim") for c in answer.aa)
     for group, reason in answer.skipped.items():
-        yield Text(f"  not measured: {group}: {reason}", style="dim")
+        yield _indented(f"not measured: {group}: {reason}", "dim")
     if not answer.evidence:
-        yield Text(f"  not evidence: {answer.profile} profile", style="bold red")
+        yield _indented(f"not evidence: {answer.profile} profile", "bold red")
