@@ -36,9 +36,10 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (30), with clang 19
 	@.ci/setup.sh fuzz
 	@.ci/fuzz.sh $(FUZZ_SECONDS)
 
-bench: ## every Google Benchmark program
+bench: ## every Google Benchmark program, then the load generator beside wrk
 	@.ci/setup.sh release
 	@for program in build/release/bench/*_bench; do "$$program" $(ARGS); done
+	@$(BIN)/python .ci/bench_load.py
 
 lint: ## layout, ruff, mypy --strict, clang-tidy
 	@.ci/setup.sh release lint
