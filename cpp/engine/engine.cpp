@@ -50,6 +50,7 @@ std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& 
 
 std::vector<EngineAbility> engine_abilities() {
   std::vector<EngineAbility> abilities;
+  abilities.reserve(kEngines.size());
   for (const Entry& entry : kEngines) {
     abilities.push_back({.name = std::string(entry.name), .missing = entry.missing()});
   }

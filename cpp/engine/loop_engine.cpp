@@ -32,12 +32,14 @@ class LoopEngine final : public Engine {
     ListenOptions listening{
         .backlog = options_.backlog, .reuse_port = options_.threads > 1, .socket = options_.socket};
     std::vector<Fd> listeners;
+    listeners.reserve(options_.threads);
     address_ = options_.listen;
     for (unsigned i = 0; i < options_.threads; ++i) {
       listeners.push_back(listen_on(address_, listening));
       address_ = local_address(listeners.back().get());
     }
     std::vector<std::future<void>> ready;
+    ready.reserve(options_.threads);
     for (unsigned i = 0; i < options_.threads; ++i) {
       ready.push_back(start_loop(i, std::move(listeners[i]), random.split()));
     }

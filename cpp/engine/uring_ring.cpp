@@ -28,7 +28,7 @@ std::string refusal(int error) {
     case EPERM:
       return "io_uring is not permitted here (sysctl kernel.io_uring_disabled, or a sandbox)";
     case EINVAL: return "io_uring here has no DEFER_TASKRUN (Linux 6.1 is needed)";
-    default: return std::string("io_uring_setup: ") + std::strerror(error);
+    default: return "io_uring_setup: " + std::generic_category().message(error);
   }
 }
 

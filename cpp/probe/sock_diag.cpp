@@ -120,6 +120,14 @@ TcpSocket read_socket(const nlmsghdr& header) {
   return socket;
 }
 
+// The message behind this one; `left_bytes` counts the datagram from there on.
+nlmsghdr* next(nlmsghdr* header, unsigned& left_bytes) {
+  const unsigned size = std::min(NLMSG_ALIGN(header->nlmsg_len), left_bytes);
+  left_bytes -= size;
+  void* behind = reinterpret_cast<char*>(header) + size;
+  return static_cast<nlmsghdr*>(behind);
+}
+
 }  // namespace
 
 SockDiag::SockDiag() : buffer_(kBufferBytes) {
@@ -166,7 +174,7 @@ bool SockDiag::receive(std::vector<TcpSocket>& sockets, int family) {
   if (got < 0) fail("recv from sock_diag");
   auto left = static_cast<unsigned>(got);
   for (auto* header = reinterpret_cast<nlmsghdr*>(buffer_.data()); NLMSG_OK(header, left);
-       header = NLMSG_NEXT(header, left)) {
+       header = next(header, left)) {
     if (header->nlmsg_seq != sequence_) continue;  // what an earlier, failed dump left behind
     if (header->nlmsg_type == NLMSG_DONE) return false;
     if (header->nlmsg_type == NLMSG_ERROR) {

@@ -32,7 +32,8 @@ bool valid_host(std::string_view host) {
   const char* end = at + host.size();
   if (host.starts_with('[')) {
     at = skip(at + 1, end, kLiteralChar);
-    if (at == end || *at++ != ']') return false;
+    if (at == end || *at != ']') return false;
+    ++at;
   } else {
     at = skip(at, end, kHostChar);
   }
