@@ -6,7 +6,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bin=.venv/bin
 mapfile -t native < <(find cpp -name '*.h' -o -name '*.cpp' -o -name '*.c' | sort)
-mapfile -t sources < <(find cpp -name '*.cpp' ! -name '*_test.cpp' ! -name '*_bench.cpp' | sort)
 python=(zyphos_lab tests .ci)
 
 case $1 in
@@ -21,8 +20,7 @@ case $1 in
     $bin/ruff format --check "${python[@]}" || failed+=("ruff format")
     $bin/ruff check "${python[@]}" || failed+=(ruff)
     $bin/mypy --strict || failed+=(mypy)
-    printf '%s\n' "${sources[@]}" |
-      xargs -P "$(nproc)" -n 4 $bin/clang-tidy --quiet -p build/release || failed+=(clang-tidy)
+    $bin/python .ci/clang_tidy.py || failed+=(clang-tidy)
     [ ${#failed[@]} -eq 0 ] || { echo "lint: ${failed[*]}" >&2; exit 1; }
     echo "lint: clean"
     ;;
