@@ -12,7 +12,9 @@ for source in "${sources[@]}"; do
   name=${source#cpp/}
   name=${name%.cpp}
   name=${name//\//_}
-  seeds=cpp/$(sed -n 's/^ZYPHOS_FUZZ_MAIN("\(.*\)").*/\1/p' "$source")
+  corpus=$(sed -n 's/^ZYPHOS_FUZZ_MAIN("\(.*\)").*/\1/p' "$source")
+  seeds=cpp/$corpus
+  [ -n "$corpus" ] && [ -d "$seeds" ] || { echo "fuzz: $source: no corpus '$corpus'" >&2; exit 1; }
   mkdir -p "build/fuzz/corpus/$name"
   echo "fuzz: $name, $seconds s, from $seeds"
   "build/fuzz/fuzz/$name" -max_total_time="$seconds" -print_final_stats=1 -verbosity=0 \
