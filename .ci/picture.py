@@ -1,6 +1,6 @@
 """The README's picture, from a run's own answer: one line per condition, one dot per arm.
 
-    .venv/bin/python .ci/picture.py results/tcp_nodelay/RUN docs/tcp_nodelay.svg
+.venv/bin/python .ci/picture.py results/tcp_nodelay/RUN docs/tcp_nodelay.svg
 """
 
 import sys
