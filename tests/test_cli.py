@@ -25,7 +25,7 @@ load: {protocol: echo, connections: 2, deadline: 100ms}
 factors:
   nodelay: {set: load.socket.tcp_nodelay, values: [false, true]}
 compare: [{factor: nodelay, baseline: false, metrics: [latency_ns_p50]}]
-repeat: {starts: 2, warmup: 0, window: 20ms}
+repeat: {starts: 2, warmup: 0, window: 60ms}
 probes: [rusage]
 """
 HEAVY = {

@@ -29,7 +29,7 @@ targets:
 load: {protocol: echo, connections: 2, deadline: 100ms}
 factors:
   target: {set: target, values: [echo, other]}
-repeat: {starts: 3, warmup: 0, window: 20ms}
+repeat: {starts: 3, warmup: 0, window: 60ms}
 probes: [rusage]
 """
 SERVER = (

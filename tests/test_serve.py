@@ -191,3 +191,14 @@ def test_parse_request() -> None:
     wrong = _core.parse_request(b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n")
     assert (wrong["state"], wrong["error"], wrong["status"]) == ("bad", "bad_header", 400)
     assert wrong["offset"] == len(b"GET / HTTP/1.1\r\nHo")
+
+
+def test_a_server_that_cannot_say_where_it_listens_ends() -> None:
+    """As when its runner was killed before it could ask to die with it: nobody would end it."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [program("zyphos-serve"), "port=0"], stdout=full, stderr=subprocess.PIPE, text=True,
+            timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("zyphos-serve: cannot say where it listens: ")

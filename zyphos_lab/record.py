@@ -211,7 +211,9 @@ def edge_reasons(late_ns: Sequence[int], window_ns: int) -> list[Reason]:
     if max(late_ns) <= EDGE_LATE_MAX * window_ns:
         return []
     message = f"counters were read up to {max(late_ns) / 1e6:.1f} ms after the window's edges"
-    return [Reason(DEGRADED, "edges_late", message, {"late_ns": list(late_ns)})]
+    # A whole window late, the counters are of another time than the requests.
+    severity = INVALID if max(late_ns) >= window_ns else DEGRADED
+    return [Reason(severity, "edges_late", message, {"late_ns": list(late_ns)})]
 
 
 def board_columns(

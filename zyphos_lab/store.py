@@ -318,7 +318,7 @@ def _new_folder(parent: Path) -> Path:
         try:
             path.mkdir(parents=True)
             return path
-        except FileExistsError:
+        except (FileExistsError, NotADirectoryError):
             if not parent.is_dir():
                 raise StoreError(f"{parent}: exists and is not a folder") from None
         except OSError as error:

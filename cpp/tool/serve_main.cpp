@@ -1,8 +1,10 @@
 // zyphos-serve: a real server of one engine and one protocol. First line on stdout: `listening
 // ADDRESS:PORT`. SIGTERM or SIGINT: drains, exit 0; a second one ends it at once. Exit 1: it could
 // not be set up; 2: usage.
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "tool/process.h"
 #include "tool/server.h"
@@ -16,7 +18,10 @@ int serve(const zyphos::ServeSetting& setting) {
   if (setting.parent_death) zyphos::die_with_parent();
   zyphos::Server server(setting);
   std::printf("listening %s\n", server.address().text().c_str());
-  std::fflush(stdout);
+  // Fails also where the parent ended before die_with_parent() was reached.
+  if (std::fflush(stdout) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot say where it listens");
+  }
   zyphos::take_signal(signals.get());
   zyphos::restore_signals();
   server.stop();
