@@ -44,7 +44,7 @@ def test_several_arms_are_told_against_their_baseline(tmp_path: Path) -> None:
     print(answer.sentence)
     assert len(answer.deltas) == 6
     assert answer.sentence.startswith("Against write=two, median latency is 88")
-    same = "the same within 1 % with one and writev and cork where ack=quick."
+    same = "the same within 1 % with one, writev and cork where ack=quick."
     assert f"x faster with one and writev where ack=delayed; {same}" in answer.sentence
 
 

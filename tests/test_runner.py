@@ -122,6 +122,26 @@ def test_a_busy_client_may_be_the_limit(tmp_path: Path, script: Any) -> None:
         assert row["verdict"] in ("DEGRADED", "INVALID")
 
 
+@pytest.mark.parametrize(
+    ("busy", "server_cpu_ns", "cpus", "limit"),
+    [
+        (0.97, 990, 1, "both"),
+        (0.97, 500, 1, "generator"),
+        (0.97, 990, 0, "generator"),  # not pinned: nobody knows what its cores are
+        (0.97, 990, 2, "generator"),
+        (0.50, 990, 1, "server"),
+        (0.50, 500, 1, "neither"),
+        (None, 990, 1, None),
+        (0.97, None, 1, None),
+    ],
+)
+def test_whose_cores_were_full(
+    busy: float | None, server_cpu_ns: int | None, cpus: int, limit: str | None
+) -> None:
+    row = {"client_threads_busy_ratio": busy, "server_cpu_ns": server_cpu_ns, "window_ns": 1000}
+    assert record.limited_by(row, cpus) == limit
+
+
 OPEN_LOOP = EXPERIMENT.replace(
     "deadline: 100ms", "deadline: 100ms, arrival: {law: poisson, rate: 100/s}"
 )

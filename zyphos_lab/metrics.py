@@ -71,6 +71,8 @@ requests_done                 count       higher  requests answered rightly with
 requests_failed               count       lower   requests answered wrongly or broken off
 requests_censored             count       lower   requests unfinished at the end
 requests_per_second           per_second  higher  requests done per second of the window
+client_threads_busy_ratio     ratio       -       share of its cores that the load's threads used
+limited_by                    text        -       whose cores were full: server, generator, both
 rate_asked_per_second         per_second  -       rate that an open load was asked for
 rate_ratio                    ratio       higher  achieved rate / asked rate
 arrivals_ks                   ratio       lower   distance of the sent schedule from its law

@@ -20,7 +20,7 @@ Skipped = dict[str, str]
 
 VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
 RATE_RATIO_MIN = 0.98
-CLIENT_BUSY_MAX = 0.95
+FULL_CORE = 0.95  # share of its cores from which on a process is at its limit
 ARRIVALS_KS_MAX = 0.02
 # Kolmogorov's 1 % point: below it a distance is what chance gives, whatever the law (n > 35).
 KS_CHANCE = 1.63
@@ -90,6 +90,7 @@ def nothing_measured() -> Row:
 def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]:
     """What the load says of itself: counts, rates, percentiles, errors."""
     row: Row = {name: result.get(name) for name in RESULT_COLUMNS}
+    row["client_threads_busy_ratio"] = _busy(result)
     row.update({f"error_{code}": count for code, count in result.get("errors", {}).items()})
     reasons: list[Reason] = []
     skipped: Skipped = {}
@@ -183,16 +184,34 @@ def _generator_limit(row: Row, law: str) -> Reason | None:
             return None
         message = f"the asked rate was not reached ({ratio:.3f}): the generator may be the limit"
         return Reason(DEGRADED, "generator_limit", message, {"rate_ratio": ratio})
-    cpu_ns, threads = row["client_cpu_ns"], row["client_threads"]
-    if not cpu_ns or not threads:
-        return None
-    busy = cpu_ns / (threads * row["window_ns"])
-    if busy < CLIENT_BUSY_MAX:
+    busy = row["client_threads_busy_ratio"]
+    if busy is None or busy < FULL_CORE or row.get("limited_by") == "both":
         return None
     message = (
         f"the load's threads were {busy:.0%} busy: the generator may be the limit, rates are >="
     )
-    return Reason(DEGRADED, "generator_limit", message, {"client_cpu_ratio": busy})
+    return Reason(DEGRADED, "generator_limit", message, {"client_threads_busy_ratio": busy})
+
+
+def _busy(result: Mapping[str, Any]) -> float | None:
+    """Share of its cores that the load used; each of its threads has one."""
+    cpu_ns, threads = result.get("client_cpu_ns"), result.get("client_threads")
+    return cpu_ns / (threads * result["window_ns"]) if cpu_ns and threads else None
+
+
+def limited_by(row: Row, server_cpus: int) -> str | None:
+    """Whose cores were full: "server", "generator", "both", "neither"; None where it is not known.
+
+    A server whose own cores are full cannot do more, however busy the load is beside it.
+    `server_cpus` are those that it is pinned to; 0 (not pinned): it counts as not full.
+    """
+    generator, server_ns = row.get("client_threads_busy_ratio"), row.get("server_cpu_ns")
+    if generator is None or server_ns is None:
+        return None
+    server = server_cpus > 0 and server_ns >= FULL_CORE * server_cpus * row["window_ns"]
+    if generator >= FULL_CORE:
+        return "both" if server else "generator"
+    return "server" if server else "neither"
 
 
 def _arrivals(row: Row) -> Reason | None:

@@ -21,7 +21,7 @@ from zyphos_lab.errors import LoadError, MeasurementError
 from zyphos_lab.load import LoadRun
 from zyphos_lab.plan import Planned
 from zyphos_lab.probes import Probe, verdict_reasons
-from zyphos_lab.record import INVALID, Reason, Record, Row
+from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
 from zyphos_lab.spec import load_words
 from zyphos_lab.spec.models import Repeat
 
@@ -144,27 +144,32 @@ def _edge(
 
 
 def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Record:
-    result = measured.result
+    result, cell = measured.result, planned.cell
     columns, skipped, reasons = record.load_columns(result)
-    before, after = measured.before, measured.after
-    reasons += record.load_reasons(columns, planned.cell.load.arrival.law)
-    reasons += record.edge_reasons((before.late_ns, after.late_ns), bench.repeat.window_ns)
-    record.mark_limits(columns, reasons)
     row.update(columns)
-    for side, old, new in (
-        ("client", before.load, after.load),
-        ("server", before.server, after.server),
-    ):
+    _count(row, skipped, bench.probes, measured)
+    row["target_killed"] = measured.killed
+    row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
+    late_ns = (measured.before.late_ns, measured.after.late_ns)
+    reasons += record.load_reasons(row, cell.load.arrival.law)
+    reasons += record.edge_reasons(late_ns, bench.repeat.window_ns)
+    reasons += [Reason(**reason) for reason in verdict_reasons(row)]
+    record.mark_limits(row, reasons)
+    histograms = {name: text for name, text in result["histograms"].items() if text}
+    closed = record.close(row, reasons, skipped)
+    return Record(closed, histograms, list(result.get("intervals", [])))
+
+
+def _count(row: Row, skipped: Skipped, probes: Sequence[Probe[Any]], measured: Measured) -> None:
+    """Adds what boards and probes counted between the edges, and what they could not."""
+    before, after = measured.before, measured.after
+    boards = ("client", before.load, after.load), ("server", before.server, after.server)
+    for side, old, new in boards:
         found, missing = record.board_columns(side, old, new)
         row.update(found)
         skipped.update(missing)
     requests = record.requests_between_edges(row)
-    for probe, was, now in zip(bench.probes, before.probes, after.probes, strict=True):
+    for probe, was, now in zip(probes, before.probes, after.probes, strict=True):
         counted, lacking = probe.columns(was, now, requests)
         row.update(counted)
         skipped.update(lacking)
-    row["target_killed"] = measured.killed
-    reasons += [Reason(**reason) for reason in verdict_reasons(row)]
-    histograms = {name: text for name, text in result["histograms"].items() if text}
-    closed = record.close(row, reasons, skipped)
-    return Record(closed, histograms, list(result.get("intervals", [])))

@@ -127,7 +127,12 @@ def _told(members: Sequence[Delta]) -> str:
         c = delta.comparison
         text = "undecided" if c.verdict == CANNOT_TELL else change_text(c)
         arms.setdefault(f"{'the ' if c.verdict == SAME else ''}{text}", []).append(c.value)
-    return ", ".join(f"{text} with {' and '.join(values)}" for text, values in arms.items())
+    return ", ".join(f"{text} with {_listed(values)}" for text, values in arms.items())
+
+
+def _listed(values: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([*([", ".join(values[:-1])] if values[1:] else []), values[-1]])
 
 
 def _clusters(different: Sequence[Delta]) -> list[list[Delta]]:
@@ -189,6 +194,8 @@ def _unknown(open_: Sequence[Delta], universe: Sequence[Conditions], words: str)
     reasons = {d.comparison.reason for d in open_ if d.comparison.reason}
     start = f"leaves {words} undecided" if words else "it cannot be told"
     where = where_text([d.comparison.conditions for d in open_], universe)
+    if not words and where.startswith("except"):  # all but what was told just before
+        start, where = "elsewhere it cannot be told", ""
     clause = _joined(start, where, f"({reasons.pop()})" if len(reasons) == 1 else "")
     largest = max(open_, key=_log_size)
     if _log_size(largest) <= GAP:

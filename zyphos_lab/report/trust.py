@@ -19,6 +19,7 @@ from zyphos_lab.stats import Comparison, differs
 
 VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
 SHARE_MAX = 0.05
+FULL = {"server": "the server's", "both": "the server's and the load's", "generator": "the load's"}
 
 
 def judge(
@@ -34,6 +35,7 @@ def judge(
     for remark in _trial_reasons(frame):
         often = remark.trials > SHARE_MAX * len(frame)
         (grave if often else remarks).append(remark)
+    remarks += _limits(frame)
     verdict = INVALID if fatal else DEGRADED if grave else VALID
     return verdict, [*fatal, *grave], remarks
 
@@ -104,6 +106,21 @@ def _trial_reasons(frame: pd.DataFrame) -> list[Remark]:
     return [
         Remark(code, f"{found[0]} (in {len(found)} of {len(frame)} trials)", len(found))
         for code, found in messages.items()
+    ]
+
+
+def _limits(frame: pd.DataFrame) -> list[Remark]:
+    """Whose cores were full, by cell: what a rate says, and of whom."""
+    cells: dict[str, list[str]] = {}
+    if "limited_by" in frame:
+        for cell, part in frame.groupby("cell", sort=False)["limited_by"]:
+            known = part.dropna()
+            if len(known):
+                cells.setdefault(str(known.mode()[0]), []).append(str(cell))
+    return [
+        Remark("limited_by", f"full cores: {FULL[limit]} in {'; '.join(cells[limit])}")
+        for limit in FULL
+        if limit in cells
     ]
 
 
