@@ -156,7 +156,7 @@ class Store:
 
     @property
     def run(self) -> str:
-        return self.path.name
+        return self.path.resolve().name
 
     @property
     def experiment(self) -> str:

@@ -56,7 +56,7 @@ def answer(store: Store) -> Answer:
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
         answers=tuple(str(a) for a in experiment.get("answers", ())),
-        run=store.path.name,
+        run=store.path.resolve().name,
         path=str(store.path),
         profile=profile,
         evidence=evidence,

@@ -42,7 +42,7 @@ def notebook(store: Store, timeout_s: float = TIMEOUT_S) -> Path:
 
     source = template(str(store.manifest["experiment"]["name"]))
     node = nbformat.reads(source.read_text(encoding="utf-8"), as_version=4)
-    _inject(node, store)
+    _inject(node)
     final = store.path / NOTEBOOK_FILE
     client = _client(node, store.path, timeout_s)
     try:
@@ -76,12 +76,12 @@ def _folders() -> list[Path]:
     return [Path.cwd() / "notebooks", package.parent / "notebooks", package / "notebooks"]
 
 
-def _inject(node: Any, store: Store) -> None:
-    """Replaces what the cell tagged `parameters` says by this run's path."""
+def _inject(node: Any) -> None:
+    """Replaces what the cell tagged `parameters` says: the run is the notebook's own folder."""
     found = [c for c in node.cells if PARAMETERS in c.get("metadata", {}).get("tags", ())]
     if len(found) != 1:
         raise NotebookError(f"a notebook needs one cell tagged `{PARAMETERS}`, it has {len(found)}")
-    found[0].source = f"run = {str(store.path.resolve())!r}"
+    found[0].source = 'run = "."  # the folder that this notebook stands in'
 
 
 def _client(node: Any, folder: Path, timeout_s: float) -> Any:
