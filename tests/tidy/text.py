@@ -23,7 +23,7 @@ TOP_LEVEL = {
     "zyphos_lab",
 }
 # Long lines are data in these: tables of prose, rendered pages, lists of seeds.
-LONG_LINES = {".md", ".html", ".j2", ".json", ".css", ".js", ".txt", ".toml"}
+LONG_LINES = {".svg", ".md", ".html", ".j2", ".json", ".css", ".js", ".txt", ".toml"}
 
 # Written in halves, so that this file does not complain of itself.
 HALVES = [
