@@ -18,6 +18,7 @@ from zyphos_lab.stats import BLOCKS_MIN, Comparison
 from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
 from zyphos_lab.units import format_duration, parse_duration
 
+CELLS_LISTED_MAX = 8
 LAWS = {"closed": "closed loop", "constant": "constant rate", "poisson": "Poisson arrivals"}
 
 
@@ -147,6 +148,7 @@ def threats(
             "latency is not comparable with that of an open loop at a fixed rate."
         )
     yield from _generator_threat(frame)
+    yield from _observer_threat(frame)
     yield from _design_threats(experiment, comparisons, aa)
 
 
@@ -159,6 +161,21 @@ def _design_threats(
         yield "Blocks were dropped: a bias, if what invalidated them depends on the arm."
     if (experiment.get("design") or {}).get("order") == "sequential":
         yield "Sequential order: drift of the machine counts as a difference."
+
+
+def _observer_threat(frame: pd.DataFrame) -> Iterator[str]:
+    """What counting cost the server, where it was counted: part of its CPU time."""
+    column = "server_observer_bpf_ns_per_request"
+    if column not in frame or not frame[column].notna().any():
+        return
+    medians = frame.groupby("cell", sort=True)[column].median().dropna()
+    costs = "; ".join(f"{cell} {format_duration(ns)}" for cell, ns in medians.items())
+    if len(medians) > CELLS_LISTED_MAX:
+        costs = f"{format_duration(medians.min())} to {format_duration(medians.max())} by cell"
+    yield (
+        "System calls were counted in every trial, and the server's CPU per request includes what "
+        f"that cost (estimated): {costs}."
+    )
 
 
 def _generator_threat(frame: pd.DataFrame) -> Iterator[str]:
