@@ -132,7 +132,7 @@ def test_the_notebook_is_executed_with_this_python(made: Any) -> None:
     assert all(cell.execution_count for cell in code)
     shown = json.dumps([cell.outputs for cell in code])
     assert answer.sentence in shown
-    assert str(store.path) in code[0].source
+    assert code[0].source.startswith('run = "."')  # its own folder, wherever that is moved to
 
 
 def test_a_failing_notebook_is_one_line(

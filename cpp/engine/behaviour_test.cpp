@@ -200,6 +200,7 @@ TEST_P(Behaviour, WakersMayOutliveConnectionAndEngine) {
   stop();
   EXPECT_EQ(count(Counter::wakes), before);
   for (const Waker& wake : dead) wake();
+  EXPECT_EQ(open_descriptors(), descriptors_) << "a waker that is kept holds a descriptor";
 }
 
 TEST_P(Behaviour, ManyThreadsMayWakeAtOnce) {

@@ -33,7 +33,9 @@ void Mailbox::poke() noexcept { ring(); }
 // before looking whether it sleeps. Both in one total order, so one of the two sees the other.
 void Mailbox::ring() noexcept {
   anything_.store(true);
-  if (sleeping_.exchange(false) && event_) eventfd_write(event_.get(), 1);
+  if (!sleeping_.exchange(false)) return;
+  const std::scoped_lock lock(mutex_);  // close() takes the descriptor away
+  if (event_) eventfd_write(event_.get(), 1);
 }
 
 bool Mailbox::sleep() {
@@ -73,6 +75,7 @@ void Mailbox::close() {
   const std::scoped_lock lock(mutex_);
   for (Cell& cell : cells_) cell.admitted = false;
   mail_.clear();
+  event_.reset();
 }
 
 }  // namespace zyphos

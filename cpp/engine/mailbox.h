@@ -46,7 +46,8 @@ class Mailbox final : public WakeTarget {
   void awake() { sleeping_.store(false); }
   // Takes the event descriptor's count, for drivers that wait level-triggered.
   void clear_event();
-  // Nothing is delivered any more.
+  // Nothing is delivered any more. The event descriptor goes now, not with the last waker that
+  // somebody keeps.
   void close();
 
  private:
