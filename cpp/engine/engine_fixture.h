@@ -225,9 +225,7 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
   EngineOptions options_;
   Board board_;
   std::unique_ptr<Engine> engine_;
-
- private:
-  std::size_t descriptors_ = 0;
+  std::size_t descriptors_ = 0;  // open before the test
 };
 
 inline auto every_engine() { return ::testing::Values("thread", "epoll", "uring"); }
