@@ -118,6 +118,21 @@ def nginx(folder: Path) -> Iterator[tuple[psutil.Process, int]]:
             process.wait(END_SECONDS)
 
 
+def test_a_daemon_is_refused_and_ended(tmp_path: Path) -> None:
+    """It leaves its parent, its session and (as nginx does) nothing to know it by."""
+    mark = f"{os.getpid()}.{int(tmp_path.stat().st_mtime)}"  # a number of seconds like no other
+    script = f"env -i setsid sleep {mark} </dev/null >/dev/null 2>&1 & exit 0"
+    command = ["sh", "-c", f"{script} # {{port}}"]
+    targets = {"daemon": {"command": command, "ready": {"tcp": True}}}
+    (tmp_path / "real.yaml").write_text(json.dumps({**BASE, "targets": targets}))
+    process = lab(tmp_path, "run", "real.yaml", "--no-notebook", "--no-report")
+    _, error = process.communicate(timeout=END_SECONDS)
+    assert process.returncode == 5, error
+    assert "foreground" in error, error
+    left = [one for one in psutil.process_iter(["cmdline"]) if mark in (one.info["cmdline"] or ())]
+    assert left == []
+
+
 def test_our_engines_give_whole_records(tmp_path: Path) -> None:
     rows = run(tmp_path, ENGINES, factors=SWITCH)
     assert {row["target"] for row in rows} == set(ENGINES)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from zyphos_lab import proc, signals
+from zyphos_lab import orphans, proc, signals
 from zyphos_lab.errors import MeasurementError
 
 CHILDREN = "children.ndjson"
@@ -137,6 +137,7 @@ class Child:
         with signals.deferred():
             self._process = _spawn(command, self._output)
             children.add([self._process.pid])
+            orphans.expect(self._process.pid)
         self.pidfd = os.pidfd_open(self._process.pid)
 
     @property
@@ -197,6 +198,8 @@ class Child:
                 os.kill(self.pid, signal.SIGKILL)
             _kill([pid for pid in {*before, *self.pids()} if pid != self.pid and _alive(pid)])
             self._process.wait()
+            orphans.forget(self._process.pid)
+            orphans.end()
             self._close()
             return killed
 

@@ -118,8 +118,9 @@ def _print_plan(experiment: Experiment, made: Plan) -> None:
 
 
 def _run(asked: Asked) -> None:
-    from zyphos_lab import finish, progress, runner
+    from zyphos_lab import finish, orphans, progress, runner
 
+    orphans.adopt()
     running = _resumed(asked) if asked.resume is not None else _begun(asked)
     for note in running.plan.notes:
         click.echo(f"note: {note.message}", err=True)

@@ -73,11 +73,7 @@ def percentile_panel(title: str, lines: Sequence[Line], span_ns: tuple[float, fl
         axes.set_title(title)
         axes.set_yscale("log")
         axes.set_ylim(span_ns[0] / 1.3, span_ns[1] * 1.3)
-        last = max(float(line.curve.nines[-1]) for line in lines)
-        marks = [x for x in range(7) if x <= last + 1e-9]
-        # p99.99 and beyond are wide: of those only the last is named.
-        named = [x for x in marks if x <= 3 or x == max(5, marks[-1])]
-        axes.set_xticks(marks, [_nines_text(x) if x in named else "" for x in marks])
+        _nines_axis(axes, max(float(line.curve.nines[-1]) for line in lines))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_duration(value)))
         axes.yaxis.set_major_locator(LogLocator(numticks=7))
         axes.yaxis.set_minor_locator(NullLocator())
@@ -183,6 +179,12 @@ def _ratio_ticks(low: float, high: float) -> list[float]:
         steps = np.array([0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
         ticks = 1 + np.arange(-40, 41) * steps[np.searchsorted(7 * steps, high - low)]
     return [float(tick) for tick in ticks[(ticks >= low) & (ticks <= high)]]
+
+
+def _nines_axis(axes: Axes, last: float) -> None:
+    """A tick per nine up to `last`. p99.99 and beyond are wide: of those only p99.999 is named."""
+    marks = [x for x in range(7) if x <= last + 1e-9]
+    axes.set_xticks(marks, ["" if x in (4, 6) else _nines_text(x) for x in marks])
 
 
 def _nines_text(nines: int) -> str:
