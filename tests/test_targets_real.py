@@ -29,15 +29,16 @@ END_SECONDS = 60
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 needs_nginx = pytest.mark.skipif(not NGINX, reason="no nginx on this machine (apt: nginx-light)")
+WORKERS = 2
 CONFIG = """\
-daemon off; worker_processes 2; pid DIR/pid; error_log stderr;
+daemon off; worker_processes WORKERS; pid DIR/pid; error_log stderr;
 events { worker_connections 256; }
 http {
   access_log off; client_body_temp_path DIR/b; proxy_temp_path DIR/p; fastcgi_temp_path DIR/f;
   uwsgi_temp_path DIR/u; scgi_temp_path DIR/s;
   server { listen 127.0.0.1:PORT; location / { return 200 "hello"; } }
 }
-"""
+""".replace("WORKERS", str(WORKERS))
 BASE = {
     "schema": 1,
     "name": "real",
@@ -112,7 +113,10 @@ def nginx(folder: Path) -> Iterator[tuple[psutil.Process, int]]:
                     socket.create_connection(("127.0.0.1", port), 1).close()
                     break
             assert process.poll() is None, f"nginx ended: {process.returncode}"
-            yield psutil.Process(process.pid), port
+            master = psutil.Process(process.pid)
+            while len(master.children()) < WORKERS:  # one may accept before the other is there
+                assert process.poll() is None, f"nginx ended: {process.returncode}"
+            yield master, port
         finally:
             process.send_signal(signal.SIGQUIT)
             process.wait(END_SECONDS)
