@@ -52,7 +52,10 @@ def by_block(
     out, so that no cell weighs more than another.
     """
     found: dict[int, list[Reading]] = {}
-    for row in frame[frame["cell"] == cell].to_dict("records"):
+    # Of the frame's hundreds of columns only these are read.
+    names = ["block", "arm", "verdict", metric, f"{metric}_at_least"]
+    part = frame.loc[frame["cell"] == cell, [name for name in names if name in frame]]
+    for row in part.to_dict("records"):
         if row.get("arm") != "B" if arm is None else row.get("arm") == arm:
             found.setdefault(int(row["block"]), []).append(read(row, metric))
     return {block: _merge(readings) for block, readings in sorted(found.items())}
