@@ -252,9 +252,6 @@ void serve_without_descriptors(const std::string& name, int from_parent, int to_
 }
 
 TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "UBSan's type check needs a descriptor of its own";
-#endif
   Child child([&](int from, int to) { serve_without_descriptors(GetParam(), from, to); });
   const Address where = Address::loopback(static_cast<std::uint16_t>(child.ask('p')));
   constexpr std::size_t kClients = 30;
