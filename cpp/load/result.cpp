@@ -1,6 +1,6 @@
 #include "load/result.h"
 
-#include "load/json.h"
+#include "base/json.h"
 
 namespace zyphos {
 namespace {

@@ -1,4 +1,4 @@
-#include "load/json.h"
+#include "base/json.h"
 
 #include <algorithm>
 #include <charconv>
