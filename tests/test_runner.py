@@ -295,3 +295,14 @@ def test_the_manifest_says_what_was_planned(tmp_path: Path, script: Any) -> None
     assert {"id", "block", "cell", "factors", "start"} - {"id"} <= set(manifest["plan"][0])
     assert manifest["build"]["version"]
     assert manifest["host"]
+
+
+def test_the_error_ratio_counts_what_failed_and_what_never_ended() -> None:
+    row: dict[str, Any] = {"requests_scheduled": 200, "requests_failed": 1, "requests_censored": 3}
+    record.derive(row)
+    assert row["requests_error_ratio"] == 0.02
+    for missing in ({"requests_scheduled": 0}, {"requests_failed": None}):
+        unknown = {**row, **missing}
+        del unknown["requests_error_ratio"]
+        record.derive(unknown)
+        assert unknown["requests_error_ratio"] is None

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zyphos_lab.errors import StatementError
+from zyphos_lab.spec.statement_functions import FUNCTIONS
 from zyphos_lab.spec.statement_parser import parse
 
 MS = 1_000_000
@@ -18,6 +19,7 @@ COLUMNS = {
     "server_syscalls": 2_500,
     "rate_ratio": 0.995,
     "server_migrations": None,
+    "requests_error_ratio": 0.0001,
 }
 
 HOLDS = [
@@ -42,6 +44,12 @@ HOLDS = [
     ("not (requests_failed == 0 and rate_ratio < 1)", False),
     ("not requests_failed == 0 or rate_ratio < 1", True),
     ("((rate_ratio) < 1)", True),
+    # short names
+    ("p50 <= 44ms and p99 > 45ms", True),
+    ("errors <= 0.01%", True),
+    ("errors < 0.01%", False),
+    ("rate >= 20k/s", True),
+    ("p99_9 < 1s", None),
     # null: only what hangs on it is undecided
     ("server_migrations == 0", None),
     ("not server_migrations == 0", None),
@@ -60,7 +68,7 @@ def test_holds(text, wanted):
 
 
 def test_ratio_is_of_two_cells():
-    statement = parse("ratio(requests_per_second) > 1 and latency_ns_p50 < 1s", ratios_allowed=True)
+    statement = parse("ratio(requests_per_second) > 1 and latency_ns_p50 < 1s", ("ratio",))
     assert statement.ratios == ("requests_per_second",)
     assert statement.metrics == ("latency_ns_p50",)
     assert statement.holds(COLUMNS, {"requests_per_second": 1.1}) is True
@@ -91,10 +99,17 @@ REFUSED = [
     ("rate_ratio < 1 rate_ratio > 2", 15, "expected `and`, `or` or the end", ""),
     ("rate_ratio < $", 13, "expected a metric or a number, found `$`", ""),
     ("and < 1", 0, "expected a metric or a number, found `and`", ""),
-    ("max(rate_ratio) < 1", 0, "`max` is no function", "the only one is `ratio(metric)`"),
+    ("max(rate_ratio) < 1", 0, "`max` is no function", "functions are `ratio(metric)`"),
+    ("ratoi(p99) < 1", 0, "`ratoi` is no function", "did you mean `ratio(metric)`?"),
+    ("ci(p99) < 3%", 0, "`ci()` is not known here", "`repeat.until`"),
+    ("regression(p99) < 3%", 0, "`regression()` needs a baseline", "`compare --gate`"),
+    ("p99.9 < 2ms", 0, "unknown metric `p99.9`", "did you mean `p99_9`?"),
+    ("p99 < 2", 4, "a time and a bare number", "give the number a unit"),
+    ("p99 < 2%", 4, "a time and a ratio", ""),
+    ("error < 2%", 0, "unknown metric `error`", "did you mean `errors`?"),
     ("ratio(rate_ratio) < 1", 0, "needs two cells to compare", "give the expectation a `compare`"),
     ("verdict == 1", 0, "`verdict` is text", ""),
-    ("__import__('os') == 1", 0, "no function", "the only one is"),
+    ("__import__('os') == 1", 0, "no function", "functions are"),
     ("not " * 60 + "1 < 2", 204, "deeper than 50 levels", ""),
     ("(" * 60 + "1", 51, "deeper than 50 levels", ""),
 ]
@@ -108,6 +123,109 @@ def test_refuses_with_its_place(text, offset, message, hint):
     assert hint in caught.value.hint
     assert bool(hint) == bool(caught.value.hint)
     assert caught.value.offset == offset
+
+
+def test_short_names_become_the_metrics():
+    statement = parse("ci(p99) < 3% and ratio(rate) > 1 or regression(errors) <= 1%", FUNCTIONS)
+    assert statement.calls == (
+        ("ci", "latency_ns_p99"),
+        ("ratio", "requests_per_second"),
+        ("regression", "requests_error_ratio"),
+    )
+    assert statement.metrics == ()
+    assert parse("p50 < 1ms").metrics == ("latency_ns_p50",)
+
+
+def test_each_function_has_a_value_of_its_own():
+    values = {("ci", "latency_ns_p99"): 0.02, ("", "latency_ns_p99"): 5 * MS}
+    statement = parse("ci(p99) < 3% and p99 < 6ms", ("ci",))
+    assert statement.holds_for(lambda function, name: values.get((function, name))) is True
+    assert statement.holds({"latency_ns_p99": 5 * MS}) is None
+    assert statement.holds({"latency_ns_p99": 7 * MS}) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "functions", "columns", "offset", "message", "hint"),
+    [
+        ("regression(p99) <= 3", FUNCTIONS, True, 16, "a share and a bare number", "`3%`"),
+        ("5 > ci(rate)", FUNCTIONS, True, 2, "a share and a bare number", "`5%`"),
+        ("regression(connections) < 1%", FUNCTIONS, True, 11, "neither better", "ratio(conn"),
+        ("p99 < 2ms", ("ci",), False, 0, "`p99` cannot stand alone here", "`ci(p99)`"),
+        ("ratio(p99) < 1", ("ci",), False, 0, "`ratio()` needs two cells", "`compare`"),
+        ("ci(2) < 1%", ("ci",), False, 3, "expected a metric, found `2`", ""),
+        ("ci(p98x) < 1%", ("ci",), False, 3, "unknown metric `p98x`", ""),
+    ],
+)
+def test_functions_are_refused_with_their_place(text, functions, columns, offset, message, hint):
+    with pytest.raises(StatementError) as caught:
+        parse(text, functions, columns)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+    assert caught.value.offset == offset
+
+
+def test_a_share_may_be_a_small_bare_number_or_more_than_all():
+    assert parse("ci(p99) < 0.03", FUNCTIONS).holds_for(lambda *_: 0.02) is True
+    assert parse("regression(p99) < 300%", FUNCTIONS).holds_for(lambda *_: 2.5) is True
+    assert parse("ratio(p99) <= 3", FUNCTIONS).holds_for(lambda *_: 2.5) is True
+
+
+RANGES = {
+    "latency_ns_p50": (1.0 * MS, 2.0 * MS),
+    "latency_ns_p90": (3.0 * MS, float("inf")),
+    "requests_failed": (0.0, 0.0),
+    "rate_ratio": (-1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("p50 <= 2ms", True),
+        ("p50 < 2ms", None),
+        ("p50 < 1ms", False),
+        ("p50 <= 1ms", None),
+        ("p50 > 2ms", False),
+        ("p50 >= 2ms", None),
+        ("2ms >= p50", True),
+        ("0ms < p50 < 3ms", True),
+        ("0ms < p50 < 1.5ms", None),
+        ("4ms < p50 < 1.5ms", False),
+        ("p50 == 3ms", False),
+        ("p50 == 1.5ms", None),
+        ("p50 != 3ms", True),
+        ("requests_failed == 0", True),
+        ("not requests_failed == 0", False),
+        ("p90 > 2ms", True),
+        ("p90 < 5ms", None),
+        ("p90 < 2ms", False),
+        ("p50 + 1ms <= 3ms", True),
+        ("p50 - p50 == 0ms", None),
+        ("-p50 <= -1ms", True),
+        ("p50 * 2 >= 2ms", True),
+        ("p50 / 2 > 1ms", False),
+        ("1 / rate_ratio > 0", None),
+        ("p90 - p90 < 1ms", None),
+        ("p99 < 1s", None),
+        ("p99 < 1s or p50 < 3ms", True),
+        ("p99 < 1s and p50 < 3ms", None),
+        ("p99 < 1s and p50 < 1ms", False),
+    ],
+)
+def test_over_ranges_it_holds_where_every_value_says_so(text, wanted):
+    assert parse(text).holds_within(lambda _, name: RANGES.get(name)) is wanted
+
+
+ENDS = st.tuples(st.integers(-5, 5), st.integers(0, 4), st.floats(0, 1))
+
+
+@given(ENDS, ENDS, st.sampled_from("+-*"), st.sampled_from(["<", "<=", "==", "!=", ">", ">="]))
+def test_what_holds_over_ranges_holds_for_their_values(a, b, sign, compare):
+    statement = parse(f"requests_done {sign} requests_failed {compare} requests_done")
+    ranges = {"requests_done": a, "requests_failed": b}
+    found = statement.holds_within(lambda _, name: (ranges[name][0], sum(ranges[name][:2])))
+    values = {name: low + width * share for name, (low, width, share) in ranges.items()}
+    assert found in (None, statement.holds(values))
 
 
 PARTS = [
@@ -144,7 +262,7 @@ PARTS += [
 @given(st.lists(st.sampled_from(PARTS), max_size=12).map(" ".join) | st.text(max_size=20))
 def test_any_text_is_read_or_refused(text):
     try:
-        statement = parse(text, ratios_allowed=True)
+        statement = parse(text, FUNCTIONS)
     except StatementError as error:
         assert 0 <= error.offset <= len(text)
     else:

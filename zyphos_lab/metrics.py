@@ -70,6 +70,7 @@ requests_sent                 count       -       of these, sent
 requests_done                 count       higher  requests answered rightly within the window
 requests_failed               count       lower   requests answered wrongly or broken off
 requests_censored             count       lower   requests unfinished at the end
+requests_error_ratio          ratio       lower   (failed + censored) / scheduled requests
 requests_per_second           per_second  higher  requests done per second of the window
 client_threads_busy_ratio     ratio       -       share of its cores that the load's threads used
 limited_by                    text        -       whose cores were full: server, generator, both
@@ -282,7 +283,23 @@ def lookup(name: str) -> Metric | None:
     return None
 
 
+# What people call the metrics that matter most, in statements and options.
+ALIASES = {
+    "p50": "latency_ns_p50",
+    "p90": "latency_ns_p90",
+    "p99": "latency_ns_p99",
+    "p99_9": "latency_ns_p99_9",
+    "errors": "requests_error_ratio",
+    "rate": "requests_per_second",
+}
+
+
+def canonical(name: str) -> str:
+    """The metric's one name where `name` is short for it; else `name`."""
+    return ALIASES.get(name, name)
+
+
 def suggest(name: str) -> str:
-    """The known metric closest to `name`; '' when none is close."""
-    close = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.6)
+    """The known metric, or short name of one, closest to `name`; '' when none is close."""
+    close = difflib.get_close_matches(name, [*METRICS, *ALIASES], n=1, cutoff=0.6)
     return close[0] if close else ""

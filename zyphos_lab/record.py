@@ -263,11 +263,19 @@ def derive(row: Row) -> None:
             value = row[name]
             per_request = value / done if done and value is not None else None
             row.setdefault(f"{name}_per_request", per_request)
+    row.setdefault("requests_error_ratio", _error_ratio(row))
     window_ns = row.get("window_ns")
     for side in ("server", "client"):
         cpu_ns = row.get(f"{side}_cpu_ns")
         if cpu_ns is not None and window_ns:
             row.setdefault(f"{side}_cpu_ratio", cpu_ns / window_ns)
+
+
+def _error_ratio(row: Row) -> float | None:
+    """Share of the window's requests that got no right answer in time."""
+    scheduled = row.get("requests_scheduled")
+    lost = [row.get(name) for name in ("requests_failed", "requests_censored")]
+    return sum(n or 0 for n in lost) / scheduled if scheduled and None not in lost else None
 
 
 def close(row: Row, reasons: Sequence[Reason], skipped: Skipped) -> Row:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from zyphos_lab.report.model import CellCheck, ExpectationResult
 from zyphos_lab.spec.statement import Statement
+from zyphos_lab.spec.statement_functions import RATIO
 from zyphos_lab.spec.statement_parser import parse
 from zyphos_lab.stats import Estimate, Reading, by_block, estimate, factor_columns, label, summarise
 from zyphos_lab.stats.cells import order_rank
@@ -33,7 +34,7 @@ def check(frame: pd.DataFrame, wanted: Mapping[str, Any]) -> ExpectationResult:
     if compared is not None:
         meant[str(compared["factor"])] = label(compared["value"])
         against = {str(compared["factor"]): label(compared["baseline"])}
-    statement = parse(wanted["that"], ratios_allowed=compared is not None)
+    statement = parse(wanted["that"], () if compared is None else (RATIO,))
     cells = _checks(frame, statement, meant, against)
     controls = _checks(frame, statement, {**meant, **control}, against)
     outcome, reason, control_failed = _judge(cells, controls)

@@ -20,6 +20,7 @@ from zyphos_lab.spec.models import Compare, Expect, Outline
 from zyphos_lab.spec.shape import meant
 from zyphos_lab.spec.source import Mark, Path, Source
 from zyphos_lab.spec.statement import Statement
+from zyphos_lab.spec.statement_functions import RATIO
 from zyphos_lab.spec.statement_parser import parse
 
 Labels = Mapping[str, str]
@@ -211,12 +212,12 @@ def expectations(
 def _statement(at: int, expect: Expect, names: References) -> Statement | None:
     mark = names.source.mark(("expect", at, "that"))
     try:
-        statement = parse(expect.that, ratios_allowed=expect.compare is not None)
+        statement = parse(expect.that, (RATIO,) if expect.compare else ())
     except StatementError as error:
         names.complain(mark, error.message, error.hint, error.offset)
         return None
     for name in (*statement.metrics, *statement.ratios):
-        names.metric(name, mark, expect.that.find(name))
+        names.metric(name, mark, max(0, expect.that.find(name)))
     if expect.compare and not statement.ratios:
         names.complain(mark, "an expectation with `compare` speaks of `ratio(metric)`")
     return statement

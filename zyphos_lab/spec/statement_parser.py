@@ -1,26 +1,27 @@
-"""Reads an expectation's `that`, by recursive descent:
+"""Reads a statement (`that`, `until`, an SLO, a gate), by recursive descent:
 
     or         = and {"or" and} ;   and = not {"and" not} ;
     not        = "not" not | "(" or ")" | comparison ;
     comparison = sum {("<" | "<=" | ">" | ">=" | "==" | "!=") sum} ;              chains: 1 < x < 2
     sum        = product {("+" | "-") product} ;   product = signed {("*" | "/") signed} ;
     signed     = "-" signed | atom ;
-    atom       = number [unit] | metric | "ratio" "(" metric ")" | "(" sum ")" ;
+    atom       = number [unit] | metric | function "(" metric ")" | "(" sum ")" ;
 
 Units are those of units.py (`38ms`, `16KiB`, `10000/s`, `5%`); a time cannot be compared with a
-bare number. Names are metrics and nothing else. Errors carry the offset in the text.
+bare number. Names are metrics, or short for one (`p99`, `errors`: metrics.ALIASES). Functions stand
+in statement_functions.py. Errors carry the offset in the text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 from zyphos_lab import units
 from zyphos_lab.errors import StatementError, UnitError
-from zyphos_lab.metrics import lookup, suggest
+from zyphos_lab.metrics import Metric, canonical, lookup, suggest
 from zyphos_lab.spec.statement import (
     COMPARE,
     Arithmetic,
@@ -33,13 +34,14 @@ from zyphos_lab.spec.statement import (
     Statement,
     Term,
 )
+from zyphos_lab.spec.statement_functions import FUNCTIONS, REGRESSION, SHARES, unknown_hint
 
 T = TypeVar("T")
 
 TOKEN = re.compile(
     r"(?P<number>\d[\d_]*(?:\.\d+)?"
     r"(?:\s*%|[kMG]?/(?:s|min)\b|\s*(?!(?:and|or|not)\b)[A-Za-z\u00b5]+(?!\w))?)"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign><=|>=|==|!=|[-+*/<>()])|(?P<bad>\S)"
+    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*(?:\.\d+)?)|(?P<sign><=|>=|==|!=|[-+*/<>()])|(?P<bad>\S)"
 )
 KEYWORDS = ("and", "or", "not")
 PLAIN = ("number", "count", "ratio")  # units that may stand beside a bare number
@@ -62,14 +64,14 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    def __init__(self, text: str, ratios_allowed: bool) -> None:
+    def __init__(self, text: str, functions: Collection[str], columns: bool) -> None:
         self.text = text
         self.tokens = _tokens(text)
         self.at = 0
         self.depth = 0
-        self.ratios_allowed = ratios_allowed
-        self.metrics: dict[str, None] = {}
-        self.ratios: dict[str, None] = {}
+        self.functions = functions
+        self.columns = columns
+        self.calls: dict[tuple[str, str], None] = {}
 
     @property
     def token(self) -> _Token:
@@ -104,7 +106,7 @@ class _Parser:
         if self.token.kind != "end":
             hint = "did you mean `==`?" if self.token.text == "=" else ""
             self.fail("`and`, `or` or the end", hint)
-        return Statement(self.text, tree, tuple(self.metrics), tuple(self.ratios))
+        return Statement(self.text, tree, tuple(self.calls))
 
     def any_of(self) -> Logic:
         return self.junction("or", lambda: self.junction("and", self.negation))
@@ -183,40 +185,48 @@ class _Parser:
         if token.kind != "word" or token.text in KEYWORDS:
             self.fail("a metric or a number")
         self.at += 1
-        return self.ratio(token) if self.take("(") else self.metric(token)
+        return self.call(token) if self.take("(") else self.metric(token)
 
-    def ratio(self, function: _Token) -> Term:
-        if function.text != "ratio":
-            message = f"`{function.text}` is no function"
-            raise StatementError(message, function.offset, "the only one is `ratio(metric)`")
-        if not self.ratios_allowed:
-            message = "`ratio()` needs two cells to compare"
-            raise StatementError(message, function.offset, "give the expectation a `compare`")
+    def call(self, function: _Token) -> Term:
+        name = function.text
+        if name not in FUNCTIONS:
+            raise StatementError(f"`{name}` is no function", function.offset, unknown_hint(name))
+        if name not in self.functions:
+            known = FUNCTIONS[name]
+            raise StatementError(f"`{name}()` {known.missing}", function.offset, known.place)
         token = self.token
         self.at += token.kind == "word"
         if token.kind != "word":
             self.fail("a metric")
-        self.unit_of(token)
+        found = self.known(token)
         self.close()
-        self.ratios[token.text] = None
-        return Column(token.text, "ratio", ratio=True)
+        if name == REGRESSION and not found.better:
+            message = f"`{found.name}` is neither better nor worse for being more"
+            raise StatementError(message, token.offset, f"`ratio({token.text})` compares it")
+        self.calls[name, found.name] = None
+        return Column(found.name, "ratio", name)
 
     def metric(self, token: _Token) -> Term:
-        unit = self.unit_of(token)
-        self.metrics[token.text] = None
-        return Column(token.text, unit)
+        found = self.known(token)
+        if not self.columns:
+            wanted = " or ".join(f"`{name}({token.text})`" for name in self.functions)
+            raise StatementError(f"`{token.text}` cannot stand alone here", token.offset, wanted)
+        self.calls["", found.name] = None
+        return Column(found.name, found.unit)
 
-    def unit_of(self, token: _Token) -> str:
-        found = lookup(token.text)
+    def known(self, token: _Token) -> Metric:
+        """The metric that a word names, or is short for."""
+        found = lookup(canonical(token.text))
         if found is None:
             close = suggest(token.text)
             hint = f"did you mean `{close}`?" if close else "docs/experiment.md lists the metrics"
             raise StatementError(f"unknown metric `{token.text}`", token.offset, hint)
         if found.unit == "text":
             raise StatementError(f"`{token.text}` is text and cannot be compared", token.offset)
-        return found.unit
+        return found
 
     def same_unit(self, left: Term, right: Term, sign: _Token) -> None:
+        _refuse_bare_share(left, right, sign)
         have = {left.unit, right.unit}
         bare = "number" in have and "ns" not in have
         if len(have) == 1 or "mixed" in have or bare or have <= set(PLAIN):
@@ -225,6 +235,15 @@ class _Parser:
         sides = f"{WORDS[left.unit]} and {WORDS[right.unit]}"
         message = f"the sides of `{sign.text}` do not fit: {sides}"
         raise StatementError(message, sign.offset, hint)
+
+
+def _refuse_bare_share(left: Term, right: Term, sign: _Token) -> None:
+    """`regression(p99) <= 3` would be 300 %."""
+    for one, other in ((left, right), (right, left)):
+        share = isinstance(one, Column) and one.function in SHARES
+        if share and isinstance(other, Number) and other.unit == "number" and other.value >= 1:
+            message = f"the sides of `{sign.text}` do not fit: a share and a bare number"
+            raise StatementError(message, sign.offset, f"did you mean `{other.value:g}%`?")
 
 
 WORDS = {
@@ -250,7 +269,7 @@ def _number(token: _Token) -> Number:
     text = token.text
     try:
         if text.endswith("%"):
-            return Number(units.parse_fraction(text), "number")
+            return Number(units.parse_fraction(text), "ratio")
         if "/" in text:
             return Number(units.parse_rate(text), "per_second")
         suffix = text.lstrip("0123456789._ ")
@@ -263,9 +282,10 @@ def _number(token: _Token) -> Number:
     return Number(float(text.replace("_", "")), "number")
 
 
-def parse(text: str, ratios_allowed: bool = False) -> Statement:
+def parse(text: str, functions: Collection[str] = (), columns: bool = True) -> Statement:
     """The statement that `text` makes; raises StatementError with the offset of what is wrong.
 
-    `ratios_allowed`: whether `ratio(metric)` may stand in it (an expectation with `compare`).
+    `functions`: those of statement_functions.py that may stand in it. `columns`: whether a metric
+    may stand in it by itself.
     """
-    return _Parser(text, ratios_allowed).statement()
+    return _Parser(text, functions, columns).statement()
