@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
 from zyphos_lab.errors import Complaint, SpecError, UsageError
-from zyphos_lab.spec import factors, references, rules
+from zyphos_lab.spec import factors, references, rules, searched
 from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
 from zyphos_lab.spec.complaints import complaints_of, in_order, shown
 from zyphos_lab.spec.models import Document, Link, Load, Outline, Target
@@ -29,6 +29,7 @@ from zyphos_lab.spec.overlay import (
     with_sets,
 )
 from zyphos_lab.spec.references import Contrast, Expectation, References
+from zyphos_lab.spec.searched import Searched
 from zyphos_lab.spec.source import Mark, Path, Source, read
 
 SCHEMA = 1
@@ -56,6 +57,7 @@ class Experiment(Document):
     _cells: tuple[Cell, ...] = PrivateAttr(default=())
     _contrasts: tuple[Contrast, ...] = PrivateAttr(default=())
     _expectations: tuple[Expectation, ...] = PrivateAttr(default=())
+    _searched: Searched | None = PrivateAttr(default=None)
 
     @property
     def request(self) -> Request:
@@ -96,6 +98,11 @@ class Experiment(Document):
         """The expectations with a cell that runs."""
         return self._expectations
 
+    @property
+    def searched(self) -> Searched | None:
+        """The capacities that have to be found first; None without `search`."""
+        return self._searched
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -106,6 +113,7 @@ class _Draft:
     cells: dict[str, Cell] = field(default_factory=dict)
     contrasts: list[Contrast] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
+    searched: Searched | None = None
     complaints: list[Complaint] = field(default_factory=list)
     set_paths: dict[Path, str] = field(default_factory=dict)  # path to the factor that sets it
 
@@ -212,9 +220,12 @@ def _resolve(source: Source) -> _Draft:
     if labels:
         draft.contrasts = references.contrasts(outline, names, labels)
         draft.expectations = references.expectations(outline, names, labels)
-    draft.complaints += names.complaints
     if labels and draft.document and not complaints:
         _make_cells(draft, dimensions, labels)
+        draft.searched = searched.resolve(
+            draft.document.search, outline, names, dimensions, draft.cells
+        )
+    draft.complaints += names.complaints
     return draft
 
 
@@ -310,6 +321,7 @@ def loads(
     experiment._request = Request(text, file, profile, tuple(sets), tuple(only))
     experiment._source = draft.source
     experiment._cells = tuple(cells)
+    experiment._searched = draft.searched.only(ids) if draft.searched else None
     pairs = [found for found in draft.contrasts if {found.cell, found.baseline_cell} <= ids]
     experiment._contrasts = tuple(pairs)
     kept = (_kept(expectation, ids) for expectation in draft.expectations)

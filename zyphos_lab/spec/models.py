@@ -146,6 +146,7 @@ class Arrival(Model):
     law: Law = "closed"
     think_ns: Annotated[Duration, Field(alias="think")] = 0
     rate_per_second: Annotated[Rate | None, Field(alias="rate")] = None
+    offered: Annotated[Fraction, Field(gt=0)] | None = None
 
 
 class Check(Model):
@@ -262,6 +263,19 @@ class Design(Model):
     aa: SelfCheck = SelfCheck()
 
 
+class Search(Model):
+    """A search for the highest load at which `slo` holds, before anything is measured."""
+
+    slo: Annotated[str, Field(min_length=1)]
+    width: Annotated[Fraction, Field(gt=0, lt=1)] = 0.05
+    trials: Annotated[int, Field(ge=1, le=15)] = 3
+    warmup_ns: Annotated[Duration, Field(alias="warmup")] = 200_000_000
+    window_ns: Annotated[PositiveDuration, Field(alias="window")] = 1_000_000_000
+    least_per_second: Annotated[Rate, Field(alias="least")] = 10.0
+    most_per_second: Annotated[Rate | None, Field(alias="most")] = None
+    baseline: Where = {}
+
+
 class Outline(Model):
     """The part of an experiment that speaks of factors and metrics."""
 
@@ -281,6 +295,7 @@ class Document(Outline):
     targets: Annotated[dict[Name, Target], Field(min_length=1)]
     load: Load
     link: Link = Link()
+    search: Search | None = None
     repeat: Repeat = Repeat()
     design: Design = Design()
     probes: Annotated[tuple[Probe, ...], Field(strict=False)] = ("syscalls", "tcp_info", "rusage")

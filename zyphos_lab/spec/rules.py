@@ -87,19 +87,32 @@ def same_protocol(cell: Cell, source: Source) -> Found:
 
 def arrival(cell: Cell, source: Source) -> Found:
     law, path = cell.load.arrival.law, ("load", "arrival")
-    rated = cell.load.arrival.rate_per_second is not None
-    if law == "closed" and rated:
-        message = "a closed load has no rate: it sends when an answer has come"
-        yield source.key_mark((*path, "rate")).complaint(
-            message, "use `law: constant` or `law: poisson`"
-        )
-    if law != "closed" and not rated:
+    rated = [key for key in ("rate", "offered") if _given(source, (*path, key))]
+    if law == "closed":
+        if rated:
+            message = "a closed load has no rate: it sends when an answer has come"
+            hint = "use `law: constant` or `law: poisson`"
+            yield source.key_mark((*path, rated[0])).complaint(message, hint)
+        return
+    if not rated:
         mark = source.mark((*path, "law"))
         yield mark.complaint(f"law {law} needs a rate", "such as `rate: 10000/s`")
-    if law != "closed" and cell.load.arrival.think_ns:
+    if cell.load.arrival.think_ns:
         yield source.key_mark((*path, "think")).complaint(
             f"`think` is for law closed, this is {law}"
         )
+
+
+def offered(cell: Cell, source: Source) -> Found:
+    """A share of a capacity needs a search that finds it, and takes the place of a rate."""
+    path: Path = ("load", "arrival")
+    if not _given(source, (*path, "offered")):
+        return
+    mark = source.key_mark((*path, "offered"))
+    if _given(source, (*path, "rate")):
+        yield mark.complaint("`rate` already says how much is offered")
+    if source.at(("search",)) is None:
+        yield mark.complaint("a share of a capacity needs `search`, which finds the capacity")
 
 
 def write_pattern(cell: Cell, source: Source) -> Found:
@@ -192,6 +205,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     engine_keys,
     same_protocol,
     arrival,
+    offered,
     write_pattern,
     connections,
     body,
