@@ -90,15 +90,63 @@ def test_every_cut_of_the_last_line_loses_only_that_line(tmp_path: Path) -> None
         assert Store.open(store.path).finished() == {0, 1}
 
 
-def test_a_line_changed_in_the_middle_is_an_error_with_its_number(tmp_path: Path) -> None:
+def test_every_flipped_byte_of_a_middle_line_loses_that_line_alone(tmp_path: Path) -> None:
     with new_store(tmp_path) as store:
-        store.append(record(0))
-        store.append(record(1))
+        for trial in range(3):
+            store.append(record(trial))
+    journal = store.path / JOURNAL
+    whole = journal.read_bytes()
+    ends = [at for at, byte in enumerate(whole) if byte == ord("\n")]
+    for at in range(ends[0] + 1, ends[1]):
+        flipped = bytearray(whole)
+        flipped[at] ^= 0x01
+        journal.write_bytes(flipped)
+        found = Store.open(store.path)
+        assert found.finished() == {0, 2}, at
+        assert found.damaged, at
+
+
+def test_a_flipped_line_break_loses_nothing(tmp_path: Path) -> None:
+    with new_store(tmp_path) as store:
+        for trial in range(3):
+            store.append(record(trial))
+    journal = store.path / JOURNAL
+    whole = bytearray(journal.read_bytes())
+    whole[whole.index(b"\n")] = 0
+    journal.write_bytes(whole)
+    found = Store.open(store.path)
+    assert found.finished() == {0, 1, 2}
+    assert [damage.bytes for damage in found.damaged] == [1]
+    assert list(found.histograms("latency_ns")["encoded"]) == [b"histogram"] * 3
+
+
+def test_a_damaged_line_is_noted_once_and_its_trial_is_to_be_run_again(tmp_path: Path) -> None:
+    with new_store(tmp_path) as store:
+        for trial in range(3):
+            store.append(record(trial))
     journal = store.path / JOURNAL
     lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"rubbish\n" + lines[1])
-    with pytest.raises(StoreError, match=r"events\.ndjson:1: "):
-        Store.open(store.path)
+    journal.write_bytes(b"".join([lines[0], lines[1].replace(b"c1", b"c7"), lines[2]]))
+    for _ in range(2):
+        with Store.open(store.path, write=True) as again:
+            notes = [event for event in again.events() if event["event"] == "note"]
+            assert [note["code"] for note in notes] == ["damaged_line"]
+            assert "line 2 of events.ndjson" in notes[0]["message"]
+            assert again.finished() == {0, 2}
+    with Store.open(store.path, write=True) as again:
+        again.append(record(1))
+    assert Store.open(store.path).finished() == {0, 1, 2}
+
+
+def test_a_journal_from_before_the_checksum_is_read(tmp_path: Path) -> None:
+    with new_store(tmp_path) as store:
+        store.append(record(0))
+    manifest = json.loads((store.path / "manifest.json").read_text())
+    del manifest["journal_checksum"]
+    (store.path / "manifest.json").write_text(json.dumps(manifest))
+    event = {"event": "trial", "row": record(5).row, "histograms": {}, "intervals": []}
+    (store.path / JOURNAL).write_text(json.dumps(event) + "\n")
+    assert Store.open(store.path).finished() == {5}
 
 
 def test_two_writers_are_refused_and_readers_are_not(tmp_path: Path) -> None:

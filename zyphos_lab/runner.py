@@ -20,7 +20,7 @@ from zyphos_lab.plan import Plan, Planned
 from zyphos_lab.probes.native import core
 from zyphos_lab.record import INVALID, Record
 from zyphos_lab.spec import Experiment
-from zyphos_lab.store import Store
+from zyphos_lab.store import Store, sweep_unborn
 
 FAILURES_MAX = 3
 FAILED_CODES = ("target_failed", "load_failed", "link_failed", "measurement_failed")
@@ -220,6 +220,7 @@ def _shown(value: Any) -> str:
 
 def sweep_all(results: Path) -> None:
     """Ends what SIGKILLed runs left running; runs that someone still writes to are left alone."""
+    sweep_unborn(results)
     for path in results.glob(f"*/*/{child.CHILDREN}"):
         # Locked means that it is alive.
         with suppress(StoreError), Store.open(path.parent, write=True):

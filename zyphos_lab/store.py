@@ -1,10 +1,10 @@
 """The folder of one run: what was planned, what was measured, and the tables made from it.
 
-`events.ndjson` is the truth: one line per finished trial, appended and synced, never rewritten. A
-line that a crash tore is dropped (and noted), so a crash loses at most the trial under way. The
-Parquet tables are derived from it and replaced whole (temporary file, then rename). This file does
-not know what a trial is made of, nor how one is run; reports and statistics read runs only through
-it.
+`events.ndjson` is the truth: one line per finished trial, appended and synced, never rewritten
+(journal.py knows a line). A line that a crash tore is dropped (and noted), so a crash loses at most
+the trial under way; one that was damaged later is named, what stands around it is kept. The Parquet
+tables are derived from it (tables.py). This file does not know what a trial is made of, nor how one
+is run; reports and statistics read runs only through it.
 
 Thread safety: none; one writer per run, held by a lock on the folder. Readers need no lock.
 """
@@ -12,17 +12,20 @@ Thread safety: none; one writer per run, held by a lock on the folder. Readers n
 from __future__ import annotations
 
 import base64
-import errno
 import fcntl
 import json
 import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zyphos_lab import journal, tables
 from zyphos_lab.errors import StoreError
+from zyphos_lab.files import store_error, sync_folder, write_atomically
+from zyphos_lab.journal import Damage, Journal, Line
 
 if TYPE_CHECKING:
     import pandas
@@ -33,23 +36,25 @@ SCHEMA_VERSION = 1
 JOURNAL = "events.ndjson"
 MANIFEST = "manifest.json"
 LOCK = ".lock"
-DERIVE_INTERVAL_S = 5.0
+LEFTOVERS = ".*.tmp"  # of files that were being replaced when the writer was killed
+DERIVE_GROWTH = 2  # tables are made again when the trials have doubled: O(n) in all
 
 
 class Store:
     """One run's folder.
 
-    Units: as the column names say. Errors: StoreError, one line. Cost: everything that was read of
-    the journal is held in memory (a few kB per trial).
+    Units: as the column names say. Errors: StoreError, one line. Cost: the rows are held in memory
+    (some 20 kB per trial), histograms are read from the journal when they are asked for.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any], events: list[dict[str, Any]]) -> None:
+    def __init__(self, path: Path, manifest: dict[str, Any], found: Journal) -> None:
         self.path = path
         self.manifest = manifest
-        self._events = events
+        self._journal = found
         self._journal_fd = -1
         self._lock_fd = -1
-        self._derived_at = 0.0
+        self._trials_derived = 0
+        self._trials_now = 0
 
     # Opening and closing
 
@@ -67,27 +72,32 @@ class Store:
             "run": path.name,
             "created": _utc("%Y-%m-%dT%H:%M:%SZ"),
             "status": "running",
+            "journal_checksum": journal.CHECKSUM,
             **manifest,
         }
-        store = cls(path, full, [])
+        store = cls(path, full, Journal())
         store._lock()
-        store._write_manifest()
-        store._open_journal()
+        try:
+            store._write_manifest()
+            store._open_journal()
+        except StoreError:
+            store.close()
+            _forget(path)
+            raise
         return store
 
     @classmethod
     def open(cls, path: Path, write: bool = False) -> Store:
         """Reads a run. With `write` it is locked and a torn last line is cut off and noted."""
-        manifest = _read_manifest(path)
-        store = cls(path, manifest, [])
+        manifest = read_manifest(path)
+        store = cls(path, manifest, Journal())
         if write:
             store._lock()
         try:
-            events, whole_bytes, torn_bytes = _read_journal(path / JOURNAL)
-            store._events = events
+            store._read()
             if write:
                 store._open_journal()
-                store._repair(whole_bytes, torn_bytes)
+                store._repair()
         except BaseException:
             store.close()
             raise
@@ -108,7 +118,7 @@ class Store:
     # Writing
 
     def append(self, record: Record) -> None:
-        """Adds one finished trial: on disk when this returns. Tables follow at most every 5 s."""
+        """Adds one finished trial: on disk when this returns. Tables follow now and then."""
         self._append_event(
             {
                 "event": "trial",
@@ -117,7 +127,8 @@ class Store:
                 "intervals": record.intervals,
             }
         )
-        if time.monotonic() - self._derived_at >= DERIVE_INTERVAL_S:
+        self._trials_now += 1
+        if self._trials_now >= DERIVE_GROWTH * self._trials_derived:
             self.derive()
 
     def note(self, code: str, message: str) -> None:
@@ -133,24 +144,9 @@ class Store:
 
     def derive(self) -> None:
         """Writes trials.parquet and histograms.parquet from the journal, each replaced whole."""
-        import pyarrow.parquet as parquet
-
-        from zyphos_lab.store_tables import histograms_table, trials_table
-
-        tables = {
-            "trials": trials_table(self.rows()),
-            "histograms": histograms_table(self.trial_events()),
-        }
-        for name, table in tables.items():
-            final = self.path / f"{name}.parquet"
-            temporary = self.path / f".{name}.parquet.tmp"
-            try:
-                parquet.write_table(table, temporary, compression="zstd")
-                temporary.replace(final)
-            except OSError as error:
-                temporary.unlink(missing_ok=True)
-                raise _store_error(final, error) from error
-        self._derived_at = time.monotonic()
+        size = _size(self.path / JOURNAL)
+        tables.write(self.path, self.rows(), self.trial_events(), size)
+        self._trials_derived = self._trials_now
 
     # Reading
 
@@ -162,19 +158,25 @@ class Store:
     def experiment(self) -> str:
         return str(self.manifest["experiment"]["name"])
 
+    @property
+    def damaged(self) -> list[Damage]:
+        """The journal's lines that cannot be read any more."""
+        return list(self._journal.damaged)
+
     def events(self) -> list[dict[str, Any]]:
-        """Every whole line of the journal, in order: trials and notes."""
-        return list(self._events)
+        """Every whole event of the journal, in order: trials (without histograms), notes, plans."""
+        return [line.light for line in self._journal.lines]
 
     def trial_events(self) -> Iterator[dict[str, Any]]:
         """The journal's trials: {"row", "histograms" (base64), "intervals"}, as they were
-        measured.
+        measured. Read from the file, one at a time.
         """
-        return (event for event in self._events if event["event"] == "trial")
+        trials = [line for line in self._journal.lines if line.light["event"] == "trial"]
+        return journal.full(self.path / JOURNAL, trials)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per finished trial; `reasons` a list, `skipped` a dict, missing values None."""
-        return [event["row"] for event in self.trial_events()]
+        return [event["row"] for event in self.events() if event["event"] == "trial"]
 
     def finished(self) -> set[int]:
         """The numbers of the trials that are on disk."""
@@ -230,6 +232,18 @@ class Store:
 
     # Private
 
+    def _read(self) -> None:
+        path = self.path / JOURNAL
+        try:
+            self._journal = journal.read(path, "journal_checksum" in self.manifest)
+        except FileNotFoundError:
+            self._journal = Journal()
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+        self._trials_now = len(self.rows())
+        index = tables.read_index(self.path)
+        self._trials_derived = index.trials if index is not None else 0
+
     def _lock(self) -> None:
         path = self.path / LOCK
         try:
@@ -246,55 +260,72 @@ class Store:
             ) from error
         except OSError as error:
             self.close()
-            raise _store_error(path, error) from error
+            raise store_error(path, error) from error
 
     def _open_journal(self) -> None:
         path = self.path / JOURNAL
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
             self._journal_fd = os.open(path, flags, 0o644)
-            _sync_folder(self.path)
+            sync_folder(self.path)
         except OSError as error:
-            raise _store_error(path, error) from error
+            raise store_error(path, error) from error
 
-    def _repair(self, whole_bytes: int, torn_bytes: int) -> None:
-        if torn_bytes:
-            os.ftruncate(self._journal_fd, whole_bytes)
+    def _repair(self) -> None:
+        """Cuts a torn last line off; a damaged one stays where it is, and is noted once."""
+        found = self._journal
+        for left in self.path.glob(LEFTOVERS):
+            left.unlink(missing_ok=True)
+        if found.torn_bytes:
+            os.ftruncate(self._journal_fd, found.whole_bytes)
             self.note(
                 "torn_line",
-                f"dropped {torn_bytes} bytes of a line that was being written when the run stopped",
+                f"dropped {found.torn_bytes} bytes of a line that was being written when the run "
+                "stopped",
             )
+        noted = {str(event.get("message")) for event in self.events()}
+        for damage in self.damaged:
+            if damage_text(damage) not in noted:
+                self.note("damaged_line", damage_text(damage))
 
     def _append_event(self, event: dict[str, Any]) -> None:
         if self._journal_fd < 0:
             raise StoreError(f"{self.path}: this run is open for reading only")
-        line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        line = journal.encode(event)
         size_before = os.fstat(self._journal_fd).st_size
         try:
             _write_all(self._journal_fd, line)
             os.fdatasync(self._journal_fd)
         except OSError as error:
             os.ftruncate(self._journal_fd, size_before)
-            raise _store_error(self.path / JOURNAL, error) from error
-        self._events.append(event)
+            raise store_error(self.path / JOURNAL, error) from error
+        self._journal.lines.append(Line(size_before, len(line) - 1, journal.light(event)))
 
     def _write_manifest(self) -> None:
         write_atomically(self.path / MANIFEST, json.dumps(self.manifest, indent=1) + "\n")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replaces a file whole: readers see the old or the new one, also after a crash."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise _store_error(path, error) from error
+def damage_text(damage: Damage) -> str:
+    """What is said of a damaged line."""
+    return (
+        f"line {damage.line} of {JOURNAL} is damaged ({damage.bytes} bytes are lost); every whole "
+        "line before and after it is used"
+    )
+
+
+def sweep_unborn(results: Path) -> None:
+    """Removes folders whose run was killed before it had a manifest; nothing was measured there."""
+    for lock in results.glob(f"*/*/{LOCK}"):
+        if not (lock.parent / MANIFEST).exists() and not is_locked(lock.parent):
+            _forget(lock.parent)
+
+
+def _forget(path: Path) -> None:
+    """Removes a folder that never became a run; one that holds anything else stays."""
+    for left in (*path.glob(LEFTOVERS), path / JOURNAL, path / LOCK):
+        left.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.rmdir()
 
 
 def is_locked(path: Path) -> bool:
@@ -322,14 +353,14 @@ def _new_folder(parent: Path) -> Path:
             if not parent.is_dir():
                 raise StoreError(f"{parent}: exists and is not a folder") from None
         except OSError as error:
-            raise _store_error(path, error) from error
+            raise store_error(path, error) from error
 
 
 def _utc(form: str) -> str:
     return time.strftime(form, time.gmtime())
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
     file = path / MANIFEST
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
@@ -342,58 +373,10 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _read_journal(path: Path) -> tuple[list[dict[str, Any]], int, int]:
-    """The whole lines, how many bytes they take, and how many torn bytes follow."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return [], 0, 0
-    except OSError as error:
-        raise _store_error(path, error) from error
-    events: list[dict[str, Any]] = []
-    whole_bytes = 0
-    for number, line in enumerate(data.splitlines(keepends=True), 1):
-        event = _parse(line)
-        if event is None:
-            if whole_bytes + len(line) < len(data):
-                raise StoreError(
-                    f"{path}:{number}: not a line of this journal; the file was changed by "
-                    "something other than zyphos-lab"
-                )
-            break
-        events.append(event)
-        whole_bytes += len(line)
-    return events, whole_bytes, len(data) - whole_bytes
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
-
-
 def _write_all(fd: int, data: bytes) -> None:
     while data:
         data = data[os.write(fd, data) :]
 
 
-def _sync_folder(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _store_error(path: Path, error: OSError) -> StoreError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    hint = (
-        "what was measured so far is kept; free some space and go on with --resume" if full else ""
-    )
-    failure = StoreError(f"{path}: cannot be written: {os.strerror(error.errno or 0)}", hint)
-    failure.exit_code = 1  # the machine's fault, not the user's
-    return failure
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,20 +71,22 @@ def _experiment(path: Path) -> dict[str, Any]:
 
 
 def _run(path: Path) -> dict[str, Any]:
+    """From the manifest and the tables' index; the journal is not read."""
     from zyphos_lab.errors import StoreError
-    from zyphos_lab.store import Store
+    from zyphos_lab.store import JOURNAL, read_manifest
+    from zyphos_lab.tables import count_finished
 
     entry: dict[str, Any] = {"run": path.name, "experiment": path.parent.name, "path": str(path)}
     try:
-        store = Store.open(path)
-    except (StoreError, json.JSONDecodeError) as error:
+        manifest = read_manifest(path)
+        finished = count_finished(path, path / JOURNAL)
+    except (StoreError, OSError) as error:
         return entry | {"status": f"damaged: {error}", "profile": None, "trials": 0, "finished": 0}
-    manifest = store.manifest
     return entry | {
         "status": _status(manifest["status"], path),
         "profile": manifest.get("profile"),
         "trials": len(manifest["plan"]),
-        "finished": len(store.finished()),
+        "finished": finished,
     }
 
 

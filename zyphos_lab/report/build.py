@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
 from zyphos_lab.report import counters, texts, trust
+from zyphos_lab.report.damage import with_damage
 from zyphos_lab.report.expectations import check
 from zyphos_lab.report.model import Answer, Column, Delta, Row
 from zyphos_lab.report.sentence import against, findings, sentence
@@ -26,7 +28,6 @@ from zyphos_lab.stats import (
     factor_columns,
     label,
 )
-from zyphos_lab.store import write_atomically
 from zyphos_lab.units import parse_fraction
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def answer(store: Store) -> Answer:
     comparisons = compare(frame, contrasts_of(experiment), seed=int(manifest.get("seed") or 0))
     aa = _aa(frame, experiment)
     verdict, reasons, remarks = trust.judge(frame, manifest, comparisons, aa)
+    verdict, reasons = with_damage(store, verdict, reasons)
     deltas = _deltas(frame, comparisons)
     found = findings(deltas)
     evidence = bool(manifest.get("evidence", experiment.get("evidence", True)))

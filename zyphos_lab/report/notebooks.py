@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zyphos_lab.errors import LabError
-from zyphos_lab.store import write_atomically
+from zyphos_lab.files import write_atomically
 
 if TYPE_CHECKING:
     from zyphos_lab.store import Store

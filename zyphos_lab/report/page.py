@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def html(store: Store, answer: Answer) -> Path:
     """Writes report.html into the run's folder and returns its path."""
-    from zyphos_lab.store import write_atomically
+    from zyphos_lab.files import write_atomically
 
     path = store.path / REPORT_FILE
     write_atomically(path, render(store, answer))
