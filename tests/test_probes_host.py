@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from probe_programs import servant
-from zyphos_lab.probes import verdict_reasons
+from zyphos_lab.probes import clocks, hogs, verdict_reasons
 from zyphos_lab.probes.base import Columns
 from zyphos_lab.probes.host import HostProbe, RawHost
 from zyphos_lab.probes.rusage import TICK_NS
@@ -126,6 +127,12 @@ WINDOW = {"host_window_ns": SECOND_NS, "host_cpus_watched": "0,1"}
         ({"host_psi_memory_full_ns": 11_000_000}, "memory_stall", "DEGRADED"),
         ({"net_listen_drops": 2}, "listen_drops", "DEGRADED"),
         ({"net_softnet_drops": 2}, "softnet_drops", "DEGRADED"),
+        ({"net_tcp_backlog_drops": 2}, "socket_drops", "DEGRADED"),
+        ({"net_tcp_retrans_segs": 20, "net_tcp_segs_out": 1000}, "retransmits", "DEGRADED"),
+        ({"host_clock_source": "hpet"}, "clock", "DEGRADED"),
+        ({"host_clock_drift_ratio": -0.0006}, "clock", "DEGRADED"),
+        ({"host_clock_step_ns": 2_000_000}, "clock", "DEGRADED"),
+        ({"host_clock_resolution_ns": 4_000_000}, "clock", "DEGRADED"),
         ({"server_observer_bpf_ns": 11, "server_cpu_ns": 100}, "observer", "DEGRADED"),
     ],
 )
@@ -144,6 +151,9 @@ def test_evidence_leads_to_its_reason(columns: dict[str, Any], code: str, severi
         {"host_steal_ratio": 0.01, "host_steal_ns": 10_000_000},
         {"server_observer_bpf_ns": 9, "server_cpu_ns": 100},
         {"host_cpu_other_ns": 49_000_000, "host_throttled_ns": 9_000_000},
+        {"host_clock_source": "tsc", "host_clock_step_ns": 900, "host_clock_drift_ratio": 1e-5},
+        {"host_clock_drift_ratio": 0.0006, "host_clock_reading_ns": 200_000},
+        {"net_tcp_retrans_segs": 20, "net_tcp_segs_out": 100_000},
     ],
 )
 def test_no_reason_without_evidence(columns: dict[str, Any]) -> None:
@@ -154,3 +164,43 @@ def test_one_tick_of_a_short_window_is_rounding() -> None:
     short = {"host_window_ns": SECOND_NS // 5, "host_cpus_watched": "0"}
     one = {"host_steal_ratio": 0.05, "host_steal_ns": TICK_NS, "host_cpu_other_ns": 2 * TICK_NS}
     assert verdict_reasons(short | one) == []
+
+
+def test_what_the_experiment_is_about_speaks_against_nothing() -> None:
+    assert verdict_reasons(WINDOW | {"net_listen_drops": 2}, {"listen_drops"}) == []
+
+
+def test_other_load_names_who_it_was() -> None:
+    hogs = '[{"pid": 7, "comm": "spin", "cpu_ratio": 0.9}]'
+    [reason] = verdict_reasons(WINDOW | {"host_cpu_other_ns": 900_000_000, "host_hogs": hogs})
+    assert "spin (pid 7) 90%" in reason["message"]
+    assert reason["evidence"]["host_hogs"] == [{"pid": 7, "comm": "spin", "cpu_ratio": 0.9}]
+
+
+def test_the_processes_that_used_the_cpu_are_found() -> None:
+    cpu = min(os.sched_getaffinity(0))
+    with servant() as one:
+        before = hogs.clocks()
+        one.do("while time.process_time() < 0.1: pass")
+        after = hogs.clocks()
+        window_ns = after[one.pid] - before[one.pid]
+        assert window_ns > 0
+        alone = {one.pid: after[one.pid]}
+        [found] = hogs.found(before, alone, window_ns, {cpu})
+        assert found["pid"] == one.pid
+        assert found["comm"].startswith("python")
+        assert found["cpu_ratio"] == 1.0
+        assert hogs.found(before, alone, window_ns, {4000}) == []
+        assert hogs.found(before, alone, 1000 * window_ns, {cpu}) == []
+    assert one.pid not in hogs.clocks({one.pid})
+
+
+def test_a_step_of_the_wall_clock_shows() -> None:
+    before, after = clocks.read(), clocks.read()
+    stepped = replace(after, realtime_ns=after.realtime_ns + 5_000_000)
+    found = clocks.columns(before, stepped)
+    error_ns = found["host_clock_reading_ns"]
+    assert abs(found["host_clock_step_ns"] - 5_000_000) <= error_ns
+    bent = replace(after, raw_ns=before.raw_ns + 2 * (after.monotonic_ns - before.monotonic_ns))
+    assert clocks.columns(before, bent)["host_clock_drift_ratio"] == pytest.approx(-0.5)
+    assert found["host_clock_source"]

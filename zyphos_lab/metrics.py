@@ -178,6 +178,7 @@ host_steal_ratio              ratio       lower   the same / window, worst CPU
 host_cpu_own_ns               ns          -       CPU time of the trial's processes
 host_cpu_other_ns             ns          lower   CPU time of everything else on its CPUs
 host_cpu_other_ratio          ratio       lower   the same / window
+host_hogs                     text        -       processes beside the trial's that used most CPU
 host_context_switches         count       -       context switches of the machine
 host_swap_in_pages            count       lower   pages swapped in
 host_swap_out_pages           count       lower   pages swapped out
@@ -187,6 +188,11 @@ host_psi_cpu_some_ns          ns          lower   time that something waited for
 host_psi_memory_some_ns       ns          lower   time that something waited for memory
 host_psi_memory_full_ns       ns          lower   time that everything waited for memory
 host_psi_io_some_ns           ns          lower   time that something waited for I/O
+host_clock_source             text        -       where the kernel's clock comes from
+host_clock_resolution_ns      ns          lower   resolution of the monotonic clock
+host_clock_drift_ratio        ratio       -       how much faster the monotonic clock ran than raw
+host_clock_step_ns            ns          -       step of the wall clock within the window
+host_clock_reading_ns         ns          lower   how exactly drift and step are known
 observer_bpf_ns               ns          lower   CPU time of our own BPF programs, estimated
 net_tcp_delayed_acks          count       lower /r delayed ACKs sent
 net_tcp_delayed_acks_lost     count       lower   delayed ACKs whose peer sent again

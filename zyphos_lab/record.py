@@ -1,13 +1,13 @@
 """What one trial gave: its row, its histograms, its verdict, and how the columns are derived.
 
 Every derived column (per request, ratio, percentile) that no probe gives is made here and nowhere
-else. It does not know how a trial is run nor where records are kept. Pure functions.
+else. What the load's health says against a trial is health.py's. It does not know how a trial is
+run nor where records are kept. Pure functions.
 """
 
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,11 +19,7 @@ Row = dict[str, Any]
 Skipped = dict[str, str]
 
 VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
-RATE_RATIO_MIN = 0.98
 FULL_CORE = 0.95  # share of its cores from which on a process is at its limit
-ARRIVALS_KS_MAX = 0.02
-# Kolmogorov's 1 % point: below it a distance is what chance gives, whatever the law (n > 35).
-KS_CHANCE = 1.63
 EDGE_LATE_MAX = 0.02
 
 # An unfinished request stands at its lower bound. Where it would matter by more than this that it
@@ -152,47 +148,6 @@ def _censored(metric: str, columns: list[str]) -> Reason:
     return Reason(DEGRADED, "censored", message, {"metric": metric, "columns": columns})
 
 
-def load_reasons(row: Row, law: str) -> list[Reason]:
-    """What the load's own health and its answers say against the trial."""
-    found = [_wrong_answers(row), _generator_limit(row, law), _arrivals(row)]
-    return [reason for reason in found if reason is not None]
-
-
-def mark_limits(row: Row, reasons: Sequence[Reason]) -> None:
-    """A rate that the generator may have limited is a lower bound, and the row says so."""
-    if any(reason.code == "generator_limit" for reason in reasons):
-        row["requests_per_second_at_least"] = True
-
-
-def _wrong_answers(row: Row) -> Reason | None:
-    failed, done = row["requests_failed"], row["requests_done"]
-    if failed:
-        errors = {name: row[name] for name in row if name.startswith("error_")}
-        listed = ", ".join(f"{name.removeprefix('error_')} {errors[name]}" for name in errors)
-        message = f"wrong answers: {failed} of {failed + done} requests failed ({listed})"
-        return Reason(INVALID, "wrong_answers", message, {"requests_failed": failed, **errors})
-    if not done:
-        return Reason(INVALID, "nothing_done", "no request was answered within the window")
-    return None
-
-
-def _generator_limit(row: Row, law: str) -> Reason | None:
-    """Where this holds the rate is `>=`: the server might have done more."""
-    if law != "closed":
-        ratio = row["rate_ratio"]
-        if ratio is None or ratio >= RATE_RATIO_MIN:
-            return None
-        message = f"the asked rate was not reached ({ratio:.3f}): the generator may be the limit"
-        return Reason(DEGRADED, "generator_limit", message, {"rate_ratio": ratio})
-    busy = row["client_threads_busy_ratio"]
-    if busy is None or busy < FULL_CORE or row.get("limited_by") == "both":
-        return None
-    message = (
-        f"the load's threads were {busy:.0%} busy: the generator may be the limit, rates are >="
-    )
-    return Reason(DEGRADED, "generator_limit", message, {"client_threads_busy_ratio": busy})
-
-
 def _busy(result: Mapping[str, Any]) -> float | None:
     """Share of its cores that the load used; each of its threads has one."""
     cpu_ns, threads = result.get("client_cpu_ns"), result.get("client_threads")
@@ -212,17 +167,6 @@ def limited_by(row: Row, server_cpus: int) -> str | None:
     if generator >= FULL_CORE:
         return "both" if server else "generator"
     return "server" if server else "neither"
-
-
-def _arrivals(row: Row) -> Reason | None:
-    distance, sent = row["arrivals_ks"], row["requests_sent"]
-    if distance is None or not sent:
-        return None
-    limit = max(ARRIVALS_KS_MAX, KS_CHANCE / math.sqrt(sent))
-    if distance <= limit:
-        return None
-    message = f"what was sent is {distance:.3f} from the declared law (limit {limit:.3f})"
-    return Reason(DEGRADED, "arrivals_off", message, {"arrivals_ks": distance, "limit": limit})
 
 
 def edge_reasons(late_ns: Sequence[int], window_ns: int) -> list[Reason]:

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from zyphos_lab import links, record, targets
+from zyphos_lab import health, links, record, targets
 from zyphos_lab.child import Children, monotonic_ns
 from zyphos_lab.errors import LoadError, MeasurementError
 from zyphos_lab.load import LoadRun
@@ -23,6 +23,7 @@ from zyphos_lab.plan import Planned
 from zyphos_lab.probes import Probe, verdict_reasons
 from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
 from zyphos_lab.spec import load_words
+from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
 
 CONNECT_TIMEOUT_NS = 20_000_000_000
@@ -151,13 +152,19 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     row["target_killed"] = measured.killed
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
     late_ns = (measured.before.late_ns, measured.after.late_ns)
-    reasons += record.load_reasons(row, cell.load.arrival.law)
+    reasons += health.load_reasons(row, cell.load.arrival.law, _apart(cell))
     reasons += record.edge_reasons(late_ns, bench.repeat.window_ns)
     reasons += [Reason(**reason) for reason in verdict_reasons(row)]
-    record.mark_limits(row, reasons)
+    health.mark_limits(row, reasons)
     histograms = {name: text for name, text in result["histograms"].items() if text}
     closed = record.close(row, reasons, skipped)
     return Record(closed, histograms, list(result.get("intervals", [])))
+
+
+def _apart(cell: Cell) -> bool:
+    """Whether load and target are pinned, and to different CPUs."""
+    server = set(getattr(cell.target, "cpus", ()))
+    return bool(server and cell.load.cpus) and server.isdisjoint(cell.load.cpus)
 
 
 def _count(row: Row, skipped: Skipped, probes: Sequence[Probe[Any]], measured: Measured) -> None:

@@ -220,12 +220,12 @@ def _tell(window: dict[str, Any], window_ns: int) -> None:
 
 
 def _judged(result: dict[str, Any], law: str) -> tuple[dict[str, Any], str, list[str]]:
-    from zyphos_lab import record
+    from zyphos_lab import health, record
 
     columns, _, reasons = record.load_columns(result)
     columns |= {f"client_{name}": result[name] for name in ("bytes_out", "bytes_in")}
-    reasons += record.load_reasons(columns, law)
-    record.mark_limits(columns, reasons)
+    reasons += health.load_reasons(columns, law)
+    health.mark_limits(columns, reasons)
     return columns, record.worst(reasons), [reason.message for reason in reasons]
 
 

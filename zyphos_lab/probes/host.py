@@ -3,18 +3,19 @@
 The CPUs watched are those that the trial's threads may run on. `host_pinned` says whether each
 process keeps to a part of the machine; only then is other load told apart from the trial's own.
 Sources: /proc/stat (10 ms a CPU: smaller amounts are not seen), /proc/vmstat, /proc/pressure,
-cpu.stat of the trial's cgroup, thermal_throttle in sysfs, the processes' own CPU clocks (exact).
-Some 150 us a snapshot.
+cpu.stat of the trial's cgroup, thermal_throttle in sysfs, the processes' own CPU clocks (exact),
+everybody else's (hogs.py) and the machine's clocks (clocks.py). Some 0.4 ms a snapshot.
 """
 
 from __future__ import annotations
 
 import glob
+import json
 import os
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from zyphos_lab.probes import processes
+from zyphos_lab.probes import clocks, hogs, processes
 from zyphos_lab.probes.base import ROLES, Columns, Pids, Probe, Skipped, absent, now_ns
 from zyphos_lab.probes.rusage import TICK_NS
 
@@ -27,6 +28,7 @@ COLUMNS = (
     "host_cpu_own_ns",
     "host_cpu_other_ns",
     "host_cpu_other_ratio",
+    "host_hogs",
     "host_context_switches",
     "host_swap_in_pages",
     "host_swap_out_pages",
@@ -36,6 +38,7 @@ COLUMNS = (
     "host_psi_memory_some_ns",
     "host_psi_memory_full_ns",
     "host_psi_io_some_ns",
+    *clocks.COLUMNS,
 )
 PRESSURES = (("cpu", "some"), ("memory", "some"), ("memory", "full"), ("io", "some"))
 THERMAL = "/sys/devices/system/cpu/cpu*/thermal_throttle/core_throttle_count"
@@ -53,6 +56,8 @@ class RawHost:
     pressure: dict[str, bytes | None]
     own_ns: dict[int, int]
     affinities: dict[int, frozenset[int]] = field(default_factory=dict)
+    others_ns: hogs.Clocks = field(default_factory=dict)
+    clocks: clocks.Clocks | None = None
 
 
 class HostProbe(Probe[RawHost]):
@@ -71,7 +76,7 @@ class HostProbe(Probe[RawHost]):
 
     def snapshot(self) -> RawHost:
         members = processes.tree(self._roots)
-        clocks = {process: processes.cpu_ns(process) for process in members}
+        own = {process: processes.cpu_ns(process) for process in members}
         return RawHost(
             now_ns(),
             processes.read("/proc/stat") or b"",
@@ -79,8 +84,10 @@ class HostProbe(Probe[RawHost]):
             processes.read(self._throttle_file) if self._throttle_file else None,
             tuple(int(processes.read(path) or 0) for path in self._thermal_files),
             {name: processes.read(f"/proc/pressure/{name}") for name in ("cpu", "memory", "io")},
-            {process: cpu for process, cpu in clocks.items() if cpu is not None},
+            {process: cpu for process, cpu in own.items() if cpu is not None},
             {process: _affinity(process) for process in members},
+            hogs.clocks(members),
+            clocks.read(),
         )
 
     def columns(self, before: RawHost, after: RawHost, requests: int) -> tuple[Columns, Skipped]:
@@ -91,6 +98,8 @@ class HostProbe(Probe[RawHost]):
         _add_vmstat(columns, skipped, before, after)
         _add_throttling(columns, skipped, before, after)
         _add_pressure(columns, skipped, before, after)
+        if before.clocks is not None and after.clocks is not None:
+            columns.update(clocks.columns(before.clocks, after.clocks))
         return columns, skipped
 
 
@@ -109,6 +118,8 @@ def _add_cpus(columns: Columns, skipped: Skipped, before: RawHost, after: RawHos
     columns["host_cpus_watched"] = ",".join(map(str, watched))
     columns["host_pinned"] = pinned
     _add_steal(columns, [new[cpu].steal - old[cpu].steal for cpu in watched])
+    greedy = hogs.found(before.others_ns, after.others_ns, _window_ns(columns), watched)
+    columns["host_hogs"] = json.dumps(greedy)
     switches = [_numbers(raw.stat)["ctxt"] for raw in (before, after)]
     columns["host_context_switches"] = switches[1] - switches[0]  # of the whole machine
     if not pinned:

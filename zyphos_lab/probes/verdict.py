@@ -6,7 +6,8 @@ Looks only at columns that probes give. What is missing says nothing: it is in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from zyphos_lab.probes.rusage import TICK_NS
@@ -19,15 +20,23 @@ THROTTLE_DEGRADED, THROTTLE_INVALID = 0.01, 0.05  # of the window
 OTHER_LOAD_DEGRADED = 0.05  # of one core, on the pinned cores together
 OBSERVER_DEGRADED = 0.10  # of the server's CPU, spent on counting its system calls
 MEMORY_STALL_DEGRADED = 0.01  # of the window with every task waiting for memory
+RETRANSMITS_DEGRADED = 0.001  # of the segments sent
+RETRANSMITS_MIN = 10  # fewer may be somebody else's: the counters are the whole namespace's
+CLOCK_DRIFT_MAX = 500e-6  # the most that the kernel steers a clock by (adjtimex(2))
+CLOCK_STEP_NS = 1_000_000
+CLOCK_RESOLUTION_NS = 1_000
+# Read in user mode within some 30 ns; all others cost a system call, or tick too slowly.
+CLOCK_SOURCES = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter")
 
 # What /proc/stat cannot tell from nothing: one tick of rounding at either edge of the window.
 RESOLUTION_NS = 2 * TICK_NS
 
 
-def verdict_reasons(columns: Mapping[str, Any]) -> list[Reason]:
+def verdict_reasons(columns: Mapping[str, Any], subject: Collection[str] = ()) -> list[Reason]:
     """Reasons {code, severity, message, evidence} that the columns of one trial give; often none.
 
-    `evidence` is the columns that it rests on, by name. Pure; order is fixed.
+    `evidence` is the columns that it rests on, by name. Codes in `subject` are what the experiment
+    is about (drops, say) and speak against nothing. Pure; order is fixed.
     """
     checks = (
         _steal,
@@ -38,9 +47,13 @@ def verdict_reasons(columns: Mapping[str, Any]) -> list[Reason]:
         _memory_stall,
         _listen_drops,
         _softnet_drops,
+        _socket_drops,
+        _retransmits,
+        _clock,
         _observer,
     )
-    return [reason for check in checks if (reason := check(columns)) is not None]
+    found = [reason for check in checks if (reason := check(columns)) is not None]
+    return [reason for reason in found if reason["code"] not in subject]
 
 
 def _reason(
@@ -95,9 +108,15 @@ def _other_load(columns: Mapping[str, Any]) -> Reason | None:
     cpus = len(str(columns.get("host_cpus_watched") or "").split(","))
     if ratio <= OTHER_LOAD_DEGRADED or other_ns <= RESOLUTION_NS * cpus:
         return None
-    message = f"other work took {ratio:.1%} of a core on the trial's own CPUs"
+    hogs = json.loads(columns.get("host_hogs") or "[]")
+    named = ", ".join(f"{hog['comm']} (pid {hog['pid']}) {hog['cpu_ratio']:.0%}" for hog in hogs)
+    message = f"other work took {ratio:.1%} of a core on the trial's own CPUs" + (
+        f"; busiest beside it: {named}" if named else ""
+    )
     evidence = ("host_cpu_other_ratio", "host_cpu_other_ns", "host_cpus_watched")
-    return _reason(columns, "other_load", "DEGRADED", message, *evidence)
+    reason = _reason(columns, "other_load", "DEGRADED", message, *evidence)
+    reason["evidence"]["host_hogs"] = hogs
+    return reason
 
 
 def _swap(columns: Mapping[str, Any]) -> Reason | None:
@@ -131,6 +150,45 @@ def _softnet_drops(columns: Mapping[str, Any]) -> Reason | None:
         return None
     message = f"{drops:.0f} packets were dropped before any socket saw them (backlog full)"
     return _reason(columns, "softnet_drops", "DEGRADED", message, "net_softnet_drops")
+
+
+def _socket_drops(columns: Mapping[str, Any]) -> Reason | None:
+    names = ("net_tcp_backlog_drops", "net_tcp_receive_queue_drops", "net_udp_receive_drops")
+    drops = sum(_number(columns, name) for name in names)
+    if drops <= 0:
+        return None
+    message = f"{drops:.0f} packets were dropped at a socket whose queue was full"
+    return _reason(columns, "socket_drops", "DEGRADED", message, *names)
+
+
+def _retransmits(columns: Mapping[str, Any]) -> Reason | None:
+    again, sent = _number(columns, "net_tcp_retrans_segs"), _number(columns, "net_tcp_segs_out")
+    if again < RETRANSMITS_MIN or again <= RETRANSMITS_DEGRADED * sent:
+        return None
+    message = f"{again:.0f} of {sent:.0f} TCP segments had to be sent again"
+    names = ("net_tcp_retrans_segs", "net_tcp_segs_out", "net_tcp_timeouts")
+    return _reason(columns, "retransmits", "DEGRADED", message, *names)
+
+
+def _clock(columns: Mapping[str, Any]) -> Reason | None:
+    """What is within the error of the readings is not told."""
+    source = columns.get("host_clock_source")
+    drift, step = (_number(columns, f"host_clock_{name}") for name in ("drift_ratio", "step_ns"))
+    error_ns = _number(columns, "host_clock_reading_ns")
+    resolution_ns = _number(columns, "host_clock_resolution_ns")
+    trouble = []
+    if source is not None and source not in CLOCK_SOURCES:
+        trouble.append(f"the clock source is {source}")
+    if abs(drift) > CLOCK_DRIFT_MAX + error_ns / _window_ns(columns):
+        trouble.append(f"the clock was steered by {drift * 1e6:.0f} ppm")
+    if abs(step) > CLOCK_STEP_NS + error_ns:
+        trouble.append(f"the wall clock was set by {step / 1e6:.1f} ms")
+    if resolution_ns > CLOCK_RESOLUTION_NS:
+        trouble.append(f"the clock ticks every {resolution_ns / 1e3:.0f} us")
+    if not trouble:
+        return None
+    names = [f"host_clock_{name}" for name in ("source", "drift_ratio", "step_ns", "resolution_ns")]
+    return _reason(columns, "clock", "DEGRADED", "; ".join(trouble), *names)
 
 
 def _observer(columns: Mapping[str, Any]) -> Reason | None:
