@@ -81,7 +81,7 @@ def resolve(
 def _slo(search: Search, names: References) -> Statement | None:
     mark = names.source.mark(("search", "slo"))
     try:
-        statement = parse(search.slo, ratios_allowed=False)
+        statement = parse(search.slo)
     except StatementError as error:
         names.complain(mark, error.message, error.hint, error.offset)
         return None

@@ -16,11 +16,13 @@ from zyphos_lab.stats.contrasts import (
     differs,
     direction,
     factor_columns,
+    judge,
     label,
     pair,
 )
 from zyphos_lab.stats.readings import Reading, by_block, read
 from zyphos_lab.stats.signflip import interval, sign_flip, step_down
+from zyphos_lab.stats.two_sample import TwoSample, step_down_two, two_sample
 
 __all__ = [
     "BLOCKS_MIN",
@@ -30,6 +32,7 @@ __all__ = [
     "Contrast",
     "Estimate",
     "Reading",
+    "TwoSample",
     "by_block",
     "compare",
     "compare_arms",
@@ -39,10 +42,13 @@ __all__ = [
     "estimate",
     "factor_columns",
     "interval",
+    "judge",
     "label",
     "pair",
     "read",
     "sign_flip",
     "step_down",
+    "step_down_two",
     "summarise",
+    "two_sample",
 ]

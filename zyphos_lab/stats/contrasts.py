@@ -89,7 +89,7 @@ def compare(frame: pd.DataFrame, contrasts: Sequence[Contrast], seed: int = 0) -
         for arm, base in _cell_pairs(frame, wanted):
             found += [_measure(frame, wanted, arm, base, metric, seed) for metric in wanted.metrics]
     adjusted = _adjust(found, seed)
-    return [_judge(comparison) for comparison in adjusted]
+    return [judge(comparison) for comparison in adjusted]
 
 
 def contrast(frame: pd.DataFrame, wanted: Contrast, seed: int = 0) -> list[Comparison]:
@@ -147,7 +147,7 @@ def compare_arms(
         verdict=SAME if pairs.both_zero else CANNOT_TELL,
     )
     measured = _with_numbers(comparison, _values(pairs), seed)
-    return _judge(replace(measured, p_adjusted=measured.p_raw))
+    return judge(replace(measured, p_adjusted=measured.p_raw))
 
 
 def differs(comparison: Comparison) -> bool:
@@ -261,7 +261,7 @@ def _matrix(family: Sequence[Pairs]) -> Floats:
     return np.array(columns, dtype=np.float64).T
 
 
-def _judge(comparison: Comparison) -> Comparison:
+def judge(comparison: Comparison) -> Comparison:
     """The interval against [1 / (1 + f), 1 + f]; a difference has to survive its family too."""
     low, high, f = comparison.low, comparison.high, comparison.floor
     if low is None or high is None:
