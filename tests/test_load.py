@@ -58,6 +58,11 @@ def test_closed(hello: Served) -> None:
     assert result["requests_failed"] == result["requests_censored"] == 0
     assert result["errors"] == result["connection_errors"] == {}
     assert (result["connections"], result["client_threads"]) == (4, 2)
+    assert 0 < result["requests_in_flight_mean"] <= 12
+    assert result["little_ratio"] == pytest.approx(1, abs=0.2)
+    assert result["times_beyond_range"] == 0
+    told = result["client_threads_run_delay_ns"] is not None
+    assert told == os.path.exists("/proc/thread-self/schedstat")
     assert result["rate_asked_per_second"] is result["rate_ratio"] is result["arrivals_ks"] is None
     assert result["bytes_in"] > result["requests_done_in_window"] * 13
     assert result["client_cpu_ns"] > 0

@@ -77,7 +77,11 @@ limited_by                    text        -       whose cores were full: server,
 rate_asked_per_second         per_second  -       rate that an open load was asked for
 rate_ratio                    ratio       higher  achieved rate / asked rate
 arrivals_ks                   ratio       lower   distance of the sent schedule from its law
+requests_in_flight_mean       count       -       requests under way from their schedule, over time
+little_ratio                  ratio       -       of them / (requests that ended per second x time)
+times_beyond_range            count       lower   times of requests beyond an hour, counted as one
 client_threads                count       -       threads of the load
+client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU
 client_bytes_out              bytes       -    /r payload bytes sent by the load
 client_bytes_in               bytes       -    /r payload bytes received by the load
 """

@@ -39,7 +39,11 @@ RESULT_COLUMNS = (
     "rate_asked_per_second",
     "rate_ratio",
     "arrivals_ks",
+    "requests_in_flight_mean",
+    "little_ratio",
+    "times_beyond_range",
     "client_threads",
+    "client_threads_run_delay_ns",
     "client_cpu_ns",
 )
 

@@ -17,14 +17,9 @@
 
 #include "base/time.h"
 #include "load/options.h"
+#include "load/window.h"
 
 namespace zyphos {
-
-struct Window {
-  Time start;
-  Time end;
-  bool holds(Time time) const { return time >= start && time < end; }
-};
 
 class Fit {
  public:

@@ -20,6 +20,12 @@ constexpr std::int64_t kNotice_ns = 25 * kMillisecond_ns;
 // For the threads to wake before the first request is due.
 constexpr std::int64_t kWakeUp_ns = kMillisecond_ns;
 
+// Empty where one of them is: a part is no sum.
+std::optional<std::int64_t> sum(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
+  if (!a || !b) return {};
+  return *a + *b;
+}
+
 }  // namespace
 
 Generator::Generator(const LoadOptions& options, Board& board)
@@ -136,12 +142,16 @@ LoadResult Generator::finish() {
   result.interrupted = !stopped_.is_never();
   const Time end = std::min(window_.end, stopped_);
   result.window_ns = std::max<std::int64_t>(0, end - window_.start);
+  result.client_threads_run_delay_ns = 0;
   Fit fit(options_.arrival.law, 0.0);
   for (const auto& worker : workers_) {
     result.recorder.add(worker->recorder());
     fit.add(worker->fit());
+    result.in_flight.add(worker->in_flight());
     const WorkerHealth& health = worker->health();
     result.client_cpu_ns += health.cpu_ns;
+    result.client_threads_run_delay_ns =
+        sum(result.client_threads_run_delay_ns, health.run_delay_ns);
     result.bytes_in += health.bytes_in;
     result.bytes_out += health.bytes_out;
     result.reconnects += health.reconnects;

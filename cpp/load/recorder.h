@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "load/fit.h"
+#include "load/window.h"
 #include "metrics/histogram.h"
 
 namespace zyphos {

@@ -39,8 +39,16 @@ void put_health(JsonLine& json, const LoadResult& result) {
       .number("rate_asked_per_second", result.rate_asked_per_second)
       .number("rate_ratio", result.rate_ratio())
       .number("arrivals_ks", result.arrivals_ks)
+      .number("requests_in_flight_mean", result.in_flight.mean(result.window_ns))
+      .number("little_ratio", result.in_flight.little_ratio())
+      .number("times_beyond_range", result.beyond_range())
       .number("client_cpu_ns", result.client_cpu_ns)
       .number("client_threads", std::uint64_t{result.client_threads});
+  if (result.client_threads_run_delay_ns) {
+    json.number("client_threads_run_delay_ns", *result.client_threads_run_delay_ns);
+  } else {
+    json.number("client_threads_run_delay_ns", std::optional<double>());
+  }
 }
 
 }  // namespace
@@ -55,6 +63,11 @@ std::optional<double> LoadResult::rate_ratio() const {
   if (!rate_asked_per_second || recorder.counts().scheduled == 0) return {};
   return static_cast<double>(recorder.counts().sent_in_window) /
          static_cast<double>(recorder.counts().scheduled);
+}
+
+std::uint64_t LoadResult::beyond_range() const {
+  return recorder.latency_ns().saturated() + recorder.service_ns().saturated() +
+         recorder.schedule_lag_ns().saturated() + recorder.censored_ns().saturated();
 }
 
 std::string to_json(const LoadResult& result) {

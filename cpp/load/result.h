@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "load/in_flight.h"
 #include "load/recorder.h"
 
 namespace zyphos {
@@ -16,19 +17,24 @@ struct LoadResult {
   std::size_t connections = 0;
   unsigned client_threads = 0;
   std::int64_t client_cpu_ns = 0;  // the threads' CPU within the window
-  std::uint64_t bytes_out = 0;     // within the window
+  // Time that the threads waited for a CPU within the window; empty where the kernel does not say.
+  std::optional<std::int64_t> client_threads_run_delay_ns;
+  std::uint64_t bytes_out = 0;  // within the window
   std::uint64_t bytes_in = 0;
   std::uint64_t reconnects = 0;                               // in the whole run
   std::array<std::uint64_t, kErrcCount> connection_errors{};  // in the whole run
   std::optional<double> rate_asked_per_second;
   std::optional<double> arrivals_ks;
   bool interrupted = false;
+  InFlight in_flight;
   Recorder recorder{0, 0};
 
   // Good answers within the window, whenever scheduled; empty when nothing was measured.
   std::optional<double> requests_per_second() const;
   // Sent within the window over scheduled within it; empty for the closed law.
   std::optional<double> rate_ratio() const;
+  // Times that lie beyond the histograms' range (3600 s): counted in their last bucket.
+  std::uint64_t beyond_range() const;
 };
 
 // One line: {"event":"result",...}; histograms as base64 of HdrHistogram V2 compressed.

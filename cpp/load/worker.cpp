@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "base/check.h"
 #include "net/clock.h"
@@ -83,6 +84,7 @@ void Worker::run(Time start, Window window) {
   window_ = window;
   recorder_.window(window);
   fit_.window(window);
+  in_flight_.window(window);
   source_->run(start, window.end);
   now_ = clock_now();
   while (!finished(now_)) {
@@ -106,6 +108,7 @@ void Worker::cross_edges(Time now) {
   if (!window_entered_ && now >= window_.start) {
     window_entered_ = true;
     health_.cpu_ns = -thread_cpu_ns();
+    health_.run_delay_ns = thread_run_delay_ns();
     health_.bytes_in = 0 - counters_.value(Counter::bytes_in);
     health_.bytes_out = 0 - counters_.value(Counter::bytes_out);
   }
@@ -113,6 +116,10 @@ void Worker::cross_edges(Time now) {
   if (window_entered_ && !window_left_ && ended) {
     window_left_ = true;
     health_.cpu_ns += thread_cpu_ns();
+    const std::optional<std::int64_t> before = std::exchange(health_.run_delay_ns, {});
+    if (const auto after = thread_run_delay_ns(); after && before) {
+      health_.run_delay_ns = *after - *before;
+    }
     health_.bytes_in += counters_.value(Counter::bytes_in);
     health_.bytes_out += counters_.value(Counter::bytes_out);
   }
@@ -216,6 +223,7 @@ void Worker::time_out_sent(Time now) {
 void Worker::settle_accounts(Time end) {
   const Window measured{window_.start, std::min(end, window_.end)};
   source_->stop(measured.end);
+  in_flight_.pass(end);
   while (flights_.size() > 0) {
     const std::uint32_t number = flights_.oldest();
     const Flights::Flight& flight = flights_.at(number);
@@ -225,6 +233,7 @@ void Worker::settle_accounts(Time end) {
   Time scheduled;
   while (source_->backlog(scheduled)) {
     recorder_.unanswered(scheduled, Time::never(), end, Errc::ok);
+    in_flight_.waited(scheduled, end);
   }
 }
 

@@ -21,6 +21,7 @@
 #include "load/clients.h"
 #include "load/fit.h"
 #include "load/flights.h"
+#include "load/in_flight.h"
 #include "load/options.h"
 #include "load/recorder.h"
 #include "load/source.h"
@@ -33,7 +34,8 @@ namespace zyphos {
 
 // What a worker saw of itself and of its connections.
 struct WorkerHealth {
-  std::int64_t cpu_ns = 0;  // within the window
+  std::int64_t cpu_ns = 0;                   // within the window
+  std::optional<std::int64_t> run_delay_ns;  // as well; empty where the kernel does not say
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t reconnects = 0;                               // in the whole run
@@ -60,6 +62,7 @@ class Worker final : private Dialer {
 
   const Recorder& recorder() const { return recorder_; }
   const Fit& fit() const { return fit_; }
+  const InFlight& in_flight() const { return in_flight_; }
   const WorkerHealth& health() const { return health_; }
 
  private:
@@ -116,6 +119,7 @@ class Worker final : private Dialer {
   std::unique_ptr<Source> source_;
   Recorder recorder_;
   Fit fit_;
+  InFlight in_flight_;
   Window window_{Time::never(), Time::never()};
   bool window_entered_ = false;
   bool window_left_ = false;

@@ -126,6 +126,7 @@ void Worker::collect(std::uint32_t number, Time now) {
     const Flights::Flight& flight = flights_.at(tag);
     if (flight.sent.is_never()) stamp(channel);  // refused before it was sent
     if (recorder_.in_cohort(flight.scheduled)) --cohort_;
+    in_flight_.ended(flight.scheduled, now);
     const Errc error = clients_.verdict(completion);
     if (error == Errc::ok) {
       channel.backoff_ns = 0;
@@ -147,6 +148,7 @@ bool Worker::submit(const Ticket& ticket) {
     flights_.give(tag);
     return false;
   }
+  in_flight_.begun(ticket.scheduled, now_);
   if (recorder_.in_cohort(ticket.scheduled)) ++cohort_;
   if (channel.unsent_first == Flights::kNone) {
     channel.unsent_first = tag;
@@ -252,6 +254,7 @@ void Worker::fail_flights(std::uint32_t number, Errc error, Time now) {
     const std::uint32_t after = flight.after;
     if (flight.channel == number) {
       if (recorder_.in_cohort(flight.scheduled)) --cohort_;
+      in_flight_.ended(flight.scheduled, now);
       if (error == Errc::wire_timeout) {
         recorder_.unanswered(flight.scheduled, flight.sent, now, error);
       } else {
