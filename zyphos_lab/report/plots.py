@@ -60,7 +60,7 @@ class Line:
 
 def percentile_panel(title: str, lines: Sequence[Line], span_ns: tuple[float, float]) -> str:
     """Latency over nines for one condition; `span_ns` is common to all panels."""
-    with _figure(f"percentiles {title}", 3.4, 2.5) as (figure, axes):
+    with drawing(f"percentiles {title}", 3.4, 2.5) as (figure, axes):
         for line in lines:
             wide = line.colour == BASELINE  # stays visible under an arm that equals it
             axes.plot(
@@ -78,13 +78,13 @@ def percentile_panel(title: str, lines: Sequence[Line], span_ns: tuple[float, fl
         axes.yaxis.set_major_locator(LogLocator(numticks=7))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.grid(True)
-        return _svg(figure, f"Latency percentiles, {title}")
+        return svg(figure, f"Latency percentiles, {title}")
 
 
 def forest(title: str, entries: Sequence[tuple[str, Comparison]]) -> str:
     """Ratios with their intervals on a log axis; the band is the practical floor."""
     height = 0.9 + 0.27 * len(entries)
-    with _figure(f"forest {title}", 7.6, height) as (figure, axes):
+    with drawing(f"forest {title}", 7.6, height) as (figure, axes):
         floor = max(c.floor for _, c in entries)
         axes.axvspan(1 / (1 + floor), 1 + floor, color=BAND, linewidth=0)
         axes.axvline(1, color=INK, linewidth=0.8)
@@ -101,14 +101,14 @@ def forest(title: str, entries: Sequence[tuple[str, Comparison]]) -> str:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(True, axis="x")
         axes.set_title(title)
-        return _svg(figure, title)
+        return svg(figure, title)
 
 
 def timeline(
     title: str, trials: NDArray[np.float64], deviation: NDArray[np.float64], verdicts: list[str]
 ) -> str:
     """Each trial's distance from the median of its cell (in %), in the order of execution."""
-    with _figure(f"timeline {title}", 7.6, 2.2) as (figure, axes):
+    with drawing(f"timeline {title}", 7.6, 2.2) as (figure, axes):
         axes.axhline(0, color=INK, linewidth=0.8)
         for verdict, colour, marker in (
             ("VALID", PALETTE[0], "o"),
@@ -130,7 +130,7 @@ def timeline(
             axes.legend(
                 frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=3
             )
-        return _svg(figure, title)
+        return svg(figure, title)
 
 
 def short_duration(ns: float) -> str:
@@ -195,14 +195,15 @@ def _nines_text(nines: int) -> str:
 
 
 @contextmanager
-def _figure(salt: str, width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+def drawing(salt: str, width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """An empty picture of so many inches; `salt` makes the ids of its markup its own."""
     style: Any = {**STYLE, "svg.hashsalt": salt}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.add_subplot()
 
 
-def _svg(figure: Figure, label: str) -> str:
+def svg(figure: Figure, label: str) -> str:
     """The figure's markup, fit to stand in a page: scales with its column, named for readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
