@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zyphos_lab import host, host_lo
+from zyphos_lab import host, host_interfaces
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,21 @@ def test_diff_names_the_place() -> None:
     }
 
 
+def test_the_sides_of_a_manifest_old_and_new() -> None:
+    one, other = {"cpu": {"smt": False}}, {"cpu": {"smt": True}}
+    new, two = {"server": one, "client": host.SAME}, {"server": one, "client": other}
+    assert host.roles(one) == host.roles(new) == {"server": one, "client": one}
+    assert host.roles(two) == {"server": one, "client": other}
+    assert host.roles(None) == {"server": {}, "client": {}}
+    assert host.difference(one, new) == {}
+    assert host.difference(one, {"server": other, "client": host.SAME}) == {
+        "cpu.smt": (False, True)
+    }
+    assert host.difference(new, two) == {"client.cpu.smt": (False, True)}
+    assert host.shown(new) == one
+    assert host.shown(two) == two
+
+
 def test_diff_knows_a_fingerprint_that_was_json() -> None:
     assert host.diff({"cpus": (0, 1)}, {"cpus": [0, 1]}) == {}
 
@@ -44,6 +59,8 @@ def test_what_every_linux_has(facts: dict[str, Any]) -> None:
     assert facts["memory"]["total_bytes"] > 0
     assert facts["sysctls"]["net.core.somaxconn"].isdigit()
     assert facts["lo"]["mtu_bytes"] > 0
+    assert facts["lo"]["qdisc"] or host_interfaces.root_qdiscs() == {}
+    assert "lo" not in facts["cards"]
     assert facts["hypervisor"]
     assert facts["cpu"]["usable"]
 
@@ -99,4 +116,4 @@ def test_turbo_of_both_drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_unknown_interface_is_none() -> None:
-    assert set(host_lo.facts("nosuch0").values()) == {None}
+    assert set(host_interfaces.facts("nosuch0").values()) == {None}

@@ -22,12 +22,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zyphos_lab import host_lo
+from zyphos_lab import host_interfaces
 from zyphos_lab.probes import native, processes
 
 Facts = dict[str, Any]
 
 SYS_CPU = "/sys/devices/system/cpu"
+SAME = "server"  # the client's host in a manifest: the same machine as the server's
 
 # Instruction sets that code here, or a TLS library, chooses by.
 FLAGS_OF_INTEREST = (
@@ -128,7 +129,8 @@ def fingerprint() -> Facts:
         "hypervisor": hypervisor(),
         "virtualisation": virtualisation(),
         "sysctls": {name: sysctl(name) for name in SYSCTLS},
-        "lo": host_lo.facts(),
+        "lo": host_interfaces.facts(),
+        "cards": host_interfaces.cards(),
         "limits": limits(),
         "cgroup": cgroup(),
         "versions": versions(),
@@ -143,6 +145,41 @@ def diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any
     names = sorted(left.keys() | right.keys())
     pairs = {name: (left.get(name), right.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def roles(stored: Mapping[str, Any] | None) -> dict[str, Facts]:
+    """{"server": facts, "client": facts} of a manifest's `host`, whatever its age.
+
+    It has one fingerprint per side, the client's being SAME where both are one machine; runs
+    before that have a single fingerprint, of the machine that both were on.
+    """
+    found = dict(stored or {})
+    server = found.get("server", found)
+    client = found.get("client", SAME)
+    return {"server": dict(server), "client": dict(server if client == SAME else client)}
+
+
+def one_machine(stored: Mapping[str, Any] | None) -> bool:
+    """Whether both sides of a manifest's `host` are the same machine."""
+    return bool(dict(stored or {}).get("client", SAME) == SAME)
+
+
+def shown(stored: Mapping[str, Any] | None) -> Facts:
+    """A manifest's `host` for people: one fingerprint where both sides are one machine."""
+    both = roles(stored)
+    return both["server"] if one_machine(stored) else dict(both)
+
+
+def difference(
+    a: Mapping[str, Any] | None, b: Mapping[str, Any] | None
+) -> dict[str, tuple[Any, Any]]:
+    """Where the hosts of two manifests differ: {"cpu.governor": (in a, in b)}.
+
+    Where either run had two machines the names begin with the side: `server.cpu.governor`.
+    """
+    if one_machine(a) and one_machine(b):
+        return diff(shown(a), shown(b))
+    return diff(roles(a), roles(b))
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> Facts:
@@ -164,9 +201,9 @@ def read(path: str | Path) -> str | None:
         return None
 
 
-def sysctl(name: str) -> str | None:
+def sysctl(name: str, root: str = "") -> str | None:
     """A sysctl's value with single spaces; None where this kernel does not have it."""
-    text = read(f"/proc/sys/{name.replace('.', '/')}")
+    text = read(f"{root}/proc/sys/{name.replace('.', '/')}")
     return None if text is None else " ".join(text.split())
 
 
@@ -197,13 +234,15 @@ def boot_options() -> list[str]:
 
 
 def cgroup() -> Facts:
-    """Version and CPU limits of the control group that this process is in."""
+    """Version and limits of the control group that this process is in."""
     folder = processes.cpu_cgroup(os.getpid())
     if folder is None:
         return {"version": None, "cpu_quota": None}
     quota = read(f"{folder}/cpu.max")
     if quota is not None:
-        return {"version": 2, "cpu_quota": quota}
+        others = ("cpu.weight", "cpuset.cpus", "memory.max", "memory.high")
+        limits = {name.replace(".", "_"): read(f"{folder}/{name}") for name in others}
+        return {"version": 2, "cpu_quota": quota, **limits}
     # The root group of version 2 has no cpu.max; version 1 has quota and period in two files.
     quota, period = (read(f"{folder}/cpu.cfs_{name}_us") for name in ("quota", "period"))
     return {"version": 2 if quota is None else 1, "cpu_quota": quota and f"{quota} {period}"}
@@ -226,11 +265,13 @@ def cpu() -> Facts:
         "driver": read(f"{SYS_CPU}/cpu0/cpufreq/scaling_driver"),
         "frequency_khz_max": read(f"{SYS_CPU}/cpu0/cpufreq/cpuinfo_max_freq"),
         "turbo": turbo(),
-        "mitigations": {
-            Path(path).name: read(path)
-            for path in sorted(glob.glob(f"{SYS_CPU}/vulnerabilities/*"))
-        },
+        "mitigations": mitigations(),
     }
+
+
+def mitigations(cpu: str = SYS_CPU) -> dict[str, str | None]:
+    """What the kernel does against each known weakness of this processor."""
+    return {Path(path).name: read(path) for path in sorted(glob.glob(f"{cpu}/vulnerabilities/*"))}
 
 
 def _cpuinfo() -> dict[str, str]:
@@ -246,12 +287,13 @@ def smt() -> bool | None:
     return None if active is None else active == "1"
 
 
-def turbo() -> bool | None:
+def turbo(cpu: str = "") -> bool | None:
     """Whether the CPU may exceed its base frequency; None where nothing tells."""
-    intel = read(f"{SYS_CPU}/intel_pstate/no_turbo")
+    cpu = cpu or SYS_CPU
+    intel = read(f"{cpu}/intel_pstate/no_turbo")
     if intel is not None:
         return intel == "0"
-    boost = read(f"{SYS_CPU}/cpufreq/boost")
+    boost = read(f"{cpu}/cpufreq/boost")
     return None if boost is None else boost == "1"
 
 
@@ -264,6 +306,7 @@ def memory() -> Facts:
         "swap_total_bytes": sizes.get("SwapTotal"),
         "huge_page_bytes": sizes.get("Hugepagesize"),
         "transparent_huge_pages": chosen("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "huge_page_defrag": chosen("/sys/kernel/mm/transparent_hugepage/defrag"),
     }
 
 

@@ -187,7 +187,7 @@ def _manifest(experiment: Experiment, made: Plan) -> dict[str, Any]:
         },
         "spec_text": request.text,
         "seed": made.seed,
-        "host": host.fingerprint(),
+        "host": {"server": host.fingerprint(), "client": host.SAME},
         "build": _build(),
         "plan": _schedule(made),
         "aa_cells": list(made.aa_cells),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
 from zyphos_lab.report import counters, texts, trust
@@ -77,7 +78,7 @@ def answer(store: Store) -> Answer:
         aa=tuple(aa),
         method=tuple(texts.method(manifest, frame, comparisons)),
         threats=tuple(texts.threats(manifest, frame, comparisons, aa)),
-        host=texts.host_table(manifest.get("host") or {}),
+        host=texts.host_table(hosts.shown(manifest.get("host"))),
         command=texts.command(manifest),
         trials_planned=len(manifest.get("plan", ())),
         trials_done=len(frame),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from zyphos_lab import host as hosts
 from zyphos_lab.metrics import lookup
 from zyphos_lab.report.build import answer, shown_metrics, usable
 from zyphos_lab.report.model import Answer, plain
@@ -98,7 +99,9 @@ def _ratio(a: Estimate, b: Estimate) -> float | None:
 
 def _host_difference(store_a: Store, store_b: Store) -> dict[str, tuple[str, str]]:
     sides = [
-        host_table({**(store.manifest.get("host") or {}), "build": store.manifest.get("build")})
+        host_table(
+            {**hosts.shown(store.manifest.get("host")), "build": store.manifest.get("build")}
+        )
         for store in (store_a, store_b)
     ]
     names = dict.fromkeys([*sides[0], *sides[1]])

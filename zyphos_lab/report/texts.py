@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from zyphos_lab import host as hosts
 from zyphos_lab.report.words import floor_text
 from zyphos_lab.stats import BLOCKS_MIN, Comparison
 from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
@@ -38,12 +39,12 @@ def scope(manifest: Mapping[str, Any], frame: pd.DataFrame) -> str:
     few, many = int(starts.min()), int(starts.max())
     parts = [
         str((experiment.get("link") or {}).get("kind", "loopback")),
-        machine(manifest.get("host") or {}),
+        machine(hosts.roles(manifest.get("host"))["server"]),
         f"{few if few == many else f'{few} to {many}'} starts per cell",
         f"window {duration(repeat.get('window', '1s'))}",
         LAWS.get(law, law),
         _varied(experiment, "load.connections") or f"{load.get('connections', 16)} connections",
-        kernel(manifest.get("host") or {}),
+        kernel(hosts.roles(manifest.get("host"))["server"]),
     ]
     return ", ".join(part for part in parts if part)
 
@@ -129,7 +130,7 @@ def threats(
     aa: Sequence[Comparison],
 ) -> Iterator[str]:
     """What a hostile reviewer could say about this run, and would be right to."""
-    experiment, host = manifest["experiment"], manifest.get("host") or {}
+    experiment, host = manifest["experiment"], hosts.roles(manifest.get("host"))["server"]
     if (experiment.get("link") or {}).get("kind", "loopback") == "loopback":
         yield (
             "Loopback only: no network card, no cable, no loss; client and server share caches and "
@@ -140,7 +141,8 @@ def threats(
             "A virtual machine: the hypervisor may take CPU time and makes wake-ups between "
             "virtual CPUs dear; tails (p99.9 and beyond) are the most affected."
         )
-    yield "One machine and one kernel: nothing here says how far the numbers carry to others."
+    if hosts.one_machine(manifest.get("host")):
+        yield "One machine and one kernel: nothing here says how far the numbers carry to others."
     law = str(((experiment.get("load") or {}).get("arrival") or {}).get("law", "closed"))
     if law == "closed":
         yield (

@@ -1,0 +1,128 @@
+"""Settings of network interfaces: packet size, queue discipline, what the kernel spares itself.
+
+The loopback interface, and the cards by name, without addresses. Sources: sysfs, the ethtool ioctl
+for offloads (<linux/ethtool.h>), rtnetlink for the queue discipline (rtnetlink(7)). No rights are
+needed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+SIOCETHTOOL = 0x8946
+OFFLOADS = {
+    "rx_checksum": 0x14,  # ETHTOOL_GRXCSUM
+    "tx_checksum": 0x16,  # ETHTOOL_GTXCSUM
+    "scatter_gather": 0x18,  # ETHTOOL_GSG
+    "tso": 0x1E,  # ETHTOOL_GTSO
+    "gso": 0x23,  # ETHTOOL_GGSO
+    "gro": 0x2B,  # ETHTOOL_GGRO
+}
+CLASS = Path("/sys/class/net")
+
+RTM_GETQDISC, NLM_F_REQUEST, NLM_F_DUMP, NLMSG_ERROR, NLMSG_DONE = 38, 0x1, 0x300, 2, 3
+TC_H_ROOT = 0xFFFFFFFF
+TCA_KIND = 1
+HEADER = struct.Struct("=LHHLL")  # nlmsghdr: length, type, flags, sequence, port
+TCMSG = struct.Struct("=BxxxiLLL")  # tcmsg: family, interface, handle, parent, info
+ATTRIBUTE = struct.Struct("=HH")  # rtattr: length, type
+
+
+def facts(interface: str = "lo") -> dict[str, Any]:
+    """MTU, transmit queue, queue discipline and offloads; None for what cannot be read."""
+    found: dict[str, Any] = {
+        "mtu_bytes": _number(interface, "mtu"),
+        "transmit_queue_packets": _number(interface, "tx_queue_len"),
+        "qdisc": root_qdiscs().get(interface),
+    }
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        found.update({name: _offload(asking, interface, code) for name, code in OFFLOADS.items()})
+    return found
+
+
+def cards() -> dict[str, dict[str, Any]]:
+    """The interfaces with a device behind them, by name: settings, driver, speed, queues."""
+    try:
+        names = sorted(path.name for path in CLASS.iterdir() if (path / "device").exists())
+    except OSError:
+        return {}
+    return {name: facts(name) | _device(name) for name in names}
+
+
+def _device(interface: str) -> dict[str, Any]:
+    folder = CLASS / interface
+    driver = folder / "device" / "driver"
+    queues = list((folder / "queues").glob("rx-*"))
+    speed = _number(interface, "speed")
+    return {
+        "driver": driver.resolve().name if driver.exists() else None,
+        "speed_megabits": speed if speed is not None and speed > 0 else None,  # -1: it has none
+        "receive_queues": len(queues) or None,
+    }
+
+
+def _number(interface: str, name: str) -> int | None:
+    try:
+        return int((CLASS / interface / name).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _offload(asking: socket.socket, interface: str, code: int) -> bool | None:
+    """One ethtool_value {u32 command; u32 data}, to which the request points."""
+    value = (ctypes.c_uint32 * 2)(code, 0)
+    request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(value))
+    try:
+        fcntl.ioctl(asking, SIOCETHTOOL, request)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.ENODEV, errno.EPERM, errno.EINVAL):
+            return None
+        raise
+    return bool(value[1])
+
+
+def root_qdiscs() -> dict[str, str]:
+    """Each interface's own queue discipline; empty where the kernel does not tell."""
+    try:
+        names = dict(socket.if_nameindex())
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as asking:
+            length = HEADER.size + TCMSG.size
+            flags = NLM_F_REQUEST | NLM_F_DUMP
+            asking.send(HEADER.pack(length, RTM_GETQDISC, flags, 1, 0) + TCMSG.pack(0, 0, 0, 0, 0))
+            return {names[index]: kind for index, kind in _answers(asking) if index in names}
+    except OSError:
+        return {}
+
+
+def _answers(asking: socket.socket) -> list[tuple[int, str]]:
+    """(interface, kind) of every root in a dump of queue disciplines."""
+    found: list[tuple[int, str]] = []
+    while True:
+        data = asking.recv(1 << 16)
+        while len(data) >= HEADER.size:
+            length, kind, *_ = HEADER.unpack_from(data)
+            if kind == NLMSG_ERROR:
+                raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+            if kind == NLMSG_DONE:
+                return found
+            _, index, _, parent, _ = TCMSG.unpack_from(data, HEADER.size)
+            if parent == TC_H_ROOT:
+                found.append((index, _kind(data[HEADER.size + TCMSG.size : length])))
+            data = data[(length + 3) & ~3 :]
+
+
+def _kind(attributes: bytes) -> str:
+    """The text of TCA_KIND among a message's attributes."""
+    while len(attributes) >= ATTRIBUTE.size:
+        length, kind = ATTRIBUTE.unpack_from(attributes)
+        if kind == TCA_KIND:
+            return attributes[ATTRIBUTE.size : length].rstrip(b"\0").decode("ascii")
+        attributes = attributes[max(ATTRIBUTE.size, (length + 3) & ~3) :]
+    return ""
