@@ -149,6 +149,11 @@ class Child:
         assert self._process.stdout is not None
         return self._process.stdout
 
+    @property
+    def stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
     def close_stdin(self) -> None:
         """Its piped stdin ends here."""
         if self._process.stdin is not None:

@@ -8,11 +8,12 @@ from zyphos_lab.spec.models import (
     EngineTarget,
     Link,
     Load,
+    ReferenceTarget,
     Socket,
 )
 from zyphos_lab.spec.references import Case, Contrast, Expectation
 from zyphos_lab.spec.statement import Statement
-from zyphos_lab.spec.words import load_words, serve_words
+from zyphos_lab.spec.words import load_words, reference_words, serve_words
 
 __all__ = [
     "AttachTarget",
@@ -25,11 +26,13 @@ __all__ = [
     "Experiment",
     "Link",
     "Load",
+    "ReferenceTarget",
     "Request",
     "Socket",
     "Statement",
     "load",
     "load_words",
     "loads",
+    "reference_words",
     "serve_words",
 ]

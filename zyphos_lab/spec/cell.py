@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zyphos_lab.spec.fields import Value
-from zyphos_lab.spec.models import AttachTarget, CommandTarget, EngineTarget, Link, Load
+from zyphos_lab.spec.models import (
+    AttachTarget,
+    CommandTarget,
+    EngineTarget,
+    Link,
+    Load,
+    ReferenceTarget,
+)
 
-AnyTarget = EngineTarget | CommandTarget | AttachTarget
+AnyTarget = EngineTarget | CommandTarget | AttachTarget | ReferenceTarget
 PLAIN_ID = "all"  # id of the one cell of an experiment without factors
 
 

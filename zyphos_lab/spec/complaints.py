@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from zyphos_lab.errors import Complaint, UnitError
+from zyphos_lab.spec.models import TARGET_KINDS
 from zyphos_lab.spec.shape import meant, shape_at, spelled
 from zyphos_lab.spec.source import Path, Source
 
@@ -75,9 +76,10 @@ def _missing(error: ErrorDetails, path: Path, source: Source) -> Complaint:
 
 
 def _no_kind(error: ErrorDetails, path: Path, source: Source) -> Complaint:
-    message = f"`{spelled(path)}` is no target: it needs one of `engine`, `command`, `attach`"
+    known = ", ".join(f"`{kind}`" for kind in TARGET_KINDS)
+    message = f"`{spelled(path)}` is no target: it needs one of {known}"
     keys = error["input"] if isinstance(error["input"], dict) else ()
-    hints = (meant(str(key), ("engine", "command", "attach")) for key in keys)
+    hints = (meant(str(key), TARGET_KINDS) for key in keys)
     hint = next((hint for hint in hints if hint.startswith("did")), "")
     return source.owner_mark(path).complaint(message, hint)
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from zyphos_lab.errors import UnitError
 from zyphos_lab.spec.fields import (
+    DURATION_PATTERN,
     Address,
     Count,
     Cpus,
@@ -105,6 +106,60 @@ class CommandTarget(Model):
     cpus: Cpus = ()
 
 
+class Delay(Model):
+    """Law of the time from a request's arrival to its answer's leaving; `1ms` is a constant one."""
+
+    law: Literal["constant", "bimodal", "pareto"] = "constant"
+    delay_ns: Annotated[Duration, Field(alias="delay")] = 0
+    slow_ns: Annotated[Duration, Field(alias="slow")] = 0
+    share: Fraction = 0.0
+    scale_ns: Annotated[Duration, Field(alias="scale")] = 0
+    shape: Annotated[float, Field(gt=0, strict=False)] = 1.0
+    most_ns: Annotated[Duration, Field(alias="most")] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        return {"delay": value} if isinstance(value, str | int) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        text = {"type": ["string", "integer"], "pattern": DURATION_PATTERN, "maximum": 0}
+        return {"anyOf": [text, handler(schema)]}
+
+
+class Stall(Model):
+    """So long (`for`) nothing is answered, `after` the first request of all; again `every`."""
+
+    after_ns: Annotated[Duration, Field(alias="after")] = 0
+    for_ns: Annotated[PositiveDuration, Field(alias="for")]
+    every_ns: Annotated[Duration, Field(alias="every")] = 0
+
+
+class Reference(Model):
+    """What the reference server does to requests; nothing at all is the no-op server."""
+
+    delay: Delay = Delay()
+    work_ns: Annotated[Duration, Field(alias="work")] = 0
+    stall: Stall | None = None
+    rate_per_second: Annotated[Rate | None, Field(alias="rate")] = None
+    loss: Fraction = 0.0
+    loss_by: Literal["silence", "close"] = "silence"
+    busy_poll: bool | None = None
+    truth: bool | None = None
+
+
+class ReferenceTarget(Model):
+    """The server of known truth, zyphos-reference."""
+
+    reference: Reference
+    protocol: Protocol
+    message_bytes: PositiveSize = 64
+    response_bytes: Size = 13
+    cpus: Cpus = ()
+    address: Address = LOOPBACK
+
+
 class Attach(Model):
     """A server that already runs."""
 
@@ -119,8 +174,9 @@ class AttachTarget(Model):
     attach: Attach
 
 
-TARGET_KINDS: dict[str, type[EngineTarget | CommandTarget | AttachTarget]] = {
+TARGET_KINDS: dict[str, type[EngineTarget | CommandTarget | AttachTarget | ReferenceTarget]] = {
     "engine": EngineTarget,
+    "reference": ReferenceTarget,
     "command": CommandTarget,
     "attach": AttachTarget,
 }
@@ -135,7 +191,8 @@ def target_kind(value: Any) -> str | None:
 Target = Annotated[
     Annotated[EngineTarget, Tag("<engine>")]
     | Annotated[CommandTarget, Tag("<command>")]
-    | Annotated[AttachTarget, Tag("<attach>")],
+    | Annotated[AttachTarget, Tag("<attach>")]
+    | Annotated[ReferenceTarget, Tag("<reference>")],
     Discriminator(target_kind),
 ]
 

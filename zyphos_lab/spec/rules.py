@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.cell import Cell
-from zyphos_lab.spec.models import CommandTarget, EngineTarget
+from zyphos_lab.spec.models import CommandTarget, EngineTarget, ReferenceTarget
 from zyphos_lab.spec.shape import meant, spelled
 from zyphos_lab.spec.source import Path, Source
 
@@ -24,6 +24,12 @@ LOAD_KEYS = {
     "http1": ("method", "path", "headers", "body", "body_bytes", "check"),
 }
 TARGET_KEYS = {"echo": ("message_bytes",), "http1": ("app", "response_bytes", "delay")}
+
+DELAY_KEYS = {
+    "constant": ("delay",),
+    "bimodal": ("delay", "slow", "share"),
+    "pareto": ("scale", "shape", "most"),
+}
 
 
 def _given(source: Source, path: Path) -> bool:
@@ -47,7 +53,7 @@ def load_keys(cell: Cell, source: Source) -> Found:
 
 
 def target_keys(cell: Cell, source: Source) -> Found:
-    if isinstance(cell.target, EngineTarget):
+    if isinstance(cell.target, EngineTarget | ReferenceTarget):
         owner = ("targets", cell.target_name)
         yield from _foreign_keys(source, owner, cell.target.protocol, TARGET_KEYS)
 
@@ -65,9 +71,33 @@ def engine_keys(cell: Cell, source: Source) -> Found:
         yield source.key_mark((*owner, "delay")).complaint(message)
 
 
+def reference_delay(cell: Cell, source: Source) -> Found:
+    """Keys that the chosen law has no use for, and those that it needs."""
+    if not isinstance(cell.target, ReferenceTarget):
+        return
+    delay = cell.target.reference.delay
+    path: Path = ("targets", cell.target_name, "reference", "delay")
+    used = DELAY_KEYS[delay.law]
+    for key in ("delay", "slow", "share", "scale", "shape", "most"):
+        if key not in used and _given(source, (*path, key)):
+            yield source.key_mark((*path, key)).complaint(f"`{key}` is not for law {delay.law}")
+    if delay.law == "bimodal" and delay.slow_ns < delay.delay_ns:
+        yield source.mark((*path, "slow")).complaint("`slow` is below `delay`")
+    if delay.law == "pareto" and not 0 < delay.scale_ns <= delay.most_ns:
+        mark = source.owner_mark(path)
+        yield mark.complaint("law pareto needs 0 < `scale` <= `most`", "such as 100us and 20ms")
+
+
+def reference_stall(cell: Cell, source: Source) -> Found:
+    stall = cell.target.reference.stall if isinstance(cell.target, ReferenceTarget) else None
+    if stall is not None and 0 < stall.every_ns <= stall.for_ns:
+        mark = source.mark(("targets", cell.target_name, "reference", "stall", "every"))
+        yield mark.complaint("`every` is not longer than `for`: nothing would be answered")
+
+
 def same_protocol(cell: Cell, source: Source) -> Found:
     target, load = cell.target, cell.load
-    if not isinstance(target, EngineTarget):
+    if not isinstance(target, EngineTarget | ReferenceTarget):
         return
     owner: Path = ("targets", cell.target_name)
     if target.protocol != load.protocol:
@@ -142,7 +172,7 @@ def body(cell: Cell, source: Source) -> Found:
 
 def cpus(cell: Cell, source: Source) -> Found:
     pinned: dict[Path, tuple[int, ...]] = {("load", "cpus"): cell.load.cpus}
-    if isinstance(cell.target, EngineTarget | CommandTarget):
+    if isinstance(cell.target, EngineTarget | CommandTarget | ReferenceTarget):
         pinned["targets", cell.target_name, "cpus"] = cell.target.cpus
     for path, listed in pinned.items():
         if len(set(listed)) != len(listed):
@@ -203,6 +233,8 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     load_keys,
     target_keys,
     engine_keys,
+    reference_delay,
+    reference_stall,
     same_protocol,
     arrival,
     offered,

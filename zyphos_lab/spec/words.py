@@ -1,4 +1,4 @@
-"""A target and a load as the `key=value` words that zyphos-serve and zyphos-load take.
+"""A target and a load as the `key=value` words of zyphos-serve, zyphos-reference, zyphos-load.
 
 Names are those of the experiment file, dotted for nesting; durations are whole nanoseconds,
 switches `true|false`, lists comma separated. What is not set is not said: the program's default is
@@ -7,9 +7,9 @@ the system's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from zyphos_lab.spec.models import EngineTarget, Load, Repeat, Socket
+from zyphos_lab.spec.models import EngineTarget, Load, Model, ReferenceTarget, Repeat, Socket
 
 
 def _word(key: str, value: object) -> Iterator[str]:
@@ -38,6 +38,32 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     )
     words = [word for name in names for word in _word(name, getattr(target, name))]
     return [*words, *_word("port", port), *_socket_words(target.socket)]
+
+
+def _nested(prefix: str, model: Model, names: Sequence[str]) -> Iterator[str]:
+    """`prefix.name=value` of those that are more than their default."""
+    for name in names:
+        if getattr(model, name) != type(model).model_fields[name].default:
+            yield from _word(f"{prefix}{name}", getattr(model, name))
+
+
+def reference_words(target: ReferenceTarget, port: int = 0) -> list[str]:
+    """Words for zyphos-reference."""
+    size = "message_bytes" if target.protocol == "echo" else "response_bytes"
+    words = [
+        word
+        for name in ("protocol", "address", "cpus", size)
+        for word in _word(name, getattr(target, name))
+    ]
+    asked = target.reference
+    names = list(type(asked.delay).model_fields)
+    words += _nested("delay.", asked.delay, names)
+    words += _nested("", asked, ["work_ns", "rate_per_second", "busy_poll", "truth"])
+    if asked.stall is not None:
+        words += _nested("stall.", asked.stall, ["after_ns", "for_ns", "every_ns"])
+    if asked.loss:
+        words += [*_word("loss.share", asked.loss), *_word("loss.close", asked.loss_by == "close")]
+    return [*words, *_word("port", port)]
 
 
 def _request_words(load: Load) -> Iterator[str]:

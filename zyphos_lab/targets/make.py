@@ -5,18 +5,21 @@ from __future__ import annotations
 from zyphos_lab.child import Children
 from zyphos_lab.spec import AttachTarget as AttachSpec
 from zyphos_lab.spec import CommandTarget as CommandSpec
-from zyphos_lab.spec import EngineTarget, serve_words
+from zyphos_lab.spec import EngineTarget, ReferenceTarget, reference_words, serve_words
 from zyphos_lab.spec.cell import AnyTarget
 from zyphos_lab.targets.attach import AttachTarget
 from zyphos_lab.targets.base import Target
 from zyphos_lab.targets.command import CommandOptions, CommandTarget
 from zyphos_lab.targets.ours import Ours
+from zyphos_lab.targets.reference import ReferenceServer
 
 
 def make(name: str, spec: AnyTarget, children: Children) -> Target:
     """The target `name`, not yet started. What it will start is noted in `children`."""
     if isinstance(spec, EngineTarget):
         return Ours(name, serve_words(spec), spec.cpus, children)
+    if isinstance(spec, ReferenceTarget):
+        return ReferenceServer(name, reference_words(spec), spec.cpus, children)
     if isinstance(spec, AttachSpec):
         return AttachTarget(name, spec.attach.address, spec.attach.port, spec.attach.pid)
     return CommandTarget(name, _options(spec), children)

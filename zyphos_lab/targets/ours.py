@@ -58,27 +58,7 @@ class RunningServe:
         self._board: Board | None = board
 
     def wait_until_ready(self) -> None:
-        line = self._first_line()
-        if not line.startswith(LISTENING):
-            self._child.wait(1.0)
-            raise self._target.error(f"zyphos-serve did not start; {self._child.last_words()}")
-        place, _, port = line.removeprefix(LISTENING).strip().rpartition(":")
-        self.address, self.port = place.strip("[]"), int(port)
-
-    def _first_line(self) -> str:
-        """Its first line of output; '' when it ended or stayed silent."""
-        fd = self._child.stdout.fileno()
-        poller = select.poll()
-        poller.register(fd, select.POLLIN | select.POLLHUP)
-        line = b""
-        while not line.endswith(b"\n"):
-            if not poller.poll(READY_TIMEOUT_S * 1000):
-                return ""
-            part = os.read(fd, 256)
-            if not part:
-                return ""
-            line += part
-        return line.decode("ascii", "replace")
+        self.address, self.port = listening_at(self._child, self._target)
 
     def pids(self) -> list[int]:
         return self._child.pids()
@@ -96,3 +76,29 @@ class RunningServe:
             self._board.close()
             self._board = None
         return killed
+
+
+def listening_at(child: Child, target: Target) -> tuple[str, int]:
+    """Address and port of the `listening ADDRESS:PORT` that a program of ours prints first."""
+    line = _first_line(child)
+    if not line.startswith(LISTENING):
+        child.wait(1.0)
+        raise target.error(f"{child.name} did not start; {child.last_words()}")
+    place, _, port = line.removeprefix(LISTENING).strip().rpartition(":")
+    return place.strip("[]"), int(port)
+
+
+def _first_line(child: Child) -> str:
+    """Its first line of output; '' when it ended or stayed silent."""
+    fd = child.stdout.fileno()
+    poller = select.poll()
+    poller.register(fd, select.POLLIN | select.POLLHUP)
+    line = b""
+    while not line.endswith(b"\n"):
+        if not poller.poll(READY_TIMEOUT_S * 1000):
+            return ""
+        part = os.read(fd, 256)
+        if not part:
+            return ""
+        line += part
+    return line.decode("ascii", "replace")

@@ -1,0 +1,20 @@
+// The options of zyphos-reference as words.
+#pragma once
+
+#include "reference/options.h"
+#include "tool/words.h"
+
+namespace zyphos {
+
+struct ReferenceSetting {
+  reference::Options options;  // all but `listen`, which follows from the next two
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;
+  bool commands = false;      // takes them from stdin
+  bool parent_death = false;  // end when the parent does
+};
+
+// The table refers to `setting`, which must outlive it.
+Words reference_words(ReferenceSetting& setting);
+
+}  // namespace zyphos
