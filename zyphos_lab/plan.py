@@ -9,7 +9,6 @@ is run. Plans are frozen and may be shared.
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import re
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import EngineTarget
 from zyphos_lab.spec.references import Contrast
+from zyphos_lab.stats.sizes import BLOCKS_MIN
+from zyphos_lab.stats.sizes import requests_needed as requests_of_quantile
 
 if TYPE_CHECKING:
     from zyphos_lab.spec import Experiment
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 Arm = Literal["A", "B", ""]
 
 OVERHEAD_S = 0.3  # what a trial may take outside its warm-up and window
-STARTS_MIN = 6  # fewer blocks cannot reach 5 % in a sign-flip test: 2 / 2**5 is 0.0625
-TAIL_REQUESTS = 10  # requests that must lie beyond a quantile, in every start
+STARTS_MIN = BLOCKS_MIN
 QUANTILE = re.compile(r"_p(\d+)(?:_(\d+))?\Z")
 AA_FAMILY = "aa"
 CONGESTION = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
@@ -162,12 +162,7 @@ def requests_needed(metric: str) -> int:
     The rule is (1 - q) x requests >= 10: 1000 for p99, 10000 for p99.9.
     """
     found = QUANTILE.search(metric)
-    if not found:
-        return 0
-    whole, fraction = found.groups()
-    scale = 100 * int("1" + "0" * len(fraction or ""))
-    beyond = scale - int(whole + (fraction or ""))
-    return math.ceil(TAIL_REQUESTS * scale / beyond)
+    return requests_of_quantile(float(f"0.{found[1]}{found[2] or ''}")) if found else 0
 
 
 def _metrics(experiment: Experiment) -> list[str]:

@@ -18,9 +18,9 @@ import pandas as pd
 from zyphos_lab.metrics import lookup
 from zyphos_lab.stats.readings import Reading, by_block
 from zyphos_lab.stats.signflip import ALPHA, Floats, interval, sign_flip, step_down
+from zyphos_lab.stats.sizes import BLOCKS_MIN
 
 FLOOR_MIN = 0.01
-BLOCKS_MIN = 6
 FACTOR_PREFIX = "factor_"
 CANNOT_TELL = "cannot tell"
 SAME = "same"
