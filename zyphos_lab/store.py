@@ -142,10 +142,13 @@ class Store:
         self.manifest["status"] = status
         self._write_manifest()
 
-    def derive(self) -> None:
-        """Writes trials.parquet and histograms.parquet from the journal, each replaced whole."""
+    def derive(self, folder: Path | None = None) -> None:
+        """Writes trials.parquet and histograms.parquet from the journal, each replaced whole.
+
+        `folder`: somewhere else than in the run's own.
+        """
         size = _size(self.path / JOURNAL)
-        tables.write(self.path, self.rows(), self.trial_events(), size)
+        tables.write(folder or self.path, self.rows(), self.trial_events(), size)
         self._trials_derived = self._trials_now
 
     # Reading
@@ -341,6 +344,11 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def live_status(noted: str, path: Path) -> str:
+    """A run that says `running`, and that nobody writes to, was killed."""
+    return "killed" if noted == "running" and not is_locked(path) else noted
 
 
 def _new_folder(parent: Path) -> Path:

@@ -73,7 +73,7 @@ def _experiment(path: Path) -> dict[str, Any]:
 def _run(path: Path) -> dict[str, Any]:
     """From the manifest and the tables' index; the journal is not read."""
     from zyphos_lab.errors import StoreError
-    from zyphos_lab.store import JOURNAL, read_manifest
+    from zyphos_lab.store import JOURNAL, live_status, read_manifest
     from zyphos_lab.tables import count_finished
 
     entry: dict[str, Any] = {"run": path.name, "experiment": path.parent.name, "path": str(path)}
@@ -83,15 +83,8 @@ def _run(path: Path) -> dict[str, Any]:
     except (StoreError, OSError) as error:
         return entry | {"status": f"damaged: {error}", "profile": None, "trials": 0, "finished": 0}
     return entry | {
-        "status": _status(manifest["status"], path),
+        "status": live_status(manifest["status"], path),
         "profile": manifest.get("profile"),
         "trials": len(manifest["plan"]),
         "finished": finished,
     }
-
-
-def _status(noted: str, path: Path) -> str:
-    """A run that says `running`, and that nobody writes to, was killed."""
-    from zyphos_lab.store import is_locked
-
-    return "killed" if noted == "running" and not is_locked(path) else noted

@@ -27,6 +27,7 @@ COMMANDS = {
     "list": "List experiments and runs.",
     "show": "Show the answer of a run.",
     "compare": "Hold two runs against each other.",
+    "query": "Ask all runs by SQL.",
     "report": "Write a run's report.html again.",
     "notebook": "Make and execute a run's notebook again.",
     "doctor": "What this machine can measure, and how to mend what it cannot.",
