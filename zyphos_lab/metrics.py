@@ -80,6 +80,7 @@ arrivals_ks                   ratio       lower   distance of the sent schedule 
 requests_in_flight_mean       count       -       requests under way from their schedule, over time
 little_ratio                  ratio       -       of them / (requests that ended per second x time)
 times_beyond_range            count       lower   times of requests beyond an hour, counted as one
+server_stopped_ns             ns          -       time that the server was stopped on purpose
 client_threads                count       -       threads of the load
 client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU
 client_bytes_out              bytes       -    /r payload bytes sent by the load
@@ -226,6 +227,10 @@ net_softnet_drops             count       lower   packets dropped at a full back
 net_softnet_squeezes          count       lower   times packet processing ran out of budget
 """
 
+# What stops of the server alone make of a load that keeps a constant rate whatever the server does.
+STALLS = {"p50": "median", "p90": "90th percentile", "p99": "99th percentile",
+          "p99_9": "99.9th percentile", "max": "longest"}  # fmt: skip
+
 ROW = re.compile(r"(\w+) +(\w+) +(lower|higher|-) +(/r )? *(.+)")
 PER_REQUEST = "_per_request"
 FAMILIES = (
@@ -256,6 +261,9 @@ def _all() -> Iterator[Metric]:
     for name, text in TIMES.items():
         for suffix, which in QUANTILES.items():
             yield Metric(f"{name}_{suffix}", "ns", "lower", f"{which} of the {text}")
+    for suffix, which in STALLS.items():
+        text = f"{which} of the waits that the stops of the server force on a constant rate"
+        yield Metric(f"stall_ns_{suffix}", "ns", "", text)
     for side in ("server_", "client_"):
         yield from _rows(SIDES, "", side)
         yield from _rows(SYSCALLS, "syscalls", side)

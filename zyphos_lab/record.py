@@ -67,12 +67,14 @@ class Record:
     """One trial: `row` has one entry per quantity (units in the names, None where it is missing).
 
     `histograms` maps a metric to base64 of an HdrHistogram V2 compressed; `intervals` lists the
-    slices of the window, each {start_ns, requests_done, <metric>: base64}.
+    slices of the window, each {start_ns, requests_done, <metric>: base64}; `events` what was done
+    to the trial on purpose, as disturb.py has it.
     """
 
     row: Row
     histograms: dict[str, str] = field(default_factory=dict)
     intervals: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 def worst(reasons: Sequence[Reason]) -> str:

@@ -111,7 +111,8 @@ def _trials(running: Running, progress: Progress) -> None:
     progress.started(store, made, len(finished))
     children = child.Children(store.path)
     made_probes = probes.make(running.experiment.probes)
-    bench = trial.Bench(children, made_probes, running.experiment.repeat)
+    disturbed = any(cell.disturb for cell in made.cells)
+    bench = trial.Bench(children, made_probes, running.experiment.repeat, disturbed)
     try:
         if store.manifest["status"] != "running":
             store.set_status("running")

@@ -125,6 +125,7 @@ class Store:
                 "row": record.row,
                 "histograms": record.histograms,
                 "intervals": record.intervals,
+                "events": record.events,
             }
         )
         self._trials_now += 1

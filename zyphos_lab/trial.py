@@ -12,10 +12,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from zyphos_lab import health, links, record, targets
+from zyphos_lab import disturb, health, links, record, targets
 from zyphos_lab.child import Children, monotonic_ns
 from zyphos_lab.errors import LoadError, MeasurementError
 from zyphos_lab.load import LoadRun
@@ -38,6 +38,7 @@ class Bench:
     children: Children
     probes: Sequence[Probe[Any]]
     repeat: Repeat
+    disturbed: bool = False  # whether any cell of the run is
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class Measured:
     result: dict[str, Any]
     before: Edge
     after: Edge
+    events: list[disturb.Event] = field(default_factory=list)
     killed: bool = False
 
 
@@ -114,8 +116,10 @@ def _measure(planned: Planned, bench: Bench) -> Measured:
         stack.callback(load.stop)
         for probe in bench.probes:
             probe.attach({"server": running.pids(), "client": load.pids()}, running.port)
+        disturber = disturb.make(cell.disturb, running.pids(), bench.children)
+        stack.callback(disturber.close)
         try:
-            measured = _window(load, running, bench, cell.load.deadline_ns)
+            measured = _window(load, running, bench, disturber, cell.load.deadline_ns)
         except LoadError:
             running.check(DEATH_WAIT_S)  # a target that died is the better explanation
             raise
@@ -125,15 +129,22 @@ def _measure(planned: Planned, bench: Bench) -> Measured:
         return measured
 
 
-def _window(load: LoadRun, running: targets.Running, bench: Bench, deadline_ns: int) -> Measured:
+def _window(
+    load: LoadRun,
+    running: targets.Running,
+    bench: Bench,
+    disturber: disturb.Disturber | disturb.Nothing,
+    deadline_ns: int,
+) -> Measured:
     load.wait_for("connected", monotonic_ns() + CONNECT_TIMEOUT_NS)
     window = load.wait_for("window", monotonic_ns() + bench.repeat.warmup_ns + CONNECT_TIMEOUT_NS)
+    disturber.arm(window["start_ns"])
     load.idle_until(window["start_ns"])
     before = _edge(window["start_ns"], load, running, bench.probes)
     load.idle_until(window["end_ns"])
     after = _edge(window["end_ns"], load, running, bench.probes)
     result = load.wait_for("result", window["end_ns"] + deadline_ns + RESULT_GRACE_NS)
-    return Measured(result, before, after)
+    return Measured(result, before, after, disturber.events(window["end_ns"]))
 
 
 def _edge(
@@ -150,15 +161,19 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     row.update(columns)
     _count(row, skipped, bench.probes, measured)
     row["target_killed"] = measured.killed
+    if bench.disturbed:
+        row.update(disturb.stall_columns(measured.events, result["window_ns"]))
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
     late_ns = (measured.before.late_ns, measured.after.late_ns)
     reasons += health.load_reasons(row, cell.load.arrival.law, _apart(cell))
     reasons += record.edge_reasons(late_ns, bench.repeat.window_ns)
     reasons += [Reason(**reason) for reason in verdict_reasons(row)]
+    if measured.events:
+        reasons = [reason for reason in reasons if reason.code not in disturb.EXPECTED]
     health.mark_limits(row, reasons)
     histograms = {name: text for name, text in result["histograms"].items() if text}
     closed = record.close(row, reasons, skipped)
-    return Record(closed, histograms, list(result.get("intervals", [])))
+    return Record(closed, histograms, list(result.get("intervals", [])), measured.events)
 
 
 def _apart(cell: Cell) -> bool:

@@ -9,6 +9,7 @@ from zyphos_lab.spec.fields import Value
 from zyphos_lab.spec.models import (
     AttachTarget,
     CommandTarget,
+    Disturbance,
     EngineTarget,
     Link,
     Load,
@@ -34,6 +35,7 @@ class Cell:
     target: AnyTarget
     load: Load
     link: Link
+    disturb: tuple[Disturbance, ...] = ()
 
 
 def id_of(labels: Mapping[str, str]) -> str:

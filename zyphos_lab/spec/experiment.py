@@ -18,7 +18,7 @@ from zyphos_lab.errors import Complaint, SpecError, UsageError
 from zyphos_lab.spec import factors, references, rules, searched
 from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
 from zyphos_lab.spec.complaints import complaints_of, in_order, shown
-from zyphos_lab.spec.models import Document, Link, Load, Outline, Target
+from zyphos_lab.spec.models import Disturbance, Disturbances, Document, Link, Load, Outline, Target
 from zyphos_lab.spec.only import chosen
 from zyphos_lab.spec.overlay import (
     fixed_in_profiles,
@@ -36,6 +36,8 @@ SCHEMA = 1
 CELLS_MAX = 10_000
 
 _TARGET: TypeAdapter[AnyTarget] = TypeAdapter(Target)
+_DISTURB: TypeAdapter[tuple[Disturbance, ...]] = TypeAdapter(Disturbances)
+_EMPTY: Mapping[Path, Any] = {("link",): {}, ("disturb",): ()}  # where null is the default
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +191,14 @@ def _cell(
         (("targets", name), _TARGET.validate_python),
         (("load",), Load.model_validate),
         (("link",), Link.model_validate),
+        (("disturb",), _DISTURB.validate_python),
     ):
         try:
             value = source.at(path)
-            parts.append(adapter({} if value is None and path == ("link",) else value))
+            parts.append(adapter(_EMPTY.get(path, value) if value is None else value))
         except ValidationError as error:
             draft.complaints += complaints_of(error, source, path)
-    if len(parts) < 3:
+    if len(parts) < 4:
         return None
     labels = {dimension: level.label for dimension, level in choice.items()}
     values = {dimension: level.value for dimension, level in choice.items()}

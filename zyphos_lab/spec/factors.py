@@ -18,7 +18,7 @@ from zyphos_lab.spec.shape import Shape, meant, shape_at, spelled
 from zyphos_lab.spec.source import Path, Source
 
 TARGET = "target"  # the path that picks a target by name
-ROOTS = ("load", "targets", "link")
+ROOTS = ("load", "targets", "link", "disturb")
 LABEL = re.compile(r"[^\s,=]+\Z")
 
 

@@ -236,6 +236,20 @@ class Load(Model):
     check: Check = Check()
 
 
+class Disturbance(Model):
+    """Something done to the trial on purpose: `stop` stands still for `for_ns`.
+
+    `at_ns` counts from the start of the measured window.
+    """
+
+    at_ns: Annotated[Duration, Field(alias="at")]
+    stop: Literal["server"]
+    for_ns: Annotated[PositiveDuration, Field(alias="for")]
+
+
+Disturbances = Annotated[tuple[Disturbance, ...], Field(strict=False)]
+
+
 class Link(Model):
     """What lies between client and server."""
 
@@ -352,6 +366,7 @@ class Document(Outline):
     targets: Annotated[dict[Name, Target], Field(min_length=1)]
     load: Load
     link: Link = Link()
+    disturb: Disturbances = ()
     search: Search | None = None
     repeat: Repeat = Repeat()
     design: Design = Design()

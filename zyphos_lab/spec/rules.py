@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from zyphos_lab.errors import Complaint
+from zyphos_lab.spec import disturb_rules
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import CommandTarget, EngineTarget, ReferenceTarget
 from zyphos_lab.spec.shape import meant, spelled
@@ -245,6 +246,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     ready,
     placeholders,
     file_names,
+    disturb_rules.disturbances,
 )
 
 

@@ -1,0 +1,204 @@
+"""Disturbances with real processes: stopped at the time asked for, let go whatever happens, and
+what that makes of the latency of a load that keeps its schedule."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zyphos_lab import disturb, proc, spec
+from zyphos_lab.child import Child, Children, Command, monotonic_ns
+from zyphos_lab.errors import SpecError
+from zyphos_lab.store import Store
+
+MS = 1_000_000
+END_SECONDS = 60
+# A server with a child of its own, both asleep; it says when the child is there.
+FAMILY = """
+import os, sys, time
+if os.fork():
+    print("up", flush=True)
+time.sleep(600)
+"""
+EXPERIMENT = """
+schema: 1
+name: stalls
+question: Does it stand still?
+targets:
+  s: {TARGET}
+load: {protocol: http1, connections: 4, arrival: {law: constant, rate: 1000/s}, deadline: 5s}
+factors:
+  stopped: {set: disturb, values: {no: [], yes: [{at: 100ms, stop: server, for: FOR}]}}
+repeat: {starts: 1, warmup: 0s, window: WINDOW}
+probes: [rusage]
+"""
+ENGINE = "engine: epoll, protocol: http1"
+PYTHON = 'command: [PY, -m, http.server, "{port}", --bind, 127.0.0.1]'.replace("PY", sys.executable)
+
+
+def text(target: str, window: str = "1s", stop: str = "400ms") -> str:
+    return EXPERIMENT.replace("TARGET", target).replace("WINDOW", window).replace("FOR", stop)
+
+
+def states(pids: list[int]) -> set[str]:
+    found = [proc.process(pid) for pid in pids]
+    return {one.state if one is not None else "gone" for one in found}
+
+
+def wait_for(pids: list[int], wanted: set[str]) -> None:
+    """Until every process is in one of these states; pytest's timeout is the limit."""
+    give_up = time.monotonic() + END_SECONDS
+    while not states(pids) <= wanted:
+        assert time.monotonic() < give_up, states(pids)
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Iterator[tuple[Child, Children]]:
+    children = Children(tmp_path)
+    child = Child(Command([sys.executable, "-c", FAMILY], pipe_stdout=True), children)
+    try:
+        assert child.stdout.readline() == b"up\n"
+        assert len(child.pids()) == 2
+        yield child, children
+    finally:
+        child.stop(signal.SIGTERM, 1.0)
+
+
+def test_the_whole_tree_stands_still_and_goes_on(family: tuple[Child, Children]) -> None:
+    child, children = family
+    stop = SimpleNamespace(at_ns=60 * MS, for_ns=50 * MS)
+    running = disturb.make([stop], child.pids(), children)
+    try:
+        start_ns = monotonic_ns()
+        running.arm(start_ns)
+        wait_for(child.pids(), {"T"})
+        [event] = running.events(start_ns + 200 * MS)
+    finally:
+        running.close()
+    assert event["processes"] == 2
+    assert event["stopped_ns"] >= stop.at_ns
+    assert event["continued_ns"] - event["stopped_ns"] >= stop.for_ns
+    assert (event["at_ns"], event["for_ns"]) == (stop.at_ns, stop.for_ns)
+    wait_for(child.pids(), {"S"})
+
+
+def test_closing_lets_go_at_once(family: tuple[Child, Children]) -> None:
+    child, children = family
+    running = disturb.make([SimpleNamespace(at_ns=0, for_ns=10**12)], child.pids(), children)
+    running.arm(monotonic_ns())
+    wait_for(child.pids(), {"T"})
+    running.close()
+    wait_for(child.pids(), {"S"})
+
+
+@pytest.mark.parametrize("stops", [[400], [300, 100], [200, 200], [50, 300, 120], []])
+def test_the_truth_is_what_every_moment_of_the_window_would_wait(stops: list[int]) -> None:
+    window = 1000
+    waits = [np.zeros(window - sum(stops)), *(np.arange(1, stop + 1) for stop in stops)]
+    every = np.sort(np.concatenate(waits))
+    for q in (0.5, 0.7, 0.9, 0.99, 1.0):
+        expected = every[max(0, int(np.ceil(q * window)) - 1)]
+        assert abs(disturb.stalled(stops, window, q) - expected) <= 1
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "zyphos_lab.cli", "run", "x.yaml", *arguments]
+    command += ["--no-notebook", "--no-report"]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, env=env, text=True, **pipes)
+
+
+def server_of(folder: Path, process: subprocess.Popen[str]) -> int:
+    """Pid of the run's Python server, once it stands still."""
+    give_up = time.monotonic() + END_SECONDS
+    while time.monotonic() < give_up and process.poll() is None:
+        for one in proc.everyone():
+            line = Path(f"/proc/{one.pid}/cmdline")
+            if one.state == "T" and b"http.server" in line.read_bytes() and _ours(one, process.pid):
+                return one.pid
+        time.sleep(0.005)
+    raise AssertionError(process.communicate())
+
+
+def _ours(one: proc.Process, runner: int) -> bool:
+    return one.pid in {member.pid for member in proc.tree(runner)}
+
+
+@pytest.mark.native
+@pytest.mark.core
+def test_a_killed_runner_leaves_nothing_standing_still(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(text(PYTHON, "300s", "290s"))
+    process = start(tmp_path, "--only", "stopped=yes")
+    pid = server_of(tmp_path, process)
+    process.kill()
+    process.communicate()
+    wait_for([pid], {"S", "R"})  # let go: it waits for the sweep like any other orphan
+    (tmp_path / "x.yaml").write_text(text(ENGINE, "200ms", "50ms"))
+    again = start(tmp_path)
+    assert again.communicate() and again.returncode in (0, 5)
+    wait_for([pid], {"gone", "Z"})
+
+
+@pytest.mark.native
+@pytest.mark.core
+def test_an_interrupted_run_ends_its_stopped_server(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(text(PYTHON, "300s", "290s"))
+    process = start(tmp_path, "--only", "stopped=yes")
+    pid = server_of(tmp_path, process)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=END_SECONDS)
+    assert process.returncode == 130, error
+    assert states([pid]) == {"gone"}
+
+
+@pytest.mark.native
+@pytest.mark.core
+def test_the_tail_of_a_stopped_server_is_the_truth(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(text(ENGINE))
+    process = start(tmp_path)
+    out, error = process.communicate(timeout=END_SECONDS)
+    assert process.returncode in (0, 5), out + error
+    store = Store.open(next((tmp_path / "results/stalls").iterdir()))
+    events = {event["row"]["cell"]: event for event in store.trial_events()}
+    stopped, plain = events["stopped=yes"], events["stopped=no"]
+    row, [event] = stopped["row"], stopped["events"]
+    # Nobody can be answered while the server stands still: these are facts, no timing.
+    assert row["server_stopped_ns"] == event["continued_ns"] - event["stopped_ns"] >= 400 * MS
+    assert row["stall_ns_max"] == row["server_stopped_ns"]
+    assert row["latency_ns_p99"] >= 0.95 * row["stall_ns_p99"] > 370 * MS
+    assert not {"arrivals_off", "not_stationary"} & {one["code"] for one in row["reasons"]}
+    assert plain["events"] == [] and plain["row"]["stall_ns_p99"] == 0
+    assert json.loads((store.path / "answer.json").read_text())["rows"]
+
+
+ATTACHED = "attach: {port: 80, pid: 1}"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ((ENGINE, ATTACHED), "9:49: target `s` is not ours to stop: the lab did not start it"),
+        (("for: 400ms", "for: 950ms"), "the stop ends at 1.05 s, the window at 1.00 s"),
+        (("stop: server", "stop: sever"), "one of server"),
+        (("for: 400ms", "four: 400ms"), "did you mean `for`?"),
+        (("400ms}", "400ms}, {at: 200ms, stop: server, for: 1ms}"), "the one above it is over"),
+        (("set: disturb", "set: distrub"), "did you mean `disturb`?"),
+    ],
+)
+def test_what_cannot_be_done_is_said(change: tuple[str, str], complaint: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        spec.loads(text(ENGINE).replace(*change))
+    assert complaint in str(caught.value)
