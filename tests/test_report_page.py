@@ -72,7 +72,8 @@ def test_the_page_shows_what_the_answer_holds(made: Any) -> None:
         assert threat.replace("'", "&#39;") in text
     assert "no PMU: perf_event_open fails with ENOENT" in text
     assert "net_tcp_delayed_acks" in text
-    assert page.count("<svg") == 1 + 8 + 1  # forest, a panel per condition, timeline
+    # Forest, percentiles and shift per condition, A/A, timeline.
+    assert page.count("<svg") == 1 + 8 + 8 + 1 + 1
     assert "#010203" not in page, "ink is the page's colour"
 
 

@@ -55,6 +55,17 @@ def forests(answer: Answer) -> list[Picture]:
     return found
 
 
+def aa_forests(answer: Answer) -> list[Picture]:
+    """One per metric that cells were compared with themselves in: every interval holds 1, or not."""
+    found = []
+    for metric in dict.fromkeys(c.metric for c in answer.aa):
+        entries = [(c.cell, c) for c in answer.aa if c.metric == metric and c.ratio is not None]
+        if entries:
+            title = f"{metric}: each cell against itself"
+            found.append(Picture("", forest(title, entries[:FOREST_ROWS_MAX])))
+    return found
+
+
 def percentile_panels(store: Store, answer: Answer) -> Panels:
     """Latency percentile curves, one panel per condition with baseline and arms."""
     frame = store.histograms(HISTOGRAM)

@@ -33,7 +33,8 @@ def render(store: Store, answer: Answer) -> str:
     """The page as text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from zyphos_lab.report.figures import forests, percentile_panels, timelines
+    from zyphos_lab.report.figures import aa_forests, forests, percentile_panels, timelines
+    from zyphos_lab.report.shift import shift_panels
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -59,6 +60,8 @@ def render(store: Store, answer: Answer) -> str:
         estimates={row.cell: row.estimates for row in answer.rows},
         differs=differs,
         forests=forests(answer),
+        aa_forests=aa_forests(answer),
+        shifts=shift_panels(store, answer),
         panels=percentile_panels(store, answer),
         timelines=timelines(store, answer),
         css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),

@@ -96,7 +96,7 @@ def forest(title: str, entries: Sequence[tuple[str, Comparison]]) -> str:
         axes.set_ylim(-0.7, len(entries) - 0.3)
         axes.set_yticks(range(len(entries)), [label for label, _ in reversed(entries)])
         axes.tick_params(axis="y", length=0)
-        axes.xaxis.set_major_locator(FixedLocator(_ratio_ticks(low, high)))
+        axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(low, high)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(True, axis="x")
@@ -168,7 +168,7 @@ def _ratio_span(comparisons: Sequence[Comparison], floor: float) -> tuple[float,
     return min(ends) / room, max(ends) * room
 
 
-def _ratio_ticks(low: float, high: float) -> list[float]:
+def ratio_ticks(low: float, high: float) -> list[float]:
     """Round ratios within the limits: decades where they span some, else a few round steps."""
     decades = np.log10(high / low)
     if decades >= 2:
