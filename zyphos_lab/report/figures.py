@@ -56,7 +56,7 @@ def forests(answer: Answer) -> list[Picture]:
 
 
 def aa_forests(answer: Answer) -> list[Picture]:
-    """One per metric that cells were compared with themselves in: every interval holds 1, or not."""
+    """One per metric in which cells were compared with themselves."""
     found = []
     for metric in dict.fromkeys(c.metric for c in answer.aa):
         entries = [(c.cell, c) for c in answer.aa if c.metric == metric and c.ratio is not None]
