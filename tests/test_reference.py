@@ -16,7 +16,7 @@ from zyphos_lab import targets
 from zyphos_lab.child import Children
 from zyphos_lab.errors import TargetError
 from zyphos_lab.probes.native import core
-from zyphos_lab.spec.models import ReferenceTarget
+from zyphos_lab.spec.target_models import ReferenceTarget
 from zyphos_lab.targets.reference import RunningReference
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from spec_samples import ECHO, HTTP
 from zyphos_lab import plan, spec
 from zyphos_lab.spec import schema, source
-from zyphos_lab.spec.models import App, Arrival, Socket
+from zyphos_lab.spec.models import Arrival
+from zyphos_lab.spec.target_models import App, Socket
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "experiments").rglob("*.yaml"))

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zyphos_lab.spec.cell import Cell
-from zyphos_lab.spec.models import EngineTarget
 from zyphos_lab.spec.references import Contrast
+from zyphos_lab.spec.target_models import EngineTarget
 from zyphos_lab.stats.sizes import BLOCKS_MIN
 from zyphos_lab.stats.sizes import requests_needed as requests_of_quantile
 

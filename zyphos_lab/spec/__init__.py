@@ -2,17 +2,16 @@
 
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.experiment import Experiment, Request, load, loads
-from zyphos_lab.spec.models import (
+from zyphos_lab.spec.models import Link, Load
+from zyphos_lab.spec.references import Case, Contrast, Expectation
+from zyphos_lab.spec.statement import Statement
+from zyphos_lab.spec.target_models import (
     AttachTarget,
     CommandTarget,
     EngineTarget,
-    Link,
-    Load,
     ReferenceTarget,
     Socket,
 )
-from zyphos_lab.spec.references import Case, Contrast, Expectation
-from zyphos_lab.spec.statement import Statement
 from zyphos_lab.spec.words import load_words, reference_words, serve_words
 
 __all__ = [

@@ -6,15 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zyphos_lab.spec.fields import Value
-from zyphos_lab.spec.models import (
-    AttachTarget,
-    CommandTarget,
-    Disturbance,
-    EngineTarget,
-    Link,
-    Load,
-    ReferenceTarget,
-)
+from zyphos_lab.spec.models import Disturbance, Link, Load
+from zyphos_lab.spec.target_models import AttachTarget, CommandTarget, EngineTarget, ReferenceTarget
 
 AnyTarget = EngineTarget | CommandTarget | AttachTarget | ReferenceTarget
 PLAIN_ID = "all"  # id of the one cell of an experiment without factors

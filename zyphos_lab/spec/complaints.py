@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from zyphos_lab.errors import Complaint, UnitError
-from zyphos_lab.spec.models import TARGET_KINDS
 from zyphos_lab.spec.shape import meant, shape_at, spelled
 from zyphos_lab.spec.source import Path, Source
+from zyphos_lab.spec.target_models import TARGET_KINDS
 
 TAG_STEP = re.compile(r"<.*>\Z")
 BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}

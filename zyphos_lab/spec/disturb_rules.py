@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.cell import Cell
-from zyphos_lab.spec.models import AttachTarget, Repeat
+from zyphos_lab.spec.models import Repeat
 from zyphos_lab.spec.source import Path, Source
+from zyphos_lab.spec.target_models import AttachTarget
 from zyphos_lab.units import format_duration
 
 Found = Iterator[Complaint]

@@ -18,7 +18,7 @@ from zyphos_lab.errors import Complaint, SpecError, UsageError
 from zyphos_lab.spec import factors, references, rules, searched
 from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
 from zyphos_lab.spec.complaints import complaints_of, in_order, shown
-from zyphos_lab.spec.models import Disturbance, Disturbances, Document, Link, Load, Outline, Target
+from zyphos_lab.spec.models import Disturbance, Disturbances, Document, Link, Load, Outline
 from zyphos_lab.spec.only import chosen
 from zyphos_lab.spec.overlay import (
     fixed_in_profiles,
@@ -31,6 +31,7 @@ from zyphos_lab.spec.overlay import (
 from zyphos_lab.spec.references import Contrast, Expectation, References
 from zyphos_lab.spec.searched import Searched
 from zyphos_lab.spec.source import Mark, Path, Source, read
+from zyphos_lab.spec.target_models import Target
 
 SCHEMA = 1
 CELLS_MAX = 10_000

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.fields import Value
-from zyphos_lab.spec.models import Factor, target_kind
+from zyphos_lab.spec.models import Factor
 from zyphos_lab.spec.shape import Shape, meant, shape_at, spelled
 from zyphos_lab.spec.source import Path, Source
+from zyphos_lab.spec.target_models import target_kind
 
 TARGET = "target"  # the path that picks a target by name
 ROOTS = ("load", "targets", "link", "disturb")

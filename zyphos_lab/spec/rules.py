@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec import disturb_rules
 from zyphos_lab.spec.cell import Cell
-from zyphos_lab.spec.models import CommandTarget, EngineTarget, ReferenceTarget
 from zyphos_lab.spec.shape import meant, spelled
 from zyphos_lab.spec.source import Path, Source
+from zyphos_lab.spec.target_models import CommandTarget, EngineTarget, ReferenceTarget
 
 Found = Iterator[Complaint]
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from zyphos_lab.spec import models
 from zyphos_lab.spec.source import Path
+from zyphos_lab.spec.target_models import TARGET_KINDS, EngineTarget, target_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,10 @@ def shape_of(annotation: Any, data: Any) -> Shape:
     """Shape behind `annotation`; `data`, what the file has there, tells kinds of target apart."""
     bare = _bare(annotation)
     if get_origin(bare) in (Union, types.UnionType):
-        kind = models.target_kind(data)
-        if models.EngineTarget not in [_bare(part) for part in get_args(bare)] or kind is None:
+        kind = target_kind(data)
+        if EngineTarget not in [_bare(part) for part in get_args(bare)] or kind is None:
             return Shape({})
-        bare = models.TARGET_KINDS[kind.strip("<>")]
+        bare = TARGET_KINDS[kind.strip("<>")]
     if isinstance(bare, type) and issubclass(bare, BaseModel):
         return Shape(keys_of(bare))
     if get_origin(bare) is dict:

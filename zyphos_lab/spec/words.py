@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zyphos_lab.spec.models import EngineTarget, Load, Model, ReferenceTarget, Repeat, Socket
+from zyphos_lab.spec.models import Load, Repeat
+from zyphos_lab.spec.target_models import EngineTarget, Model, ReferenceTarget, Socket
 
 
 def _word(key: str, value: object) -> Iterator[str]:
