@@ -20,14 +20,14 @@ QUIET: dict[str, Any] = {
     "arrivals_ks": 0.001,
     "client_threads": 1,
     "client_threads_busy_ratio": 0.3,
-    "client_run_delay_ns": 10_000_000,
+    "client_threads_run_delay_ns": 10_000_000,
     "limited_by": "neither",
     "schedule_lag_ns_p99": 20_000,
     "latency_ns_p99": 200_000,
     "latency_ns_mean": 100_000,
     "little_ratio": 1.01,
 }
-STARVED = {"client_run_delay_ns": SECOND_NS // 3}
+STARVED = {"client_threads_run_delay_ns": SECOND_NS // 3}
 LATE = {"schedule_lag_ns_p99": 8_000_000, "latency_ns_p99": 9_000_000}
 
 
@@ -54,7 +54,7 @@ INVALID, DEGRADED = ("INVALID", "generator_limit"), ("DEGRADED", "generator_limi
         (STARVED, []),  # it waited, and was still in time
         (LATE, []),  # late because all connections waited for the server
         ({"rate_ratio": 0.9, **STARVED, "limited_by": "server"}, []),
-        ({"rate_ratio": 0.9, "client_run_delay_ns": None}, [DEGRADED]),
+        ({"rate_ratio": 0.9, "client_threads_run_delay_ns": None}, [DEGRADED]),
         ({"schedule_lag_ns_p99": None, **STARVED}, []),
     ],
 )
@@ -68,7 +68,7 @@ def test_a_scheduled_load_at_its_limit(changes: dict[str, Any], found: list[Any]
         (STARVED, True, [INVALID]),
         (STARVED, False, [DEGRADED]),  # perhaps it was the target that it waited for
         (STARVED | {"limited_by": "server"}, True, []),
-        ({"client_run_delay_ns": SECOND_NS // 8}, True, [DEGRADED]),
+        ({"client_threads_run_delay_ns": SECOND_NS // 8}, True, [DEGRADED]),
         ({"client_threads_busy_ratio": 0.96}, True, [DEGRADED]),
         ({"client_threads_busy_ratio": 0.96, "limited_by": "both"}, True, []),
         ({"client_threads": 4, **STARVED}, True, []),

@@ -25,6 +25,7 @@ LAG_SHARE_MAX = 0.5
 LAG_NS_MIN = 1_000_000  # a shorter lag is a late wake-up, which any machine has
 
 LITTLE_MAX = 0.05
+WAITED = "client_threads_run_delay_ns"
 
 LIMITS = ("generator_limit", "ceiling")  # codes that make the rate a lower bound
 
@@ -48,10 +49,16 @@ def mark_limits(row: Row, reasons: Sequence[Reason]) -> None:
 
 def starved(row: Row) -> float:
     """Share of the time of the load's threads that they waited for a CPU; 0 where not known."""
-    delay_ns, threads = row.get("client_run_delay_ns"), row.get("client_threads")
+    delay_ns, threads = _waited_ns(row), row.get("client_threads")
     if not delay_ns or not threads or not row.get("window_ns"):
         return 0.0
     return float(delay_ns / (threads * row["window_ns"]))
+
+
+def _waited_ns(row: Row) -> int | None:
+    """Of its own threads as the load counts it; else of its whole process."""
+    own = row.get("client_threads_run_delay_ns")
+    return row.get("client_run_delay_ns") if own is None else own
 
 
 def _server_full(row: Row) -> bool:
@@ -81,7 +88,7 @@ def _open_limit(row: Row) -> Reason | None:
     late = _lag_dominates(row)
     if not (slow or late) or _server_full(row):
         return None
-    names = ("rate_ratio", "client_run_delay_ns", "schedule_lag_ns_p99", "latency_ns_p99")
+    names = ("rate_ratio", WAITED, "schedule_lag_ns_p99", "latency_ns_p99")
     evidence = _evidence(row, *names, "limited_by")
     if waited >= STARVED_DEGRADED:
         what = (
@@ -110,7 +117,7 @@ def _closed_limit(row: Row, apart: bool) -> Reason | None:
     if _server_full(row):
         return None
     waited, busy = starved(row), row["client_threads_busy_ratio"]
-    evidence = _evidence(row, "client_threads_busy_ratio", "client_run_delay_ns", "limited_by")
+    evidence = _evidence(row, "client_threads_busy_ratio", WAITED, "limited_by")
     if apart and waited >= STARVED_INVALID:
         message = (
             f"the generator was the limit: its threads waited for a CPU for {waited:.0%} of the "

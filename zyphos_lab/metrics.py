@@ -62,6 +62,7 @@ duration_ns                   ns          -       whole trial
 overhead_ns                   ns          lower   trial outside its warm-up and window
 verdict                       text        -       VALID, DEGRADED or INVALID
 reasons                       text        -       why not VALID, as JSON
+environment                   text        -       short hash of settings and programs (journal)
 skipped                       text        -       what could not be measured and why, as JSON
 window_ns                     ns          -       length of the measured window
 connections                   count       -       connections of the load

@@ -68,13 +68,15 @@ class Record:
 
     `histograms` maps a metric to base64 of an HdrHistogram V2 compressed; `intervals` lists the
     slices of the window, each {start_ns, requests_done, <metric>: base64}; `events` what was done
-    to the trial on purpose, as disturb.py has it.
+    to the trial on purpose, as disturb.py has it. `environment` is the full text of what the row's
+    column of that name is the hash of.
     """
 
     row: Row
     histograms: dict[str, str] = field(default_factory=dict)
     intervals: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    environment: dict[str, Any] | None = None
 
 
 def worst(reasons: Sequence[Reason]) -> str:
@@ -86,7 +88,7 @@ def worst(reasons: Sequence[Reason]) -> str:
 def nothing_measured() -> Row:
     """The load's columns of a trial that failed: all there, all None."""
     names = [f"{metric}_{suffix}" for metric in TIMES for suffix in QUANTILES]
-    return dict.fromkeys([*RESULT_COLUMNS, *names])
+    return dict.fromkeys([*RESULT_COLUMNS, *names, "environment"])
 
 
 def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]:

@@ -118,7 +118,13 @@ class Store:
     # Writing
 
     def append(self, record: Record) -> None:
-        """Adds one finished trial: on disk when this returns. Tables follow now and then."""
+        """Adds one finished trial: on disk when this returns. Tables follow now and then.
+
+        An environment that no earlier trial had is written before it.
+        """
+        known = str(record.row.get("environment"))
+        if record.environment is not None and known not in self.environments():
+            self._append_event({"event": "environment", "id": known, "facts": record.environment})
         self._append_event(
             {
                 "event": "trial",
@@ -181,6 +187,11 @@ class Store:
     def rows(self) -> list[dict[str, Any]]:
         """One dict per finished trial; `reasons` a list, `skipped` a dict, missing values None."""
         return [event["row"] for event in self.events() if event["event"] == "trial"]
+
+    def environments(self) -> dict[str, dict[str, Any]]:
+        """What trials ran in, by the id in their column `environment`."""
+        found = (event for event in self.events() if event["event"] == "environment")
+        return {str(event["id"]): event["facts"] for event in found}
 
     def finished(self) -> set[int]:
         """The numbers of the trials that are on disk."""

@@ -15,12 +15,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from zyphos_lab import disturb, health, links, record, targets
+from zyphos_lab import disturb, environment, health, links, record, targets
 from zyphos_lab.child import Children, monotonic_ns
+from zyphos_lab.environment import Environment
 from zyphos_lab.errors import LoadError, MeasurementError
 from zyphos_lab.load import LoadRun
 from zyphos_lab.plan import Planned
 from zyphos_lab.probes import Probe, verdict_reasons
+from zyphos_lab.probes.base import Pids
 from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
 from zyphos_lab.spec import load_words
 from zyphos_lab.spec.cell import Cell
@@ -60,6 +62,7 @@ class Measured:
     after: Edge
     events: list[disturb.Event] = field(default_factory=list)
     killed: bool = False
+    environment: Environment | None = None
 
 
 def run(planned: Planned, bench: Bench) -> Record:
@@ -114,10 +117,12 @@ def _measure(planned: Planned, bench: Bench) -> Measured:
         )
         load = LoadRun(words, cell.load.cpus, bench.children, running.check)
         stack.callback(load.stop)
+        sides: Pids = {"server": running.pids(), "client": load.pids()}
         for probe in bench.probes:
-            probe.attach({"server": running.pids(), "client": load.pids()}, running.port)
+            probe.attach(sides, running.port)
         disturber = disturb.make(cell.disturb, running.pids(), bench.children)
         stack.callback(disturber.close)
+        around = environment.take(sides)
         try:
             measured = _window(load, running, bench, disturber, cell.load.deadline_ns)
         except LoadError:
@@ -125,6 +130,7 @@ def _measure(planned: Planned, bench: Bench) -> Measured:
             raise
         load.stop()
         running.check()
+        measured.environment = around
         measured.killed = running.stop()
         return measured
 
@@ -163,6 +169,7 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     row["target_killed"] = measured.killed
     if bench.disturbed:
         row.update(disturb.stall_columns(measured.events, result["window_ns"]))
+    row["environment"] = measured.environment.id if measured.environment else None
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
     late_ns = (measured.before.late_ns, measured.after.late_ns)
     reasons += health.load_reasons(row, cell.load.arrival.law, _apart(cell))
@@ -173,7 +180,9 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     health.mark_limits(row, reasons)
     histograms = {name: text for name, text in result["histograms"].items() if text}
     closed = record.close(row, reasons, skipped)
-    return Record(closed, histograms, list(result.get("intervals", [])), measured.events)
+    facts = measured.environment.facts if measured.environment else None
+    slices = list(result.get("intervals", []))
+    return Record(closed, histograms, slices, measured.events, facts)
 
 
 def _apart(cell: Cell) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
-from zyphos_lab.report import counters, texts, trust
+from zyphos_lab.report import confounded, counters, texts, trust
 from zyphos_lab.report.damage import with_damage
 from zyphos_lab.report.expectations import check
 from zyphos_lab.report.model import Answer, Column, Delta, Row
@@ -47,8 +47,11 @@ def answer(store: Store) -> Answer:
     experiment: Mapping[str, Any] = manifest["experiment"]
     frame = usable(store.trials())
     comparisons = compare(frame, contrasts_of(experiment), seed=int(manifest.get("seed") or 0))
-    aa = _aa(frame, experiment)
-    verdict, reasons, remarks = trust.judge(frame, manifest, comparisons, aa)
+    around = confounded.environments(frame, store.environments())
+    comparisons = confounded.mark(comparisons, around, experiment)
+    aa = confounded.mark(_aa(frame, experiment), around, experiment)
+    changed = confounded.remarks([*comparisons, *aa], around)
+    verdict, reasons, remarks = trust.judge(frame, manifest, comparisons, aa, changed)
     verdict, reasons = with_damage(store, verdict, reasons)
     deltas = _deltas(frame, comparisons)
     found = findings(deltas)

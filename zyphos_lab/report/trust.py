@@ -1,8 +1,9 @@
 """Can the run be trusted: the verdict of the whole, its reasons, and what could not be measured.
 
 INVALID: a cell has no usable trial, or nothing was measured. DEGRADED: a compared block was lost,
-more than 1 trial in 20 has a reason against it, the run is not complete, or an A/A contrast shows a
-difference that cannot be there. Reasons seen in fewer trials stand as remarks.
+more than 1 trial in 20 has a reason against it, the run is not complete, the environment changed,
+or an A/A contrast shows a difference that cannot be there. Reasons seen in fewer trials stand as
+remarks.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ def judge(
     manifest: Mapping[str, Any],
     comparisons: Sequence[Comparison],
     aa: Sequence[Comparison],
+    changed: Sequence[Remark] = (),
 ) -> tuple[str, list[Remark], list[Remark]]:
     """The run's verdict, the reasons for it, and remarks that do not lower it."""
     fatal = _unusable(frame, manifest)
-    grave = [*_incomplete(frame, manifest), *_dropped(comparisons), *_aa(aa)]
+    grave = [*changed, *_incomplete(frame, manifest), *_dropped(comparisons), *_aa(aa)]
     remarks: list[Remark] = []
     for remark in _trial_reasons(frame):
         often = remark.trials > SHARE_MAX * len(frame)
