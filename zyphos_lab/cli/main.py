@@ -28,6 +28,7 @@ COMMANDS = {
     "show": "Show the answer of a run.",
     "compare": "Hold two runs against each other.",
     "query": "Ask all runs by SQL.",
+    "roadmap": "The whole subject, and how far the lab is.",
     "report": "Write a run's report.html again.",
     "notebook": "Make and execute a run's notebook again.",
     "doctor": "What this machine can measure, and how to mend what it cannot.",

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
 from zyphos_lab.errors import Complaint, SpecError, UsageError
-from zyphos_lab.spec import factors, references, rules, searched
+from zyphos_lab.spec import answered, factors, references, rules, searched
 from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
 from zyphos_lab.spec.complaints import complaints_of, in_order, shown
 from zyphos_lab.spec.models import Disturbance, Disturbances, Document, Link, Load, Outline
@@ -229,7 +229,7 @@ def _resolve(source: Source) -> _Draft:
         draft.searched = searched.resolve(
             draft.document.search, outline, names, dimensions, draft.cells
         )
-    draft.complaints += names.complaints
+    draft.complaints += [*names.complaints, *answered.check(source, draft.document)]
     return draft
 
 

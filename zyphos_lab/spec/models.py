@@ -145,6 +145,7 @@ class Expect(Model):
     control: Annotated[Where, Field(min_length=1)]
     that: str
     compare: Ratio | None = None
+    answers: Names = ()
 
 
 class Repeat(Model):
