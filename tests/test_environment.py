@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import pytest
 from probe_programs import servant
 from store_factory import make_store
 from zyphos_lab import environment, native, report, runner, spec
-from zyphos_lab.plan import Plan, Planned
+from zyphos_lab.plan import Plan
 from zyphos_lab.record import Record
 from zyphos_lab.report.confounded import environments, mark
+from zyphos_lab.schedule import Schedule
+from zyphos_lab.stage import Planned
 from zyphos_lab.store import Store
 
 GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
@@ -182,6 +184,9 @@ class Replacer:
         self._bytes = Path(native.program("zyphos-serve")).read_bytes()
 
     def started(self, store: Store, plan: Plan, finished: int) -> None:
+        return
+
+    def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
         return
 
     def trial_begins(self, planned: Planned) -> None:

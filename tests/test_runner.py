@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 import fakes
 from zyphos_lab import plan, record, runner, spec
 from zyphos_lab.errors import Interrupted, MeasurementError, StoreError
-from zyphos_lab.plan import Plan, Planned
+from zyphos_lab.plan import Plan
 from zyphos_lab.record import Record
+from zyphos_lab.schedule import Schedule
+from zyphos_lab.stage import Planned
 from zyphos_lab.store import Store
 
 EXPERIMENT = """
@@ -40,6 +43,9 @@ class Watcher:
 
     def started(self, store: Store, plan: Plan, finished: int) -> None:
         self.finished = finished
+
+    def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
+        return
 
     def trial_begins(self, planned: Planned) -> None:
         self.cells.append(planned.cell.id)
@@ -288,11 +294,14 @@ def test_a_changed_experiment_cannot_resume(tmp_path: Path, script: Any) -> None
 
 
 def test_the_manifest_says_what_was_planned(tmp_path: Path, script: Any) -> None:
-    manifest = json.loads((run(tmp_path).path / "manifest.json").read_text())
+    store = run(tmp_path)
+    manifest = json.loads((store.path / "manifest.json").read_text())
     assert manifest["seed"] == 7
     assert manifest["spec_text"] == EXPERIMENT
-    assert [entry["trial"] for entry in manifest["plan"]] == list(range(6))
-    assert {"id", "block", "cell", "factors", "start"} - {"id"} <= set(manifest["plan"][0])
+    [event] = store.plan_events()
+    assert (event["stage"], store.events()[0]) == ("measure", event)
+    assert [entry["trial"] for entry in event["trials"]] == list(range(6))
+    assert {"block", "cell", "factors", "start", "seed"} <= set(event["trials"][0])
     assert manifest["build"]["version"]
     assert manifest["host"]
 

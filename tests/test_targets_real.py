@@ -226,6 +226,6 @@ def test_a_real_run_killed_in_the_middle_goes_on(tmp_path: Path) -> None:
     assert whole_lines(journal)[: len(before)] == before
     store = Store.open(journal.parent)
     assert store.manifest["status"] == "complete"
-    assert [row["cell"] for row in store.rows()] == [one["cell"] for one in store.manifest["plan"]]
+    assert [row["cell"] for row in store.rows()] == [one["cell"] for one in store.planned()]
     assert left
     assert [process for process in left if is_alive(process)] == []

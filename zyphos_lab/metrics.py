@@ -52,6 +52,7 @@ TIMES = {
 TRIAL = """
 trial                         count       -       order of execution, from 0
 block                         count       -       block of the design that the trial belongs to
+stage                         text        -       part of the run; `measure` is concluded from
 cell                          text        -       the factors' values, `nodelay=false,write=two`
 arm                           text        -       A or B where a cell is compared with itself
 target                        text        -       name of the target

@@ -1,4 +1,4 @@
-"""The order of a run: which cell runs when, how long it takes, and what it cannot conclude.
+"""The order of a run: its stages, which cell runs when, how long, and what it cannot conclude.
 
 A block runs every cell once, with one start of the server each. The arms of a contrast stand next
 to each other in random order, so that drift of the machine hits both alike; the groups are
@@ -15,36 +15,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from zyphos_lab.spec.cell import Cell
+from zyphos_lab.spec.models import Repeat
 from zyphos_lab.spec.references import Contrast
 from zyphos_lab.spec.target_models import EngineTarget
+from zyphos_lab.stage import MEASURE, Arm, Outlook, Planned, Stage
 from zyphos_lab.stats.sizes import BLOCKS_MIN
 from zyphos_lab.stats.sizes import requests_needed as requests_of_quantile
 
 if TYPE_CHECKING:
+    from zyphos_lab.record import Row
     from zyphos_lab.spec import Experiment
-
-Arm = Literal["A", "B", ""]
 
 OVERHEAD_S = 0.3  # what a trial may take outside its warm-up and window
 STARTS_MIN = BLOCKS_MIN
 QUANTILE = re.compile(r"_p(\d+)(?:_(\d+))?\Z")
 AA_FAMILY = "aa"
 CONGESTION = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One trial to run. `arm` is A or B in an A/A cell; `seed` is the load's."""
-
-    trial: int
-    block: int
-    cell: Cell
-    start: int
-    arm: Arm
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +46,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All trials in order. `contrasts`: those of the file, then one per A/A cell."""
+    """What is known before anything runs. `trials`: the first of stage `measure`, in order;
+    `contrasts`: those of the file, then one per A/A cell; `stages`: name and outlook.
+    """
 
     seed: int
+    repeat: Repeat
+    stages: tuple[tuple[str, Outlook], ...]
     trials: tuple[Planned, ...]
     cells: tuple[Cell, ...]
     contrasts: tuple[Contrast, ...]
@@ -72,6 +65,7 @@ class Plan:
         return {
             "seed": self.seed,
             "estimated_seconds": round(self.estimated_seconds, 1),
+            "stages": [{"stage": name, **asdict(outlook)} for name, outlook in self.stages],
             "cells": [{"id": cell.id, "factors": dict(cell.factors)} for cell in self.cells],
             "order": [
                 {"trial": one.trial, "block": one.block, "cell": one.cell.id, "arm": one.arm}
@@ -86,33 +80,71 @@ class Plan:
 def make(experiment: Experiment, seed: int | None = None) -> Plan:
     """The plan of `experiment`; `seed` in place of the file's. Cost: linear in the trials."""
     chosen = experiment.design.seed if seed is None else seed
-    randomness = random.Random(chosen)
-    cells = experiment.cells
-    aa = _aa_cells(experiment, randomness)
-    trials: list[Planned] = []
-    for block in range(experiment.repeat.starts):
-        load_seed = randomness.getrandbits(32)  # one schedule for all arms of a block
-        for cell, arm in _block(experiment, aa, randomness):
-            trials.append(Planned(len(trials), block, cell, block, arm, load_seed))
+    ahead = stages(experiment, chosen)
+    measure = Measure(experiment, chosen)
+    outlooks = tuple((stage.name, stage.outlook()) for stage in ahead)
     return Plan(
         seed=chosen,
-        trials=tuple(trials),
-        cells=cells,
-        contrasts=(*experiment.contrasts, *_aa_contrasts(experiment, aa)),
-        aa_cells=tuple(sorted(aa)),
-        estimated_seconds=len(trials) * _trial_seconds(experiment),
+        repeat=experiment.repeat,
+        stages=outlooks,
+        trials=tuple(measure.next([]) or ()),
+        cells=experiment.cells,
+        contrasts=(*experiment.contrasts, *_aa_contrasts(experiment, measure.aa)),
+        aa_cells=tuple(sorted(measure.aa)),
+        estimated_seconds=sum(outlook.seconds for _, outlook in outlooks),
         notes=tuple(_notes(experiment)),
     )
 
 
-def _trial_seconds(experiment: Experiment) -> float:
-    return (experiment.repeat.warmup_ns + experiment.repeat.window_ns) / 1e9 + OVERHEAD_S
+def stages(experiment: Experiment, seed: int) -> list[Stage]:
+    """The stages of a run in order. What other modules give (ceiling, search) is put in here."""
+    return [Measure(experiment, seed)]
 
 
-def _aa_cells(experiment: Experiment, randomness: random.Random) -> frozenset[str]:
-    """Ids of the cells that run as A/A."""
-    ids = [cell.id for cell in experiment.cells]
-    return frozenset(randomness.sample(ids, min(experiment.design.aa.cells, len(ids))))
+class Measure:
+    """The stage that conclusions rest on: `repeat.starts` blocks."""
+
+    name = MEASURE
+
+    def __init__(self, experiment: Experiment, seed: int) -> None:
+        self._experiment = experiment
+        self._seed = seed
+        ids = [cell.id for cell in experiment.cells]
+        count = min(experiment.design.aa.cells, len(ids))
+        self.aa = frozenset(random.Random(seed).sample(ids, count))
+
+    def outlook(self) -> Outlook:
+        starts = self._experiment.repeat.starts
+        trials = starts * (len(self._experiment.cells) + len(self.aa))
+        return Outlook(trials, trials * repeat_seconds(self._experiment.repeat), f"{starts} blocks")
+
+    def next(self, rows: Sequence[Row]) -> list[Planned] | None:
+        """All blocks at once; nothing after them."""
+        if any(row["stage"] == MEASURE for row in rows):
+            return None
+        return self.blocks(0, self._experiment.repeat.starts)
+
+    def blocks(self, first: int, end: int) -> list[Planned]:
+        """The trials of the blocks `first` to `end` - 1, the same however many follow."""
+        ids = [cell.id for cell in self._experiment.cells]
+        randomness = random.Random(self._seed)
+        randomness.sample(ids, len(self.aa))
+        trials: list[Planned] = []
+        for block in range(end):
+            load_seed = randomness.getrandbits(32)  # one schedule for all arms of a block
+            for cell, arm in _block(self._experiment, self.aa, randomness):
+                trials.append(Planned(len(trials), block, cell, block, arm, load_seed))
+        return [planned for planned in trials if planned.block >= first]
+
+
+def trial_seconds(planned: Planned, usual: Repeat) -> float:
+    """How long a trial takes, about; `usual` is the experiment's repeat."""
+    return repeat_seconds(planned.repeat or usual)
+
+
+def repeat_seconds(repeat: Repeat) -> float:
+    """How long a trial with this warm-up and window takes, about."""
+    return (repeat.warmup_ns + repeat.window_ns) / 1e9 + OVERHEAD_S
 
 
 def _block(

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from typing import IO, Any
 
-from zyphos_lab.plan import Plan, Planned
+from zyphos_lab.plan import Plan, trial_seconds
 from zyphos_lab.record import Record
 from zyphos_lab.runner import Progress
+from zyphos_lab.schedule import Schedule
+from zyphos_lab.stage import Planned
 from zyphos_lab.store import Store
 from zyphos_lab.units import format_duration, format_rate
 
@@ -28,28 +31,48 @@ def make(as_json: bool) -> Progress:
 
 
 class Pace:
-    """Where a run stands, and how long the rest will take."""
+    """Where a run stands, and how long the rest will take.
+
+    `total` counts the trials that are scheduled and those that later stages foresee.
+    """
 
     def __init__(self) -> None:
         self.total = self.finished = 0
-        self._begun = time.monotonic()
-        self._done_now = 0
-        self._planned_s = 0.0
+        self._left_s = 0.0  # as planned
+        self._done_s = self._spent_s = 0.0  # of this session: as planned, and in fact
+        self._each_s: dict[int, float] = {}
+        self._begun_at = 0.0
 
     def start(self, plan: Plan, finished: int) -> None:
-        self.total, self.finished = len(plan.trials), finished
-        self._planned_s = plan.estimated_seconds / max(1, self.total)
-        self._begun, self._done_now = time.monotonic(), 0
+        self.finished = finished
+        outlooks = [outlook for _, outlook in plan.stages]
+        self.total = max(finished, sum(one.trials for one in outlooks))
+        self._repeat = plan.repeat
+        each_s = sum(one.seconds for one in outlooks) / max(1, self.total)
+        self._left_s = (self.total - finished) * each_s
 
-    def step(self) -> None:
+    def extend(self, schedule: Schedule) -> None:
+        """The schedule has grown: what is known now takes the place of what was foreseen."""
+        more, more_s = schedule.expected()
+        self.total = len(schedule.trials) + more
+        self._each_s = {one.trial: trial_seconds(one, self._repeat) for one in schedule.trials}
+        undone = sorted(self._each_s)[self.finished :]
+        self._left_s = sum(self._each_s[trial] for trial in undone) + more_s
+
+    def begin(self) -> None:
+        self._begun_at = time.monotonic()
+
+    def step(self, planned: Planned) -> None:
         self.finished += 1
-        self._done_now += 1
+        each_s = self._each_s.get(planned.trial, 0.0)
+        self._left_s -= each_s
+        self._done_s += each_s
+        self._spent_s += time.monotonic() - self._begun_at
 
     def eta_s(self) -> float:
-        """By the pace of this session once there is one, by the plan before."""
-        spent_s = time.monotonic() - self._begun
-        each_s = spent_s / self._done_now if self._done_now else self._planned_s
-        return (self.total - self.finished) * each_s
+        """By the plan, corrected by the pace of this session once there is one."""
+        pace = self._spent_s / self._done_s if self._done_s else 1.0
+        return max(0.0, self._left_s * pace)
 
     def eta_text(self) -> str:
         seconds = round(self.eta_s())
@@ -90,19 +113,22 @@ class PlainProgress:
         self._pace.start(plan, finished)
         print(heading(store, self._pace), file=self._out, flush=True)
 
+    def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
+        self._pace.extend(schedule)
+
     def trial_begins(self, planned: Planned) -> None:
-        return
+        self._pace.begin()
 
     def trial_ended(self, planned: Planned, record: Record) -> None:
         pace = self._pace
-        pace.step()
+        pace.step(planned)
         last = pace.finished == pace.total
         bad = record.row["verdict"] == "INVALID"
         if not last and not bad and time.monotonic() - self._written < PLAIN_EVERY_S:
             return
         self._written = time.monotonic()
-        line = f"[{pace.finished}/{pace.total}] {planned.cell.id}: {figures(record)}"
-        print(f"{line}; {pace.eta_text()}", file=self._out, flush=True)
+        where = f"[{pace.finished}/{pace.total}] {planned.stage}, {planned.cell.id}"
+        print(f"{where}: {figures(record)}; {pace.eta_text()}", file=self._out, flush=True)
 
     def stopped(self) -> None:
         return
@@ -125,6 +151,9 @@ class LiveProgress:
         self._live.console.print(heading(store, self._pace), highlight=False, soft_wrap=True)
         self._live.start()
 
+    def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
+        self._pace.extend(schedule)
+
     def trial_begins(self, planned: Planned) -> None:
         from rich.console import Group
         from rich.progress_bar import ProgressBar
@@ -132,19 +161,21 @@ class LiveProgress:
         from rich.text import Text
 
         pace = self._pace
+        pace.begin()
         grid = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=max(1, pace.total), completed=pace.finished, width=30)
         grid.add_row(
             bar,
             Text(f"{pace.finished + 1}/{pace.total}"),
             Text(pace.eta_text(), style="cyan"),
+            Text(f"{planned.stage}:", style="dim"),
             Text(planned.cell.id, style="bold", no_wrap=True, overflow="ellipsis"),
         )
         last = Text(self._last, style="dim", no_wrap=True, overflow="ellipsis")
         self._live.update(Group(grid, last) if self._last else grid, refresh=True)
 
     def trial_ended(self, planned: Planned, record: Record) -> None:
-        self._pace.step()
+        self._pace.step(planned)
         self._last = f"last: {planned.cell.id}: {figures(record)}"
         if record.row["verdict"] == "INVALID":
             text = (
@@ -165,14 +196,17 @@ class JsonProgress:
 
     def started(self, store: Store, plan: Plan, finished: int) -> None:
         self._pace.start(plan, finished)
-        self._say({"event": "run", "path": str(store.path), "trials": len(plan.trials),
+        self._say({"event": "run", "path": str(store.path), "trials": self._pace.total,
                    "finished": finished, "eta_s": round(self._pace.eta_s(), 1)})  # fmt: skip
 
+    def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
+        self._pace.extend(schedule)
+
     def trial_begins(self, planned: Planned) -> None:
-        return
+        self._pace.begin()
 
     def trial_ended(self, planned: Planned, record: Record) -> None:
-        self._pace.step()
+        self._pace.step(planned)
         self._say({"event": "trial", "row": record.row, "finished": self._pace.finished,
                    "eta_s": round(self._pace.eta_s(), 1)})  # fmt: skip
 

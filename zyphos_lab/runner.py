@@ -1,8 +1,9 @@
-"""Runs a plan: trial after trial into the store, resumable, stoppable, and then the answer.
+"""Runs a plan: stage after stage, trial after trial into the store, resumable, stoppable.
 
-The order is the plan's; what is finished is never run again. Progress is told to a Progress between
-trials only, so that nothing of ours moves within a measured window. It knows no statistics: the
-answer comes from zyphos_lab.report. Main thread only.
+Each stage says what comes next from what is recorded; what it says goes into the journal before it
+runs, and a resumed run must come to the same. What is finished is never run again. Progress is told
+to a Progress between trials only, so that nothing of ours moves within a measured window. It knows
+no statistics: the answer comes from zyphos_lab.report. Main thread only.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import Any, Protocol
 
 from zyphos_lab import child, host, plan, probes, signals, trial
 from zyphos_lab.errors import LabError, MeasurementError, StoreError, UsageError
-from zyphos_lab.plan import Plan, Planned
+from zyphos_lab.plan import Plan
 from zyphos_lab.probes.native import core
 from zyphos_lab.record import INVALID, Record
+from zyphos_lab.schedule import Journalled, Schedule, plan_event
 from zyphos_lab.spec import Experiment
+from zyphos_lab.stage import Planned, Stage
 from zyphos_lab.store import Store, sweep_unborn
 
 FAILURES_MAX = 3
@@ -31,6 +34,8 @@ class Progress(Protocol):
 
     def started(self, store: Store, plan: Plan, finished: int) -> None: ...
 
+    def extended(self, added: Sequence[Planned], schedule: Schedule) -> None: ...
+
     def trial_begins(self, planned: Planned) -> None: ...
 
     def trial_ended(self, planned: Planned, record: Record) -> None: ...
@@ -40,11 +45,12 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A run that is under way: its folder, its plan, and what to measure with."""
+    """A run that is under way: its folder, its plan, its stages, and what to measure with."""
 
     store: Store
     plan: Plan
     experiment: Experiment
+    stages: Sequence[Stage]
 
 
 def begin(experiment: Experiment, results: Path, seed: int | None = None) -> Running:
@@ -52,7 +58,7 @@ def begin(experiment: Experiment, results: Path, seed: int | None = None) -> Run
     made = plan.make(experiment, seed)
     sweep_all(results)
     store = Store.create(results, _manifest(experiment, made))
-    return Running(store, made, experiment)
+    return Running(store, made, experiment, plan.stages(experiment, made.seed))
 
 
 def resume(experiment: Experiment, path: Path, seed: int | None = None) -> Running:
@@ -76,14 +82,12 @@ def _resume(experiment: Experiment, store: Store, seed: int | None) -> Running:
             f"{store.path}: this run was made from a different experiment: {changed}",
             "start a new run, or resume with the experiment, profile and --set of then",
         )
-    if manifest["plan"] != _plain(_schedule(made)):
-        raise StoreError(
-            f"{store.path}: the plan is no longer the one that this run was started with",
-            "resume with the same --only and the same version of zyphos-lab",
-        )
+    stages = plan.stages(experiment, made.seed)
+    Journalled(store.plan_events()).check(stages, store.rows())
     child.sweep(store.path)
-    store.note("resumed", f"{len(store.finished())} of {len(made.trials)} trials were finished")
-    return Running(store, made, experiment)
+    known = len(store.planned(None))
+    store.note("resumed", f"{len(store.finished())} of {known} trials were finished")
+    return Running(store, made, experiment, stages)
 
 
 def execute(running: Running, progress: Progress) -> Store:
@@ -105,18 +109,16 @@ def execute(running: Running, progress: Progress) -> Store:
 
 
 def _trials(running: Running, progress: Progress) -> None:
-    store, made = running.store, running.plan
-    finished = store.finished()
-    todo = [planned for planned in made.trials if planned.trial not in finished]
-    progress.started(store, made, len(finished))
+    store = running.store
+    progress.started(store, running.plan, len(store.finished()))
     children = child.Children(store.path)
     made_probes = probes.make(running.experiment.probes)
-    disturbed = any(cell.disturb for cell in made.cells)
+    disturbed = any(cell.disturb for cell in running.plan.cells)
     bench = trial.Bench(children, made_probes, running.experiment.repeat, disturbed)
     try:
         if store.manifest["status"] != "running":
             store.set_status("running")
-        _series(todo, bench, store, progress)
+        _stages(running, bench, progress)
     finally:
         for probe in made_probes:
             probe.close()
@@ -124,19 +126,37 @@ def _trials(running: Running, progress: Progress) -> None:
             child.sweep(store.path)
 
 
-def _series(todo: Sequence[Planned], bench: trial.Bench, store: Store, progress: Progress) -> None:
+def _stages(running: Running, bench: trial.Bench, progress: Progress) -> None:
+    """Every extension of the schedule: into the journal unless it is there, then run."""
+    store, schedule = running.store, Schedule(running.stages)
+    journalled = Journalled(store.plan_events())
     failures = 0
-    for planned in todo:
-        progress.trial_begins(planned)
-        record = trial.run(planned, bench)
-        with signals.deferred():
-            store.append(record)
-        progress.trial_ended(planned, record)
-        failed = failure(record)
-        failures = failures + 1 if failed else 0
-        if failures == FAILURES_MAX:
-            hint = f"{FAILURES_MAX} trials in a row failed; what was measured before is kept"
-            raise MeasurementError(failed, hint)
+    while added := schedule.extend(store.rows()):
+        if not journalled.holds(added):
+            with signals.deferred():
+                store.plan(plan_event(added))
+        progress.extended(added, schedule)
+        finished = store.finished()
+        for planned in added:
+            if planned.trial not in finished:
+                failures = _one(planned, bench, store, progress, failures)
+
+
+def _one(
+    planned: Planned, bench: trial.Bench, store: Store, progress: Progress, failures: int
+) -> int:
+    """Runs one trial; `failures` in a row so far, the same afterwards."""
+    progress.trial_begins(planned)
+    record = trial.run(planned, bench)
+    with signals.deferred():
+        store.append(record)
+    progress.trial_ended(planned, record)
+    failed = failure(record)
+    failures = failures + 1 if failed else 0
+    if failures == FAILURES_MAX:
+        hint = f"{FAILURES_MAX} trials in a row failed; what was measured before is kept"
+        raise MeasurementError(failed, hint)
+    return failures
 
 
 def failure(record: Record) -> str:
@@ -159,22 +179,6 @@ def _finish(store: Store, status: str, why: str) -> None:
             raise
 
 
-def _schedule(made: Plan) -> list[dict[str, Any]]:
-    return [
-        {
-            "trial": one.trial,
-            "block": one.block,
-            "cell": one.cell.id,
-            "arm": one.arm,
-            "factors": dict(one.cell.factors),
-            "target": one.cell.target_name,
-            "start": one.start,
-            "seed": one.seed,
-        }
-        for one in made.trials
-    ]
-
-
 def _manifest(experiment: Experiment, made: Plan) -> dict[str, Any]:
     request = experiment.request
     return {
@@ -190,7 +194,6 @@ def _manifest(experiment: Experiment, made: Plan) -> dict[str, Any]:
         "seed": made.seed,
         "host": {"server": host.fingerprint(), "client": host.SAME},
         "build": _build(),
-        "plan": _schedule(made),
         "aa_cells": list(made.aa_cells),
         "notes": [{"code": note.code, "message": note.message} for note in made.notes],
     }

@@ -26,6 +26,7 @@ from zyphos_lab import journal, tables
 from zyphos_lab.errors import StoreError
 from zyphos_lab.files import store_error, sync_folder, write_atomically
 from zyphos_lab.journal import Damage, Journal, Line
+from zyphos_lab.stage import MEASURE
 
 if TYPE_CHECKING:
     import pandas
@@ -128,7 +129,7 @@ class Store:
         self._append_event(
             {
                 "event": "trial",
-                "row": record.row,
+                "row": {"stage": MEASURE, **record.row},
                 "histograms": record.histograms,
                 "intervals": record.intervals,
                 "events": record.events,
@@ -137,6 +138,11 @@ class Store:
         self._trials_now += 1
         if self._trials_now >= DERIVE_GROWTH * self._trials_derived:
             self.derive()
+
+    def plan(self, event: dict[str, Any]) -> None:
+        """Adds an extension of the schedule: {"event": "plan", "stage", "trials": [...]}."""
+        self._append_event(event)
+        self._write_manifest()
 
     def note(self, code: str, message: str) -> None:
         """Adds a remark about the run itself (torn line, interruption, resume) to the journal."""
@@ -177,16 +183,31 @@ class Store:
         """Every whole event of the journal, in order: trials (without histograms), notes, plans."""
         return [line.light for line in self._journal.lines]
 
-    def trial_events(self) -> Iterator[dict[str, Any]]:
-        """The journal's trials: {"row", "histograms" (base64), "intervals"}, as they were
-        measured. Read from the file, one at a time.
-        """
-        trials = [line for line in self._journal.lines if line.light["event"] == "trial"]
-        return journal.full(self.path / JOURNAL, trials)
+    def plan_events(self) -> list[dict[str, Any]]:
+        """The extensions of the schedule in order; of older runs the one in the manifest."""
+        found = [event for event in self.events() if event["event"] == "plan"]
+        if not found and self.manifest.get("plan"):
+            return [{"event": "plan", "stage": MEASURE, "trials": self.manifest["plan"]}]
+        return found
 
-    def rows(self) -> list[dict[str, Any]]:
+    def planned(self, stage: str | None = MEASURE) -> list[dict[str, Any]]:
+        """The trials scheduled so far, of one stage or (None) of all."""
+        return [
+            trial
+            for event in self.plan_events()
+            if stage in (None, event["stage"])
+            for trial in event["trials"]
+        ]
+
+    def trial_events(self, stage: str | None = None) -> Iterator[dict[str, Any]]:
+        """The journal's trials: {"row", "histograms" (base64), "intervals"}, as they were
+        measured; of one stage or (None) of all. Read from the file, one at a time.
+        """
+        return journal.full(self.path / JOURNAL, self._trial_lines(stage))
+
+    def rows(self, stage: str | None = None) -> list[dict[str, Any]]:
         """One dict per finished trial; `reasons` a list, `skipped` a dict, missing values None."""
-        return [event["row"] for event in self.events() if event["event"] == "trial"]
+        return [line.light["row"] for line in self._trial_lines(stage)]
 
     def environments(self) -> dict[str, dict[str, Any]]:
         """What trials ran in, by the id in their column `environment`."""
@@ -197,17 +218,18 @@ class Store:
         """The numbers of the trials that are on disk."""
         return {int(row["trial"]) for row in self.rows()}
 
-    def trials(self) -> pandas.DataFrame:
+    def trials(self, stage: str | None = MEASURE) -> pandas.DataFrame:
         """One row per trial, one column per quantity; `reasons` and `skipped` are JSON text.
 
-        Missing numbers are NaN. Rows stand in the order of `trial`.
+        Missing numbers are NaN. Rows stand in the order of `trial`. `stage`: None for all; only
+        those of `measure` may enter statistics.
         """
         from zyphos_lab.store_tables import trials_table
 
-        frame: pandas.DataFrame = trials_table(self.rows()).to_pandas()
+        frame: pandas.DataFrame = trials_table(self.rows(stage)).to_pandas()
         return frame
 
-    def histograms(self, metric: str) -> pandas.DataFrame:
+    def histograms(self, metric: str, stage: str | None = MEASURE) -> pandas.DataFrame:
         """Columns trial, cell, target, encoded (HdrHistogram V2 compressed, bytes): whole
         windows.
         """
@@ -220,12 +242,12 @@ class Store:
                 "target": event["row"]["target"],
                 "encoded": base64.b64decode(event["histograms"][metric]),
             }
-            for event in self.trial_events()
+            for event in self.trial_events(stage)
             if metric in event["histograms"]
         ]
         return pandas.DataFrame(rows, columns=["trial", "cell", "target", "encoded"])
 
-    def intervals(self, metric: str) -> pandas.DataFrame:
+    def intervals(self, metric: str, stage: str | None = MEASURE) -> pandas.DataFrame:
         """Columns trial, cell, interval, start_ns, requests_done, encoded: the window in slices."""
         import pandas
 
@@ -238,7 +260,7 @@ class Store:
                 "requests_done": part["requests_done"],
                 "encoded": base64.b64decode(part[metric]),
             }
-            for event in self.trial_events()
+            for event in self.trial_events(stage)
             for index, part in enumerate(event["intervals"])
             if metric in part
         ]
@@ -255,9 +277,16 @@ class Store:
             self._journal = Journal()
         except OSError as error:
             raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+        for line in self._journal.lines:
+            if line.light["event"] == "trial":  # runs from before there were stages
+                line.light["row"].setdefault("stage", MEASURE)
         self._trials_now = len(self.rows())
         index = tables.read_index(self.path)
         self._trials_derived = index.trials if index is not None else 0
+
+    def _trial_lines(self, stage: str | None) -> list[Line]:
+        trials = (line for line in self._journal.lines if line.light["event"] == "trial")
+        return [line for line in trials if stage in (None, line.light["row"]["stage"])]
 
     def _lock(self) -> None:
         path = self.path / LOCK
@@ -317,6 +346,13 @@ class Store:
         self._journal.lines.append(Line(size_before, len(line) - 1, journal.light(event)))
 
     def _write_manifest(self) -> None:
+        """`planned` counts the trials of each stage, for those who do not read the journal."""
+        if "plan" not in self.manifest:
+            events = self.plan_events()
+            self.manifest["planned"] = {
+                stage: len(self.planned(stage))
+                for stage in dict.fromkeys(event["stage"] for event in events)
+            }
         write_atomically(self.path / MANIFEST, json.dumps(self.manifest, indent=1) + "\n")
 
 
@@ -326,6 +362,12 @@ def damage_text(damage: Damage) -> str:
         f"line {damage.line} of {JOURNAL} is damaged ({damage.bytes} bytes are lost); every whole "
         "line before and after it is used"
     )
+
+
+def count_planned(manifest: Mapping[str, Any]) -> int:
+    """Trials that were scheduled so far, of all stages."""
+    planned = manifest.get("planned")
+    return len(manifest.get("plan", ())) if planned is None else sum(planned.values())
 
 
 def sweep_unborn(results: Path) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zyphos_lab import disturb, environment, health, links, record, targets
@@ -20,13 +20,13 @@ from zyphos_lab.child import Children, monotonic_ns
 from zyphos_lab.environment import Environment
 from zyphos_lab.errors import LoadError, MeasurementError
 from zyphos_lab.load import LoadRun
-from zyphos_lab.plan import Planned
 from zyphos_lab.probes import Probe, verdict_reasons
 from zyphos_lab.probes.base import Pids
 from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
 from zyphos_lab.spec import load_words
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
+from zyphos_lab.stage import Planned
 
 CONNECT_TIMEOUT_NS = 20_000_000_000
 RESULT_GRACE_NS = 10_000_000_000
@@ -70,6 +70,8 @@ def run(planned: Planned, bench: Bench) -> Record:
 
     Raises Interrupted, and LabError for what no other trial could do better (no zyphos-serve).
     """
+    if planned.repeat is not None:
+        bench = replace(bench, repeat=planned.repeat)
     row = _identity(planned)
     begun_ns = monotonic_ns()
     try:
@@ -89,6 +91,7 @@ def _identity(planned: Planned) -> Row:
     cell = planned.cell
     return {
         "trial": planned.trial,
+        "stage": planned.stage,
         "block": planned.block,
         "cell": cell.id,
         "arm": planned.arm,

@@ -73,7 +73,7 @@ def _experiment(path: Path) -> dict[str, Any]:
 def _run(path: Path) -> dict[str, Any]:
     """From the manifest and the tables' index; the journal is not read."""
     from zyphos_lab.errors import StoreError
-    from zyphos_lab.store import JOURNAL, live_status, read_manifest
+    from zyphos_lab.store import JOURNAL, count_planned, live_status, read_manifest
     from zyphos_lab.tables import count_finished
 
     entry: dict[str, Any] = {"run": path.name, "experiment": path.parent.name, "path": str(path)}
@@ -85,6 +85,6 @@ def _run(path: Path) -> dict[str, Any]:
     return entry | {
         "status": live_status(manifest["status"], path),
         "profile": manifest.get("profile"),
-        "trials": len(manifest["plan"]),
+        "trials": count_planned(manifest),
         "finished": finished,
     }

@@ -135,7 +135,7 @@ def name_of(run: Path) -> Row:
 
 
 def runs(run: Path) -> Iterator[Row]:
-    from zyphos_lab.store import JOURNAL, live_status
+    from zyphos_lab.store import JOURNAL, count_planned, live_status
     from zyphos_lab.tables import count_finished
 
     said = manifest(run)
@@ -148,7 +148,7 @@ def runs(run: Path) -> Iterator[Row]:
         "profile": said.get("profile"),
         "evidence": bool(said.get("evidence", experiment.get("evidence", True))),
         "seed": said.get("seed"),
-        "trials_planned": len(said.get("plan", ())),
+        "trials_planned": count_planned(said),
         "trials_finished": count_finished(run, run / JOURNAL),
         "question": experiment.get("question"),
         "kernel": (host.get("kernel") or {}).get("release"),

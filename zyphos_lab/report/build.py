@@ -43,7 +43,7 @@ ANSWER_FILE = "answer.json"
 
 def answer(store: Store) -> Answer:
     """Everything that can be said of the run, finished or not. Never raises on odd values."""
-    manifest = store.manifest
+    manifest = {**store.manifest, "plan": store.planned()}
     experiment: Mapping[str, Any] = manifest["experiment"]
     frame = usable(store.trials())
     comparisons = compare(frame, contrasts_of(experiment), seed=int(manifest.get("seed") or 0))

@@ -16,11 +16,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from zyphos_lab.plan import TAIL_REQUESTS
 from zyphos_lab.report.figures import HISTOGRAM, PANELS_MAX, Panels, Picture
 from zyphos_lab.report.plots import BAND, INK, PALETTE, drawing, ratio_ticks, svg
 from zyphos_lab.report.views import Group, groups
 from zyphos_lab.stats import BLOCKS_MIN, Comparison, interval
+from zyphos_lab.stats.sizes import TAIL_REQUESTS
 
 if TYPE_CHECKING:
     from zyphos_lab.report.model import Answer

@@ -1,0 +1,85 @@
+"""The stages of a run: each decides its next trials from what is recorded, and from nothing else.
+
+A run goes through its stages in order (ceiling, pilot, search, measure). A stage is asked for more
+trials when all those it gave before are recorded, until it says None. As `next` is pure, a resumed
+run that asks again gets the same schedule. Conclusions rest on the rows of stage `measure` alone.
+It does not know how a trial is run nor where rows are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from zyphos_lab.record import Row
+    from zyphos_lab.spec.cell import Cell
+    from zyphos_lab.spec.models import Repeat
+
+Arm = Literal["A", "B", ""]
+
+CEILING, PILOT, SEARCH, MEASURE = "ceiling", "pilot", "search", "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One trial to run. `arm` is A or B in an A/A cell; `seed` is the load's.
+
+    `trial` counts all trials of the run; the schedule sets it, whatever the stage says. `repeat` is
+    this trial's warm-up and window (None: the experiment's). A stage that measures a cell of its
+    own (another rate) gives it an id of its own.
+    """
+
+    trial: int
+    block: int
+    cell: Cell
+    start: int
+    arm: Arm
+    seed: int
+    stage: str = MEASURE
+    repeat: Repeat | None = None
+
+    def entry(self) -> dict[str, Any]:
+        """As it stands in the journal: plain data, as JSON gives it back."""
+        entry = {
+            "trial": self.trial,
+            "block": self.block,
+            "cell": self.cell.id,
+            "arm": self.arm,
+            "factors": dict(self.cell.factors),
+            "target": self.cell.target_name,
+            "start": self.start,
+            "seed": self.seed,
+        }
+        if self.repeat is not None:
+            entry["warmup_ns"] = self.repeat.warmup_ns
+            entry["window_ns"] = self.repeat.window_ns
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a stage will do as far as it is known before anything ran, for `--plan` and progress."""
+
+    trials: int
+    seconds: float
+    text: str = ""
+
+
+class Stage(Protocol):
+    """A part of a run; see the file's head. Deterministic: randomness is seeded."""
+
+    @property
+    def name(self) -> str: ...
+
+    def outlook(self) -> Outlook:
+        """How many trials it takes and how long, at least."""
+
+    def next(self, rows: Sequence[Row]) -> Sequence[Planned] | None:
+        """The next trials, given all rows so far (of every stage, in order); None: it is over."""
+
+
+def of_stage(rows: Iterable[Row], name: str) -> list[Row]:
+    """The rows of one stage."""
+    return [row for row in rows if row["stage"] == name]
