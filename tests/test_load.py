@@ -87,6 +87,44 @@ def test_constant_is_exact(hello: Served, threads: int) -> None:
     assert result["rate_asked_per_second"] == 5000
 
 
+def test_laws_with_a_place_for_each_request(hello: Served, tmp_path: Path) -> None:
+    """Exactly as many as the law says, however many threads, and the distance is told."""
+    listed = tmp_path / "arrivals.txt"
+    listed.write_text("# seconds\n0.0\n0.001\n0.0015\n0.15\n")
+    on_off = ["law=on-off", "rate_per_second=5000", "on_ns=20000000", "off_ns=20000000"]
+    laws: dict[int, list[str]] = {
+        1000: on_off,
+        500: ["law=ramp", "from_per_second=1000", "to_per_second=4000"],
+        4: ["law=trace", f"file={listed}"],
+        7: ["law=trace", f"file={listed}", "period_ns=150000001"],
+    }
+    for expected, law in laws.items():
+        words = [f"arrival.{word}" for word in law]
+        result = load(f"port={hello.port}", *words, "threads=2", *SHORT)
+        adds_up(result)
+        assert result["requests_scheduled"] == expected, law
+        assert result["requests_censored"] == 0
+        assert 0 <= result["arrivals_ks"] <= 1
+
+
+def test_sessions(hello: Served) -> None:
+    law = ("law=partly-open", "rate_per_second=500", "requests_mean=4", "think_ns=1000000")
+    words = [f"arrival.{word}" for word in law]
+    result = load(f"port={hello.port}", *words, "connections=64", *SHORT)
+    adds_up(result)
+    assert result["rate_asked_per_second"] == 2000
+    assert 100 < result["requests_done"] < 1000
+    assert 0 < result["arrivals_ks"] < 0.5
+
+
+def test_a_bad_trace_names_its_line(tmp_path: Path) -> None:
+    listed = tmp_path / "arrivals.txt"
+    listed.write_text("0\n5\n3\n")
+    code, out, err = refused("zyphos-load", "port=1", "arrival.law=trace", f"arrival.file={listed}")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{listed}:3: `3` lies before the offset above it" in err
+
+
 def test_poisson_is_the_same_for_the_same_seed(hello: Served) -> None:
     law = ("arrival.law=poisson", "arrival.rate_per_second=5000")
     words = (f"port={hello.port}", *law, *SHORT)
@@ -182,7 +220,14 @@ def test_nobody_listens() -> None:
     [
         (["prot=1"], "unknown option 'prot'; did you mean 'port'?"),
         ([], "port= is needed"),
-        (["port=1", "arrival.law=constant"], "an open arrival.law needs arrival.rate_per_second"),
+        (["port=1", "arrival.law=constant"], "arrival.law=constant needs arrival.rate_per_second"),
+        (["port=1", "arrival.law=ramp", "arrival.rate_per_second=1"], "arrival.law=ramp has no"),
+        (
+            ["port=1", "arrival.law=on-off", "arrival.rate_per_second=1", "arrival.on_ns=5"],
+            "arrival.law=on-off needs arrival.off_ns",
+        ),
+        (["port=1", "arrival.requests_mean=0.5"], "arrival.requests_mean=0.5: must be a"),
+        (["port=1", "arrival.file=/nowhere"], "arrival.file=/nowhere: /nowhere: No such"),
         (["port=1", "arrival.law=burst"], "arrival.law=burst: must be one of closed constant"),
         (["port=1", "address=nowhere"], "address: "),
         (["port=1", "connections=1", "threads=2"], "connections must be at least threads"),

@@ -1,34 +1,41 @@
 #include "load/arrivals.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/check.h"
 
 namespace zyphos {
 
-Arrivals::Arrivals(const ArrivalOptions& options, unsigned thread, unsigned threads,
+Arrivals::Arrivals(const ArrivalOptions& arrival, unsigned thread, unsigned threads,
                    const Random& random)
-    : constant_(options.law == Law::constant),
-      rate_per_second_(options.rate_per_second),
+    : arrival_(arrival),
+      drawn_(arrival.law == Law::poisson || arrival.law == Law::partly_open),
       thread_(thread),
       threads_(threads),
+      intensity_(arrival, 1),
       random_(random) {
-  ZY_CHECK(options.law != Law::closed && options.rate_per_second > 0.0 && thread < threads);
+  ZY_CHECK(thread < threads);
+  if (drawn_) mean_ns_ = 1e9 * threads / arrival.rate_per_second;
 }
 
-void Arrivals::start(Time start) {
+void Arrivals::start(Time start, Window window) {
   start_ = start;
-  count_ = 0;
+  origin_ = window.start;
   offset_ns_ = 0.0;
+  intensity_ = Intensity(arrival_, window.end - window.start);
+  const double before = intensity_.count(static_cast<double>(start - window.start));
+  index_ = static_cast<std::int64_t>(std::ceil(before));
+  const std::int64_t all = threads_;
+  index_ += ((thread_ - index_) % all + all) % all;
 }
 
-Time Arrivals::next() {
-  if (constant_) {
-    // From the count, not from the last one: rounding must not add up to a wrong rate.
-    const auto index = static_cast<double>(count_++ * threads_ + thread_);
-    offset_ns_ = 1e9 * index / rate_per_second_;
-  } else {
-    offset_ns_ += random_.exponential(1e9 * threads_ / rate_per_second_);
-  }
-  return start_ + static_cast<std::int64_t>(offset_ns_);
+// From the index, not from the last one: rounding must not add up to a wrong rate. To the nearest,
+// or an arrival that is due at the window's very end would slip into it.
+Time Arrivals::dealt() {
+  const double offset_ns = intensity_.offset_ns(index_);
+  index_ += threads_;
+  return std::max(start_, origin_ + std::llround(offset_ns));
 }
 
 }  // namespace zyphos

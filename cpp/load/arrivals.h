@@ -1,36 +1,48 @@
 // Arrivals: the absolute schedule of one thread under an open law. The threads' schedules together
-// have exactly the asked rate: constant arrivals are dealt out in turn, and the union of
-// independent Poisson processes is one with the sum of their rates. Knows nothing of connections or
-// of how late anything is.
+// are exactly the declared law: arrivals that have a fixed place (all laws but those with Poisson
+// in them) are dealt out in turn, and the union of independent Poisson processes is one with the
+// sum of their rates. Knows nothing of connections or of how late anything is.
 #pragma once
 
 #include <cstdint>
 
 #include "base/random.h"
 #include "base/time.h"
+#include "load/intensity.h"
 #include "load/options.h"
+#include "load/window.h"
 
 namespace zyphos {
 
 class Arrivals {
  public:
   // `law` is not closed; `thread` < `threads`; `random` is this thread's own.
-  Arrivals(const ArrivalOptions& options, unsigned thread, unsigned threads, const Random& random);
+  Arrivals(const ArrivalOptions& arrival, unsigned thread, unsigned threads, const Random& random);
 
-  // All arrivals are at or after `start`. Before the first next().
-  void start(Time start);
+  // All arrivals are at or after `start`, which is at or before the window's. Before the first
+  // next().
+  void start(Time start, Window window);
   // Never before the one returned last. Poisson arrivals are drawn from the seed, whatever happened
-  // in between.
-  Time next();
+  // in between. Of sessions, where the law has sessions.
+  Time next() {
+    if (!drawn_) return dealt();
+    offset_ns_ += random_.exponential(mean_ns_);
+    return start_ + static_cast<std::int64_t>(offset_ns_);
+  }
 
  private:
-  bool constant_;
-  double rate_per_second_;  // of all threads
+  Time dealt();
+
+  ArrivalOptions arrival_;
+  bool drawn_;
   unsigned thread_;
   unsigned threads_;
-  double offset_ns_ = 0.0;
-  std::uint64_t count_ = 0;
+  double mean_ns_ = 0.0;  // drawn: between two of this thread
+  Intensity intensity_;
+  double offset_ns_ = 0.0;  // drawn: of the last one, from start_
+  std::int64_t index_ = 0;  // dealt: of the next one, in the whole schedule
   Time start_{};
+  Time origin_{};  // of the intensity: the window's start
   Random random_;
 };
 

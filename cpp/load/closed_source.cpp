@@ -14,9 +14,9 @@ ClosedSource::ClosedSource(std::int64_t think_ns, std::size_t places, std::uint3
   (think_ns_ > 0 ? thinking_ : ready_).reserve(places * channels * 2);
 }
 
-void ClosedSource::run(Time start, Time end) {
+void ClosedSource::run(Time start, Window window) {
   start_ = start;
-  end_ = end;
+  end_ = window.end;
   for (std::uint32_t channel = 0; channel < generation_.size(); ++channel) {
     if (generation_[channel] % 2 == 1) {
       generation_[channel] -= 1;

@@ -13,7 +13,7 @@ class ClosedSource final : public Source {
   ClosedSource(std::int64_t think_ns, std::size_t places, std::uint32_t channels,
                const Random& random);
 
-  void run(Time start, Time end) override;
+  void run(Time start, Window window) override;
   void stop(Time end) override { end_ = std::min(end_, end); }
   void joined(std::uint32_t channel, Time now) override;
   void freed(std::uint32_t channel, Time now) override;

@@ -1,14 +1,17 @@
 // Fit: how far what was sent lies from the declared law of arrivals, as the Kolmogorov-Smirnov
-// distance.
+// distance, at 4096 points: O(1) a send, no storage per request, and threads merge by adding.
 //
-// Each observation is mapped to [0, 1) so that it is uniform when the law holds (probability
-// integral transform), and counted in one of 4096 bins: O(1), no storage per request, exact to
-// 1/4096, and threads merge by adding.
-//   constant: the time of a send as a share of the window.
-//   Poisson:  the distance to the thread's send before, through the exponential distribution of the
-//   declared rate.
+//   Poisson (also of sessions): each thread's distance from one send to the next, mapped through
+//   the exponential distribution of the declared rate, is uniform on [0, 1): the largest difference
+//   between the two distributions.
+//   All others have a fixed place for each arrival: how many were sent by each of 4096 moments of
+//   the window against how many the law has declared by then (its cumulative intensity; of a trace:
+//   the file's own count), as a share of all. So a wrong rate shows as well as a wrong shape. A
+//   send may be late by one such moment, because many may be due at the very same time. On-off, as
+//   well: the sends of all cycles laid over each other; 1 arrival of a cycle may be anywhere.
 // Of n observations that follow the law, the distance stays below 1.36 / sqrt(n) in 95 of 100
-// cases: with few requests it is noise. Not thread-safe.
+// cases: with few requests it is noise. How late single sends are is schedule_lag's to tell. Not
+// thread-safe.
 #pragma once
 
 #include <array>
@@ -16,6 +19,7 @@
 #include <optional>
 
 #include "base/time.h"
+#include "load/intensity.h"
 #include "load/options.h"
 #include "load/window.h"
 
@@ -23,27 +27,38 @@ namespace zyphos {
 
 class Fit {
  public:
-  // `rate_per_second` is this thread's share.
-  Fit(Law law, double rate_per_second) : law_(law), rate_per_ns_(rate_per_second / 1e9) {}
+  Fit(const ArrivalOptions& arrival, unsigned threads) : arrival_(arrival), threads_(threads) {}
 
-  void window(Window window) { window_ = window; }
-  // A request was sent; sends of a thread come in order.
+  // Before the first send.
+  void window(Window window);
+  // A request was sent (of a session: its first); sends of a thread come in order.
   void sent(Time time);
+  // Of another thread of the same load.
   void add(const Fit& other);
-  // Of observations; empty for the closed law and when nothing was sent.
-  std::optional<double> distance() const;
+  // Of what was sent before `end`, which is in the window or at its end. Empty for the closed law
+  // and when nothing was sent.
+  std::optional<double> distance(Time end) const;
 
  private:
   static constexpr std::size_t kBins = 4096;
+  using Bins = std::array<std::uint64_t, kBins>;
 
-  void observe(double uniform);
+  bool drawn() const { return arrival_.law == Law::poisson || arrival_.law == Law::partly_open; }
+  std::size_t bin(double share) const;
+  double drawn_distance() const;
+  double dealt_distance(const Intensity& law, Time end) const;
+  double cycle_distance(const Intensity& law) const;
 
-  Law law_;
-  double rate_per_ns_;
+  ArrivalOptions arrival_;
+  unsigned threads_;
   Window window_{};
+  std::int64_t cycle_ns_ = 0;   // on-off
+  std::int64_t cycles_ns_ = 0;  // on-off: the window's whole cycles
   Time last_ = Time::never();
   std::uint64_t count_ = 0;
-  std::array<std::uint64_t, kBins> bins_{};
+  Bins bins_{};                    // drawn: of the transformed distances; else of the window
+  std::uint64_t cycle_count_ = 0;  // on-off: of sends in whole cycles
+  Bins cycle_bins_{};
 };
 
 }  // namespace zyphos

@@ -20,6 +20,7 @@ class Flights {
     Time scheduled;
     Time sent = Time::never();  // never(): not yet
     std::uint32_t channel = 0;
+    bool opens_session = true;
     std::uint32_t before = kNone;
     std::uint32_t after = kNone;
     std::uint32_t unsent_after = kNone;  // the channel's next one that waits for its send

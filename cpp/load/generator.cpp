@@ -143,7 +143,8 @@ LoadResult Generator::finish() {
   const Time end = std::min(window_.end, stopped_);
   result.window_ns = std::max<std::int64_t>(0, end - window_.start);
   result.client_threads_run_delay_ns = 0;
-  Fit fit(options_.arrival.law, 0.0);
+  Fit fit(options_.arrival, options_.threads);
+  fit.window(window_);
   for (const auto& worker : workers_) {
     result.recorder.add(worker->recorder());
     fit.add(worker->fit());
@@ -159,10 +160,8 @@ LoadResult Generator::finish() {
       result.connection_errors[i] += health.connection_errors[i];
     }
   }
-  result.arrivals_ks = fit.distance();
-  if (options_.arrival.law != Law::closed) {
-    result.rate_asked_per_second = options_.arrival.rate_per_second;
-  }
+  result.arrivals_ks = fit.distance(end);
+  result.rate_asked_per_second = mean_rate_per_second(options_.arrival);
   return result;
 }
 

@@ -110,7 +110,20 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(ArrivalOptions{},
                       ArrivalOptions{.law = Law::closed, .think_ns = kMillisecond_ns},
                       ArrivalOptions{.law = Law::constant, .rate_per_second = 5000.0},
-                      ArrivalOptions{.law = Law::poisson, .rate_per_second = 5000.0}));
+                      ArrivalOptions{.law = Law::poisson, .rate_per_second = 5000.0},
+                      ArrivalOptions{.law = Law::on_off,
+                                     .rate_per_second = 5000.0,
+                                     .on_ns = 10 * kMillisecond_ns,
+                                     .off_ns = 10 * kMillisecond_ns},
+                      ArrivalOptions{
+                          .law = Law::ramp, .from_per_second = 5000.0, .to_per_second = 10000.0},
+                      ArrivalOptions{.law = Law::trace,
+                                     .period_ns = kMillisecond_ns,
+                                     .trace = std::make_shared<const Trace>(Trace{{0, 1, 2}})},
+                      ArrivalOptions{.law = Law::partly_open,
+                                     .rate_per_second = 1000.0,
+                                     .think_ns = kMillisecond_ns,
+                                     .requests_mean = 5.0}));
 
 TEST(Generator, TheSilentAreCensored) {
   EchoBack server;

@@ -1,5 +1,6 @@
 #include "load/options.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -12,14 +13,73 @@ namespace {
 // More intervals than any plot shows; each has a histogram per thread.
 constexpr std::int64_t kIntervals_max = 10'000;
 
-std::string arrival_complaint(const LoadOptions& options) {
-  const ArrivalOptions& arrival = options.arrival;
-  if (arrival.law == Law::closed) {
-    return arrival.rate_per_second == 0.0 ? ""
-                                          : "arrival.law=closed has no arrival.rate_per_second";
+// In the order of Law.
+constexpr std::array<std::string_view, 7> kLaws{"closed", "constant", "poisson",    "on-off",
+                                                "ramp",   "trace",    "partly-open"};
+
+// A part of the arrival law: its word, and whether it was given.
+struct Part {
+  std::string_view word;
+  bool given;
+};
+
+// What a law must have and what it may have besides, by their places in parts().
+struct Needs {
+  Law law;
+  std::vector<std::size_t> must;
+  std::vector<std::size_t> may;
+};
+
+enum : std::size_t { kRate, kThink, kOn, kOff, kFrom, kTo, kRequests, kPeriod, kFile };
+
+std::array<Part, 9> parts(const ArrivalOptions& arrival) {
+  return {Part{"rate_per_second", arrival.rate_per_second != 0.0},
+          {"think_ns", arrival.think_ns != 0},
+          {"on_ns", arrival.on_ns != 0},
+          {"off_ns", arrival.off_ns != 0},
+          {"from_per_second", arrival.from_per_second != 0.0},
+          {"to_per_second", arrival.to_per_second != 0.0},
+          {"requests_mean", arrival.requests_mean != 0.0},
+          {"period_ns", arrival.period_ns != 0},
+          {"file", arrival.trace != nullptr}};
+}
+
+const Needs& needs(Law law) {
+  static const std::array<Needs, kLaws.size()> all{
+      Needs{Law::closed, {}, {kThink}},
+      {Law::constant, {kRate}, {}},
+      {Law::poisson, {kRate}, {}},
+      {Law::on_off, {kRate, kOn, kOff}, {}},
+      {Law::ramp, {kFrom, kTo}, {}},
+      {Law::trace, {kFile}, {kPeriod}},
+      {Law::partly_open, {kRate, kRequests}, {kThink}}};
+  return all[static_cast<std::size_t>(law)];
+}
+
+std::string trace_complaint(const ArrivalOptions& arrival) {
+  if (arrival.law != Law::trace) return "";
+  if (arrival.period_ns == 0 && arrival.trace->natural_period_ns() == 0) {
+    return "a trace whose arrivals are all at one time needs arrival.period_ns";
   }
-  if (arrival.rate_per_second == 0.0) return "an open arrival.law needs arrival.rate_per_second";
-  return arrival.think_ns == 0 ? "" : "arrival.think_ns belongs to arrival.law=closed";
+  if (arrival.period_ns != 0 && arrival.period_ns <= arrival.trace->offsets_ns.back()) {
+    return "arrival.period_ns must be longer than the trace's last offset, " +
+           std::to_string(arrival.trace->offsets_ns.back());
+  }
+  return "";
+}
+
+std::string arrival_complaint(const ArrivalOptions& arrival) {
+  const std::string law(kLaws[static_cast<std::size_t>(arrival.law)]);
+  const Needs& wanted = needs(arrival.law);
+  const auto all = parts(arrival);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string word = "arrival." + std::string(all[i].word);
+    const bool must = std::ranges::find(wanted.must, i) != wanted.must.end();
+    const bool may = must || std::ranges::find(wanted.may, i) != wanted.may.end();
+    if (must && !all[i].given) return "arrival.law=" + law + " needs " + word;
+    if (!may && all[i].given) return "arrival.law=" + law + " has no " + word;
+  }
+  return trace_complaint(arrival);
 }
 
 std::string echo_complaint(const LoadOptions& options) {
@@ -38,11 +98,25 @@ std::string echo_complaint(const LoadOptions& options) {
 }  // namespace
 
 std::optional<Law> law_named(const std::string& name) {
-  constexpr std::array<std::string_view, 3> kNames{"closed", "constant", "poisson"};
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (name == kNames[i]) return static_cast<Law>(i);
+  for (std::size_t i = 0; i < kLaws.size(); ++i) {
+    if (name == kLaws[i]) return static_cast<Law>(i);
   }
   return {};
+}
+
+std::optional<double> mean_rate_per_second(const ArrivalOptions& arrival) {
+  switch (arrival.law) {
+    case Law::closed: return {};
+    case Law::ramp: return (arrival.from_per_second + arrival.to_per_second) / 2;
+    case Law::partly_open: return arrival.rate_per_second * arrival.requests_mean;
+    case Law::trace: {
+      const std::int64_t period_ns =
+          arrival.period_ns > 0 ? arrival.period_ns : arrival.trace->natural_period_ns();
+      return 1e9 * static_cast<double>(arrival.trace->offsets_ns.size()) /
+             static_cast<double>(period_ns);
+    }
+    default: return arrival.rate_per_second;
+  }
 }
 
 std::string complaint(const LoadOptions& options) {
@@ -57,7 +131,7 @@ std::string complaint(const LoadOptions& options) {
   if (!options.body.empty() && options.body_bytes != 0) {
     return "body and body_bytes exclude each other";
   }
-  if (const std::string text = arrival_complaint(options); !text.empty()) return text;
+  if (const std::string text = arrival_complaint(options.arrival); !text.empty()) return text;
   return options.protocol == "echo" ? echo_complaint(options) : "";
 }
 

@@ -3,27 +3,45 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/time.h"
+#include "load/trace.h"
 #include "net/options.h"
 
 namespace zyphos {
 
 enum class Law : std::uint8_t {
-  closed,    // each user waits for its answer, thinks, and asks again
-  constant,  // equal distances, whatever the server does
-  poisson,   // independent exponential distances, whatever the server does
+  closed,       // each user waits for its answer, thinks, and asks again
+  constant,     // equal distances, whatever the server does
+  poisson,      // independent exponential distances, whatever the server does
+  on_off,       // constant while on, nothing while off; a cycle begins with the window
+  ramp,         // a rate that grows or falls evenly over the window
+  trace,        // as a file says
+  partly_open,  // sessions come as poisson; within one, requests as closed
 };
 
 struct ArrivalOptions {
   Law law = Law::closed;
-  double rate_per_second = 0.0;  // open laws: of all threads together
-  std::int64_t think_ns = 0;     // closed law: from an answer to the same user's next request
+  // constant, poisson, on_off: mean rate of requests, partly_open of sessions; of all threads.
+  double rate_per_second = 0.0;
+  std::int64_t think_ns = 0;     // closed, partly_open: from an answer to the same user's next
+  std::int64_t on_ns = 0;        // on_off
+  std::int64_t off_ns = 0;       // on_off
+  double from_per_second = 0.0;  // ramp: in the warm-up and at the window's start
+  double to_per_second = 0.0;    // ramp: at the window's end
+  double requests_mean = 0.0;    // partly_open: of a session; 1 or more
+  std::int64_t period_ns = 0;    // trace: it repeats after so long; 0: see Trace
+  std::shared_ptr<const Trace> trace{};
 };
+
+// Of requests, all threads together, over the window; empty for the closed law. `arrival` has no
+// complaint.
+std::optional<double> mean_rate_per_second(const ArrivalOptions& arrival);
 
 // What a good answer is; any other counts as failed and its time enters no latency.
 struct CheckOptions {
@@ -70,7 +88,7 @@ struct LoadOptions {
 // Empty: fine. Else one line, what does not go together.
 std::string complaint(const LoadOptions& options);
 
-// "closed", "constant", "poisson"; empty: none of them.
+// "closed", "constant", "poisson", "on-off", "ramp", "trace", "partly-open"; empty: none of them.
 std::optional<Law> law_named(const std::string& name);
 
 }  // namespace zyphos

@@ -33,7 +33,7 @@ void whole_request(benchmark::State& state) {
   Flights flights(64);
   Recorder recorder(0, kSecond_ns);
   recorder.window(kWindow);
-  source->run(kWindow.start, kWindow.end);
+  source->run(kWindow.start, kWindow);
   for (std::uint32_t i = 0; i < 64; ++i) source->joined(i, kWindow.start);
   Time now = kWindow.start;
   Ticket ticket;

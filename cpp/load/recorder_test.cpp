@@ -121,7 +121,7 @@ struct Scripted {
     Recorder out(0, options.deadline_ns);
     out.window(kWindow);
     source->joined(0, at(0));
-    source->run(at(500), kWindow.end);
+    source->run(at(500), kWindow);
     Time now = at(0);
     for (Ticket ticket;;) {
       now = std::max(now, source->due());

@@ -2,6 +2,7 @@
 
 #include "load/closed_source.h"
 #include "load/open_source.h"
+#include "load/session_source.h"
 
 namespace zyphos {
 
@@ -11,7 +12,12 @@ std::unique_ptr<Source> make_source(const LoadOptions& options, std::uint32_t ch
     return std::make_unique<ClosedSource>(options.arrival.think_ns, options.pipeline, channels,
                                           random);
   }
-  const Arrivals arrivals(options.arrival, thread, options.threads, random);
+  Random own = random;
+  const Arrivals arrivals(options.arrival, thread, options.threads, own.split());
+  if (options.arrival.law == Law::partly_open) {
+    return std::make_unique<SessionSource>(options.arrival, arrivals, options.pipeline, channels,
+                                           own.split());
+  }
   return std::make_unique<OpenSource>(arrivals, options.pipeline, channels);
 }
 

@@ -1,6 +1,6 @@
-// Source: what to send next, when it was due, and on which connection. One per thread; the closed
-// and the open laws differ here and nowhere else. It does no I/O and reads no clock, so that it
-// runs in virtual time.
+// Source: what to send next, when it was due, and on which connection. One per thread; the closed,
+// the open and the partly open laws differ here and nowhere else. It does no I/O and reads no
+// clock, so that it runs in virtual time.
 //
 // An open source never drops an arrival: while no connection has a free place, arrivals wait (as
 // the schedule's next element: the backlog takes no memory), and their time keeps running from when
@@ -16,21 +16,24 @@
 #include "base/time.h"
 #include "load/arrivals.h"
 #include "load/options.h"
+#include "load/window.h"
 
 namespace zyphos {
 
 struct Ticket {
   Time scheduled;
   std::uint32_t channel = 0;  // which connection
+  bool opens_session = true;  // false: a later request of a session
 };
 
 class Source {
  public:
   virtual ~Source() = default;
 
-  // Nothing is scheduled before `start`, nothing at or after `end`. Once, before the first peek().
-  virtual void run(Time start, Time end) = 0;
-  // Stops early: `end` becomes the smaller of both.
+  // Nothing is scheduled before `start`, nothing at or after the window's end. Once, before the
+  // first peek().
+  virtual void run(Time start, Window window) = 0;
+  // Stops early: the end becomes the smaller of both.
   virtual void stop(Time end) = 0;
 
   // A connection is established: all its places are free.

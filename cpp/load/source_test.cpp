@@ -11,7 +11,9 @@ constexpr Time at(std::int64_t ms) { return {ms * kMillisecond_ns}; }
 
 LoadOptions options(Law law, double rate, std::size_t pipeline, std::int64_t think_ns = 0) {
   LoadOptions out;
-  out.arrival = {.law = law, .rate_per_second = rate, .think_ns = think_ns};
+  out.arrival.law = law;
+  out.arrival.rate_per_second = rate;
+  out.arrival.think_ns = think_ns;
   out.pipeline = pipeline;
   return out;
 }
@@ -30,7 +32,7 @@ TEST(ClosedSource, AnsweredBatchesMakeTheNext) {
   auto source = make(options(Law::closed, 0.0, 2), 2);
   source->joined(0, at(0));
   source->joined(1, at(0));
-  source->run(at(10), at(100));
+  source->run(at(10), {at(10), at(100)});
   EXPECT_TRUE(take_all(*source, at(9)).empty());
   EXPECT_EQ(source->due(), at(10));
   EXPECT_EQ(take_all(*source, at(10)).size(), 4U);
@@ -51,7 +53,7 @@ TEST(ClosedSource, AnsweredBatchesMakeTheNext) {
 TEST(ClosedSource, UsersThinkAndStartSpreadOut) {
   auto source = make(options(Law::closed, 0.0, 1, 10 * kMillisecond_ns), 8);
   for (std::uint32_t i = 0; i < 8; ++i) source->joined(i, at(0));
-  source->run(at(0), at(1000));
+  source->run(at(0), {at(0), at(1000)});
   const auto first = take_all(*source, at(10));
   ASSERT_EQ(first.size(), 8U);
   for (std::size_t i = 1; i < first.size(); ++i) {
@@ -68,7 +70,7 @@ TEST(ClosedSource, UsersOfALostConnectionComeBackWithIt) {
   auto source = make(options(Law::closed, 0.0, 3), 2);
   source->joined(0, at(0));
   source->joined(1, at(0));
-  source->run(at(0), at(1000));
+  source->run(at(0), {at(0), at(1000)});
   source->lost(0);
   for (const Ticket& ticket : take_all(*source, at(1))) EXPECT_EQ(ticket.channel, 1U);
   source->freed(0, at(2));  // an answer that came before the end was seen
@@ -83,7 +85,7 @@ TEST(ClosedSource, UsersOfALostConnectionComeBackWithIt) {
 TEST(OpenSource, ConnectionsTakeTurns) {
   auto source = make(options(Law::constant, 1000.0, 2), 3);
   for (std::uint32_t i = 0; i < 3; ++i) source->joined(i, at(0));
-  source->run(at(0), at(1000));
+  source->run(at(0), {at(0), at(1000)});
   const auto tickets = take_all(*source, at(5));
   ASSERT_EQ(tickets.size(), 6U);
   for (std::size_t k = 0; k < 6; ++k) {
@@ -95,7 +97,7 @@ TEST(OpenSource, ConnectionsTakeTurns) {
 TEST(OpenSource, ArrivalsWaitForAPlaceAndKeepTheirTime) {
   auto source = make(options(Law::constant, 1000.0, 1), 1);
   source->joined(0, at(0));
-  source->run(at(0), at(10));
+  source->run(at(0), {at(0), at(10)});
   EXPECT_EQ(take_all(*source, at(0)).size(), 1U);
   EXPECT_TRUE(source->due().is_never()) << "only a free place can help";
   EXPECT_TRUE(take_all(*source, at(5)).empty());
@@ -115,7 +117,7 @@ TEST(OpenSource, ALostConnectionsArrivalsGoToAnother) {
   auto source = make(options(Law::constant, 1000.0, 4), 2);
   source->joined(0, at(0));
   source->joined(1, at(0));
-  source->run(at(0), at(100));
+  source->run(at(0), {at(0), at(100)});
   source->lost(0);
   for (const Ticket& ticket : take_all(*source, at(50))) EXPECT_EQ(ticket.channel, 1U);
   source->joined(0, at(50));
@@ -126,7 +128,7 @@ TEST(OpenSource, ALostConnectionsArrivalsGoToAnother) {
 
 TEST(OpenSource, StopEndsTheSchedule) {
   auto source = make(options(Law::poisson, 1000.0, 1), 1);
-  source->run(at(0), at(1000));
+  source->run(at(0), {at(0), at(1000)});
   source->stop(at(10));
   Time scheduled;
   std::size_t n = 0;

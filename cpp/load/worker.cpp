@@ -48,7 +48,7 @@ Worker::Worker(const LoadOptions& options, const Clients& clients, Counters& cou
       source_(make_source(options, static_cast<std::uint32_t>(channels_.size()), thread,
                           random_.split())),
       recorder_(options.interval_ns, options.deadline_ns),
-      fit_(options.arrival.law, options.arrival.rate_per_second / options.threads) {
+      fit_(options.arrival, options.threads) {
   marked_.reserve(channels_.size());
   epoll_event event{.events = EPOLLIN, .data = {.u32 = kWakeNumber}};
   ZY_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) == 0);
@@ -85,7 +85,7 @@ void Worker::run(Time start, Window window) {
   recorder_.window(window);
   fit_.window(window);
   in_flight_.window(window);
-  source_->run(start, window.end);
+  source_->run(start, window);
   now_ = clock_now();
   while (!finished(now_)) {
     look_after(now_);

@@ -150,6 +150,7 @@ bool Worker::submit(const Ticket& ticket) {
   }
   in_flight_.begun(ticket.scheduled, now_);
   if (recorder_.in_cohort(ticket.scheduled)) ++cohort_;
+  flights_.at(tag).opens_session = ticket.opens_session;
   if (channel.unsent_first == Flights::kNone) {
     channel.unsent_first = tag;
   } else {
@@ -202,7 +203,7 @@ void Worker::stamp(Channel& channel) {
     Flights::Flight& flight = flights_.at(tag);
     flight.sent = now;
     recorder_.sent(now);
-    fit_.sent(now);
+    if (flight.opens_session) fit_.sent(now);
     tag = flight.unsent_after;
   }
   channel.unsent_first = channel.unsent_last = Flights::kNone;

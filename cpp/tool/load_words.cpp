@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <memory>
 
 namespace zyphos {
 namespace {
@@ -50,18 +52,51 @@ void request_words(Words& words, LoadOptions& load) {
   });
 }
 
+Words::Result at_least_one(std::string_view value, ArrivalOptions& arrival) {
+  double number = 0.0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool whole = error == std::errc{} && end == value.data() + value.size();
+  if (!whole || !(number >= 1.0) || number > 1e12) {
+    return std::unexpected("must be a number, 1 or more");
+  }
+  arrival.requests_mean = number;
+  return {};
+}
+
 void arrival_words(Words& words, ArrivalOptions& arrival) {
-  words.add("arrival.law", "closed, constant, poisson",
+  words.add("arrival.law", "closed, constant, poisson, on-off, ramp, trace, partly-open",
             [&arrival](std::string_view value) -> Words::Result {
               const auto law = law_named(std::string(value));
-              if (!law) return std::unexpected("must be one of closed constant poisson");
+              if (!law) {
+                return std::unexpected(
+                    "must be one of closed constant poisson on-off ramp trace partly-open");
+              }
               arrival.law = *law;
               return {};
             });
-  words.real("arrival.rate_per_second", "open laws: rate of all threads together",
+  words.real("arrival.rate_per_second",
+             "constant, poisson, on-off: mean rate of requests; partly-open: of sessions",
              arrival.rate_per_second, 0.0);
-  words.number("arrival.think_ns", "closed: from an answer to the next request", arrival.think_ns,
-               std::int64_t{0});
+  words.number("arrival.think_ns", "closed, partly-open: from an answer to the next request",
+               arrival.think_ns, std::int64_t{0});
+  words.number("arrival.on_ns", "on-off: constant arrivals for so long", arrival.on_ns,
+               std::int64_t{1});
+  words.number("arrival.off_ns", "on-off: then none for so long", arrival.off_ns, std::int64_t{1});
+  words.real("arrival.from_per_second", "ramp: rate at the window's start", arrival.from_per_second,
+             0.0);
+  words.real("arrival.to_per_second", "ramp: rate at its end", arrival.to_per_second, 0.0);
+  words.add("arrival.requests_mean", "partly-open: requests of a session, geometric; 1 or more",
+            [&arrival](std::string_view value) { return at_least_one(value, arrival); });
+  words.add("arrival.file", "trace: one offset a line, whole ns, or seconds with a decimal point",
+            [&arrival](std::string_view value) -> Words::Result {
+              auto trace = read_trace(std::string(value));
+              if (!trace) return std::unexpected(trace.error());
+              arrival.trace = std::make_shared<const Trace>(*std::move(trace));
+              return {};
+            });
+  words.number("arrival.period_ns",
+               "trace: repeats after so long; else last offset + mean distance", arrival.period_ns,
+               std::int64_t{1});
 }
 
 void time_words(Words& words, LoadOptions& load) {
