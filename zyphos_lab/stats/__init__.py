@@ -20,6 +20,7 @@ from zyphos_lab.stats.contrasts import (
     label,
     pair,
 )
+from zyphos_lab.stats.explain import Carrier, explain, explain_all, explained
 from zyphos_lab.stats.readings import Reading, by_block, read
 from zyphos_lab.stats.signflip import interval, sign_flip, step_down
 from zyphos_lab.stats.sizes import (
@@ -40,6 +41,7 @@ __all__ = [
     "PILOT_STARTS",
     "SAME",
     "Advice",
+    "Carrier",
     "ChangePoint",
     "Comparison",
     "Contrast",
@@ -57,6 +59,9 @@ __all__ = [
     "differs",
     "direction",
     "estimate",
+    "explain",
+    "explain_all",
+    "explained",
     "factor_columns",
     "half_width",
     "interval",

@@ -41,12 +41,18 @@ class Flips:
     signs: NDArray[np.int8] | None
 
     @classmethod
-    def over(cls, blocks: int, seed: int = 0) -> Flips:
-        """Every sign vector for at most EXACT_BLOCKS_MAX blocks, else a seeded sample."""
-        if blocks <= EXACT_BLOCKS_MAX:
+    def over(
+        cls,
+        blocks: int,
+        seed: int = 0,
+        exact_max: int = EXACT_BLOCKS_MAX,
+        pairs: int = SAMPLED_PAIRS,
+    ) -> Flips:
+        """Every sign vector for at most `exact_max` blocks, else a seeded sample of `pairs`."""
+        if blocks <= exact_max:
             return cls(blocks, None)
         random = np.random.default_rng(seed)
-        signs = random.integers(0, 2, size=(SAMPLED_PAIRS, blocks), dtype=np.int8) * 2 - 1
+        signs = random.integers(0, 2, size=(pairs, blocks), dtype=np.int8) * 2 - 1
         signs[0] = 1
         return cls(blocks, signs.astype(np.int8))
 
@@ -100,18 +106,19 @@ def interval(log_ratios: Floats, alpha: float = ALPHA, seed: int = 0) -> tuple[f
     return float(ordered[rank - 1]), float(ordered[len(means) - rank])
 
 
-def step_down(log_ratios: Floats, seed: int = 0) -> Floats:
+def step_down(log_ratios: Floats, seed: int = 0, flips: Flips | None = None) -> Floats:
     """Step-down maxT: family-wise adjusted p of each column of a blocks x contrasts array.
 
     NaN marks a block that a contrast does not have; a column without any value gets NaN. One sign
-    per block is flipped jointly over the family, which keeps the contrasts' dependence.
+    per block is flipped jointly over the family, which keeps the contrasts' dependence. `flips` in
+    place of those of the seed.
     """
     matrix = np.atleast_2d(np.asarray(log_ratios, dtype=np.float64))
     adjusted = np.full(matrix.shape[1], np.nan)
     present = [j for j in range(matrix.shape[1]) if np.isfinite(matrix[:, j]).any()]
     if not present:
         return adjusted
-    flips = Flips.over(matrix.shape[0], seed)
+    flips = flips or Flips.over(matrix.shape[0], seed)
     filled = np.nan_to_num(matrix)
     observed = {j: float(_studentised(filled[:, j].sum(), filled[:, j])) for j in present}
     order = sorted(present, key=lambda j: observed[j])
