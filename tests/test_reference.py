@@ -18,6 +18,7 @@ from zyphos_lab.errors import TargetError
 from zyphos_lab.probes.native import core
 from zyphos_lab.spec.target_models import ReferenceTarget
 from zyphos_lab.targets.reference import RunningReference
+from zyphos_lab.targets.truth import columns
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 ALL = (0, 2**62)
@@ -117,3 +118,19 @@ def test_bad_setting_is_one_line(tmp_path: Path) -> None:
     message = r"zyphos-reference did not start; .*needs delay\.scale"
     with pytest.raises(TargetError, match=message), started(tmp_path, bad):
         pass
+
+
+def test_truth_as_columns() -> None:
+    delays = core().Histogram()
+    for _ in range(3):
+        delays.record(1_000_000)
+    encoded = base64.b64encode(delays.encode()).decode()
+    told = {"requests_received": 4, "requests_lost": 1, "histograms": {"delay_ns": encoded}}
+    row, skipped = columns(told)
+    assert row["server_requests_lost"] == 1
+    assert row["server_delay_ns_p99"] == pytest.approx(1_000_000, rel=1e-3)
+    assert skipped == {}
+    assert columns(None) == ({}, {})
+    row, skipped = columns({**told, "requests_received": 0})
+    assert set(row.values()) == {None}
+    assert skipped == {"server_delay_ns": "the reference server keeps no truth here"}

@@ -48,6 +48,11 @@ TIMES = {
     "schedule_lag_ns": "time from the scheduled to the actual send",
 }
 
+# Of the reference server alone.
+TRUTHS = {
+    "server_delay_ns": "time from the kernel's receive timestamp of a request to its answer's",
+}
+
 # name, unit, better (lower, higher or -), `/r` where it is also given per request, text.
 TRIAL = """
 trial                         count       -       order of execution, from 0
@@ -85,6 +90,7 @@ times_beyond_range            count       lower   times of requests beyond an ho
 server_stopped_ns             ns          -       time that the server was stopped on purpose
 client_threads                count       -       threads of the load
 client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU
+server_requests_lost          count       -       requests that the reference server was to lose
 client_bytes_out              bytes       -    /r payload bytes sent by the load
 client_bytes_in               bytes       -    /r payload bytes received by the load
 """
@@ -260,7 +266,7 @@ def _rows(table: str, probe: str = "", prefix: str = "") -> Iterator[Metric]:
 
 def _all() -> Iterator[Metric]:
     yield from _rows(TRIAL)
-    for name, text in TIMES.items():
+    for name, text in (TIMES | TRUTHS).items():
         for suffix, which in QUANTILES.items():
             yield Metric(f"{name}_{suffix}", "ns", "lower", f"{which} of the {text}")
     for suffix, which in STALLS.items():

@@ -27,6 +27,7 @@ from zyphos_lab.spec import load_words
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
 from zyphos_lab.stage import Planned
+from zyphos_lab.targets import truth
 
 CONNECT_TIMEOUT_NS = 20_000_000_000
 RESULT_GRACE_NS = 10_000_000_000
@@ -63,6 +64,7 @@ class Measured:
     events: list[disturb.Event] = field(default_factory=list)
     killed: bool = False
     environment: Environment | None = None
+    truth: dict[str, Any] | None = None  # of the reference server
 
 
 def run(planned: Planned, bench: Bench) -> Record:
@@ -153,7 +155,8 @@ def _window(
     load.idle_until(window["end_ns"])
     after = _edge(window["end_ns"], load, running, bench.probes)
     result = load.wait_for("result", window["end_ns"] + deadline_ns + RESULT_GRACE_NS)
-    return Measured(result, before, after, disturber.events(window["end_ns"]))
+    events = disturber.events(window["end_ns"])
+    return Measured(result, before, after, events, truth=targets.truth_of(running, window))
 
 
 def _edge(
@@ -169,6 +172,9 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     columns, skipped, reasons = record.load_columns(result)
     row.update(columns)
     _count(row, skipped, bench.probes, measured)
+    known, unknown = truth.columns(measured.truth)
+    row.update(known)
+    skipped.update(unknown)
     row["target_killed"] = measured.killed
     if bench.disturbed:
         row.update(disturb.stall_columns(measured.events, result["window_ns"]))

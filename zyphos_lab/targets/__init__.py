@@ -5,5 +5,6 @@
 
 from zyphos_lab.targets.base import Running, Target
 from zyphos_lab.targets.make import make
+from zyphos_lab.targets.reference import truth_of
 
-__all__ = ["Running", "Target", "make"]
+__all__ = ["Running", "Target", "make", "truth_of"]

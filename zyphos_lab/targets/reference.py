@@ -9,7 +9,7 @@ import json
 import os
 import select
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from zyphos_lab.child import Child, Children, Command
@@ -20,6 +20,7 @@ from zyphos_lab.targets.ours import listening_at
 
 NO_BOARD = "the reference server has no board: counting would slow it down"
 ANSWER_TIMEOUT_S = 10.0
+ARRIVED_NS = 3_600_000_000_000
 
 
 class ReferenceServer(Target):
@@ -100,6 +101,16 @@ class RunningReference:
 
     def stop(self) -> bool:
         return self._child.stop(signal.SIGTERM, STOP_GRACE_S)
+
+
+def truth_of(running: object, window: Mapping[str, int]) -> dict[str, Any] | None:
+    """The truth about what the load scheduled from the window's start on; None of other targets.
+
+    The load schedules nothing after the window's end, but the last may arrive a little later.
+    """
+    if not isinstance(running, RunningReference):
+        return None
+    return running.truth(window["start_ns"], window["end_ns"] + ARRIVED_NS)
 
 
 def _line(stream: IO[bytes]) -> bytes:
