@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zyphos_lab.capacity.stage import Offered, SearchStage
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
 from zyphos_lab.spec.references import Contrast
@@ -98,7 +99,11 @@ def make(experiment: Experiment, seed: int | None = None) -> Plan:
 
 def stages(experiment: Experiment, seed: int) -> list[Stage]:
     """The stages of a run in order. What other modules give (ceiling, search) is put in here."""
-    return [Measure(experiment, seed)]
+    measure: Stage = Measure(experiment, seed)
+    searched = experiment.searched
+    if searched is None:
+        return [measure]
+    return [SearchStage(searched, seed, experiment.repeat), Offered(measure, searched)]
 
 
 class Measure:

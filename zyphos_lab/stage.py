@@ -52,6 +52,9 @@ class Planned:
             "start": self.start,
             "seed": self.seed,
         }
+        rate = self.cell.load.arrival.rate_per_second
+        if rate is not None:
+            entry["rate_per_second"] = rate
         if self.repeat is not None:
             entry["warmup_ns"] = self.repeat.warmup_ns
             entry["window_ns"] = self.repeat.window_ns

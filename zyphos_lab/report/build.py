@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
-from zyphos_lab.report import confounded, counters, texts, trust
+from zyphos_lab.report import capacity, confounded, counters, texts, trust
 from zyphos_lab.report.damage import with_damage
 from zyphos_lab.report.expectations import check
 from zyphos_lab.report.model import Answer, Column, Delta, Row
 from zyphos_lab.report.sentence import against, findings, sentence
+from zyphos_lab.stage import SEARCH
 from zyphos_lab.stats import (
     Comparison,
     Contrast,
@@ -57,7 +58,10 @@ def answer(store: Store) -> Answer:
     found = findings(deltas)
     evidence = bool(manifest.get("evidence", experiment.get("evidence", True)))
     profile = str(manifest.get("profile") or "default")
+    capacities = capacity.capacities(experiment, store.rows(SEARCH))
     told = _sentence(deltas, _first_family(experiment))
+    if capacities:
+        told = f"{capacity.sentence(capacities)} {told}"
     return Answer(
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
@@ -85,6 +89,7 @@ def answer(store: Store) -> Answer:
         command=texts.command(manifest),
         trials_planned=len(manifest.get("plan", ())),
         trials_done=len(frame),
+        capacities=capacities,
     )
 
 

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from zyphos_lab.report.capacity import against, rate_text
 from zyphos_lab.report.model import Answer, ExpectationResult
 from zyphos_lab.report.views import Group, groups
 from zyphos_lab.report.words import (
@@ -60,10 +61,25 @@ def terminal(answer: Answer, console: Console) -> None:
 
 def _tables(answer: Answer, wide: bool) -> Iterator[tuple[str, Table]]:
     """Each with its title, which may be wider than the table."""
+    if answer.capacities:
+        yield f"capacity: `{answer.capacities[0].slo}` holds", _capacities(answer)
     if answer.rows and not answer.deltas:
         yield "", _measured(answer, wide)
     for group in groups(answer):
         yield group.title, _compared(answer, group, wide)
+
+
+def _capacities(answer: Answer) -> Table:
+    table = _table()
+    table.add_column("where", overflow="fold")
+    heads = "lower/s", "upper/s", f"against {answer.capacities[0].baseline_cell}"
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("")
+    for one in answer.capacities:
+        bounds = rate_text(one.lower_per_second), rate_text(one.upper_per_second)
+        table.add_row(one.cell, *bounds, against(one, answer.capacities), one.reason)
+    return table
 
 
 def _table() -> Table:

@@ -104,6 +104,38 @@ class ExpectationResult:
 
 
 @dataclass(frozen=True)
+class CapacityTry:
+    """One trial of a search: the load it was asked for and what it says (held, broken, ...)."""
+
+    trial: int
+    rate_per_second: float
+    outcome: str
+    latency_ns_p50: float | None
+    latency_ns_p99: float | None
+
+
+@dataclass(frozen=True)
+class CapacityResult:
+    """The bounds of the highest load at which `slo` holds in one cell, per second.
+
+    None where no such load was found; `reason` says why a bound is missing or not the server's.
+    `baseline_cell` is the one whose capacity this cell is offered shares of.
+    `closed_per_second`: what the server did when it was kept busy.
+    """
+
+    cell: str
+    baseline_cell: str
+    factors: dict[str, str]
+    slo: str
+    lower_per_second: float | None
+    upper_per_second: float | None
+    closed_per_second: float | None
+    finished: bool
+    reason: str
+    tries: tuple[CapacityTry, ...]
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer of one run. `verdict` is VALID, DEGRADED or INVALID; no `evidence`: rehearsal."""
 
@@ -134,6 +166,7 @@ class Answer:
     trials_planned: int
     trials_done: int
     schema_version: int = SCHEMA_VERSION
+    capacities: tuple[CapacityResult, ...] = ()
 
     @property
     def deltas(self) -> list[Delta]:

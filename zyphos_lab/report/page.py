@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zyphos_lab.report import words
+from zyphos_lab.report import capacity, words
 from zyphos_lab.report.model import Answer
 from zyphos_lab.report.views import groups
 from zyphos_lab.stats import differs
@@ -34,6 +34,7 @@ def render(store: Store, answer: Answer) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from zyphos_lab.report.figures import aa_forests, forests, percentile_panels, timelines
+    from zyphos_lab.report.load_curves import load_pictures
     from zyphos_lab.report.shift import shift_panels
 
     environment = Environment(
@@ -64,6 +65,9 @@ def render(store: Store, answer: Answer) -> str:
         shifts=shift_panels(store, answer),
         panels=percentile_panels(store, answer),
         timelines=timelines(store, answer),
+        load_pictures=load_pictures(store, answer),
+        rate_text=capacity.rate_text,
+        capacity_against=capacity.against,
         css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         **names,
     )
