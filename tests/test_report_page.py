@@ -183,35 +183,6 @@ def test_an_experiment_without_a_notebook_gets_the_generic_one() -> None:
     assert notebooks.template("nothing_special").name == "experiment.ipynb"
 
 
-def test_two_runs_side_by_side(tmp_path: Path) -> None:
-    host = {"kernel": {"release": "6.18.0"}, "sysctls": {"a": "1"}}
-    other = {"kernel": {"release": "6.19.0"}, "sysctls": {"a": "1"}}
-
-    def slower(row: dict[str, Any]) -> None:
-        row["latency_ns_p50"] *= 2
-
-    a = make_store(tmp_path, manifest={"host": host}, histograms=False)
-    b = make_store(tmp_path, manifest={"host": other}, seed=2, change=slower, histograms=False)
-    found = report.compare(a, b)
-    assert found.note == "runs not interleaved: not paired"
-    assert found.host == {"kernel.release": ("6.18.0", "6.19.0")}
-    assert len(found.rows) == 16
-    assert all(row.ratio == pytest.approx(2, rel=0.02) for row in found.rows)
-    json.dumps(found.as_dict(), allow_nan=False)
-
-
-def test_cells_of_one_run_only_are_named(tmp_path: Path) -> None:
-    factors = {**EXPERIMENT["factors"]}
-    factors["write"] = {"set": "load.write_pattern", "values": ["one", "two"]}
-    few = {**EXPERIMENT, "factors": factors}
-    a = make_store(tmp_path, starts=1, histograms=False)
-    b = make_store(tmp_path, starts=1, experiment=few, histograms=False)
-    found = report.compare(a, b)
-    assert len(found.rows) == 8
-    assert len(found.only_a) == 8
-    assert found.only_b == ()
-
-
 def test_importing_the_report_loads_nothing_heavy() -> None:
     script = (
         "import sys, zyphos_lab.report; "

@@ -26,7 +26,7 @@ COMMANDS = {
     "run": "Run an experiment file and answer its question.",
     "list": "List experiments and runs.",
     "show": "Show the answer of a run.",
-    "compare": "Hold two runs against each other.",
+    "compare": "Hold runs, programs or a saved baseline against each other.",
     "query": "Ask all runs by SQL.",
     "roadmap": "The whole subject, and how far the lab is.",
     "report": "Write a run's report.html again.",

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from zyphos_lab.report.model import Answer
     from zyphos_lab.report.notebooks import NotebookError, notebook
     from zyphos_lab.report.page import html
-    from zyphos_lab.report.side import compare, show
+    from zyphos_lab.report.side import show
 
 _HOMES = {
     "Answer": "model",
     "NotebookError": "notebooks",
     "answer": "build",
-    "compare": "side",
     "html": "page",
     "notebook": "notebooks",
     "show": "side",
@@ -33,7 +32,6 @@ __all__ = [
     "Answer",
     "NotebookError",
     "answer",
-    "compare",
     "html",
     "notebook",
     "show",

@@ -1,0 +1,181 @@
+"""One side of a comparison: the trials of a run, or the values of a saved baseline, and its facts.
+
+Knows what a cell was asked to do (its load, factors applied), and what of it forbids a comparison.
+Does not know statistics.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zyphos_lab import host
+from zyphos_lab.compare.model import Difference, Side
+from zyphos_lab.stats import factor_columns, label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from zyphos_lab.store import Store
+
+RATE_TOLERANCE = 0.02
+# What says what a run was about, and not what was done.
+WORDS = ("name", "question", "answers", "expect", "compare", "profiles", "evidence", "schema")
+SUBJECTS = ("machine", "build", "experiment")
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """`frame`: one row per trial; `manifest`: experiment, host, build, seed of the run."""
+
+    side: Side
+    frame: pd.DataFrame
+    manifest: Facts
+
+    @property
+    def experiment(self) -> Facts:
+        return dict(self.manifest["experiment"])
+
+    def asked(self) -> dict[str, Any]:
+        """What the experiment did, without its words and conclusions."""
+        return {key: value for key, value in self.experiment.items() if key not in WORDS}
+
+    @property
+    def seed(self) -> int:
+        return int(self.manifest.get("seed") or 0)
+
+    def cells(self) -> dict[str, dict[str, str]]:
+        """Every cell that ran, with its factors' labels, in the order of the file."""
+        names = factor_columns(self.frame)
+        rows = self.frame.drop_duplicates("cell").to_dict("records")
+        found = {str(r["cell"]): {n: label(r[f"factor_{n}"]) for n in names} for r in rows}
+        return dict(sorted(found.items(), key=lambda item: self._place(item[1])))
+
+    def _place(self, labels: Mapping[str, str]) -> list[int]:
+        place = []
+        for name, value in labels.items():
+            declared = (self.experiment.get("factors") or {}).get(name, {}).get("values", ())
+            known = [label(one) for one in declared]
+            place.append(known.index(value) if value in known else len(known))
+        return place
+
+
+def of_store(store: Store, include_invalid: bool = False) -> Source:
+    """A run. With `include_invalid` its INVALID trials count like others."""
+    from zyphos_lab.report import trust
+    from zyphos_lab.report.build import usable
+    from zyphos_lab.report.damage import with_damage
+
+    manifest = store.manifest
+    frame = usable(store.trials())
+    verdict, reasons, _ = trust.judge(frame, manifest, [], [])
+    verdict, reasons = with_damage(store, verdict, reasons)
+    if include_invalid:
+        frame = with_invalid(frame)
+    side = Side(
+        kind="run",
+        name=store.run,
+        path=str(store.path),
+        experiment=store.experiment,
+        created=str(manifest.get("created", "")),
+        verdict=verdict,
+        reasons=tuple(reasons),
+        evidence=bool(manifest.get("evidence", manifest["experiment"].get("evidence", True))),
+    )
+    return Source(side, frame, manifest)
+
+
+def with_invalid(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what is INVALID counted like the rest."""
+    counted = frame.copy()
+    counted.loc[counted["verdict"] == "INVALID", "verdict"] = "DEGRADED"
+    return counted
+
+
+def find(results: Path, name: str, include_invalid: bool = False) -> Source:
+    """What someone named on the command line: a baseline's file (`.json`), or a run."""
+    from zyphos_lab import runs
+    from zyphos_lab.compare import baseline
+    from zyphos_lab.store import Store
+
+    if name.endswith(".json"):
+        return baseline.read(Path(name), include_invalid)
+    return of_store(Store.open(runs.find(results, name)), include_invalid)
+
+
+def load_of(experiment: Facts, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The load of one cell: that of the file with the cell's factors set."""
+    tree = {"load": copy.deepcopy(experiment.get("load") or {})}
+    for name, wanted in labels.items():
+        factor = (experiment.get("factors") or {}).get(name, {})
+        for path in _paths(factor.get("set", ())):
+            if path.split(".")[0] == "load":
+                _set(tree, path.split("."), _value(factor.get("values", ()), wanted))
+    return dict(tree["load"])
+
+
+def _paths(given: Any) -> Iterable[str]:
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _value(values: Any, wanted: str) -> Any:
+    """The declared value with this label."""
+    if isinstance(values, Mapping):
+        return values.get(wanted)
+    return next((value for value in values if label(value) == wanted), None)
+
+
+def _set(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+    tree[path[-1]] = value
+
+
+def law_of(load: Facts) -> str:
+    return str((load.get("arrival") or {}).get("law", "closed"))
+
+
+def incomparable(a: Source, b: Source, cell_a: str, cell_b: str) -> str:
+    """Why two cells must not be compared, as words; '' when they may be."""
+    loads = [load_of(s.experiment, s.cells()[c]) for s, c in ((a, cell_a), (b, cell_b))]
+    laws = [law_of(load) for load in loads]
+    if laws[0] != laws[1]:
+        return f"different arrival laws are never compared: {laws[0]} against {laws[1]}"
+    rates = [_rate(a.frame, cell_a), _rate(b.frame, cell_b)]
+    if None in rates or a is b:  # within a run a rate may be what is varied
+        return ""
+    if abs(float(rates[0] or 0) / float(rates[1] or 1) - 1) > RATE_TOLERANCE:
+        return f"different offered loads: {rates[0]:g}/s against {rates[1]:g}/s"
+    return ""
+
+
+def _rate(frame: pd.DataFrame, cell: str) -> float | None:
+    """The rate that the cell's load was asked for; None where it has none."""
+    if "rate_asked_per_second" not in frame:
+        return None
+    rates = frame.loc[frame["cell"] == cell, "rate_asked_per_second"].dropna()
+    return float(rates.median()) or None if len(rates) else None
+
+
+def differences(a: Source, b: Source) -> list[Difference]:
+    """What is not the same in machine, build and experiment of two runs, in this order."""
+    found = [
+        Difference("build" if _of_build(name) else "machine", name, *ends)
+        for name, ends in host.difference(a.manifest.get("host"), b.manifest.get("host")).items()
+    ]
+    builds = [{"build": source.manifest.get("build")} for source in (a, b)]
+    known = {one.name for one in found}
+    for name, ends in host.diff(*builds).items():
+        found += [Difference("build", name, *ends)] if name not in known else []
+    files = [source.asked() for source in (a, b)]
+    found += [Difference("experiment", name, *ends) for name, ends in host.diff(*files).items()]
+    return sorted(found, key=lambda one: SUBJECTS.index(one.subject))
+
+
+def _of_build(name: str) -> bool:
+    """Whether a fact of a host is about the lab's own build, and not about the machine."""
+    return bool({"build", "git"} & set(name.split(".")[:2]))
