@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from zyphos_lab.capacity.search import Bounds, Decision, Goal, Observation, Outcome, decide
 from zyphos_lab.health import RATE_RATIO_MIN
@@ -73,11 +72,15 @@ def outcome(row: Row, slo: Statement) -> Outcome:
         return Outcome.GENERATOR
     if fatal - SUBJECT:
         return Outcome.VOID
-    bounds = [name for name in slo.metrics if row.get(f"{name}_at_least")]
-    ratio = row.get("rate_ratio")
-    reached = ratio is not None and ratio >= RATE_RATIO_MIN
-    held = reached and not bounds and slo.holds(_numbers(row, slo)) is True
-    return Outcome.HELD if held else Outcome.BROKEN
+    reached = (row.get("rate_ratio") or 0.0) >= RATE_RATIO_MIN
+    return Outcome.HELD if reached and _claimed(row, slo) else Outcome.BROKEN
+
+
+def _claimed(row: Row, slo: Statement) -> bool:
+    """Whether the objective held for certain."""
+    if any(row.get(f"{name}_at_least") for name in slo.metrics):
+        return False
+    return slo.holds({name: row.get(name) for name in slo.metrics}) is True
 
 
 def capacity(
@@ -95,7 +98,3 @@ def _asked(row: Row) -> bool:
     """Whether the trial had a rate; NaN (a table's null) is none."""
     asked = row.get("rate_asked_per_second")
     return asked is not None and asked == asked
-
-
-def _numbers(row: Row, slo: Statement) -> dict[str, Any]:
-    return {name: row.get(name) for name in slo.metrics}

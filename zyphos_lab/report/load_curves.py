@@ -117,12 +117,20 @@ def _line(
     style: str,
     name: str,
 ) -> None:
-    known = [(rate, e) for rate, e in zip(rates, estimates, strict=True) if e.value]
-    x, y = [rate for rate, _ in known], [float(e.value or 0) for _, e in known]
-    axes.plot(x, y, style, marker="o", markersize=4, color=colour, linewidth=1.6, label=name)
-    low = [float(e.low or e.smallest or 0) for _, e in known]
-    high = [float(e.high or e.largest or 0) for _, e in known]
+    known = [(rate, _span(e)) for rate, e in zip(rates, estimates, strict=True) if e.value]
+    if not known:
+        return
+    x, spans = zip(*known, strict=True)
+    low, middle, high = zip(*spans, strict=True)
+    axes.plot(x, middle, style, marker="o", markersize=4, color=colour, linewidth=1.6, label=name)
     axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def _span(estimate: Estimate) -> tuple[float, float, float]:
+    """Interval and median; the range of what was seen where there is no interval."""
+    low = estimate.smallest if estimate.low is None else estimate.low
+    high = estimate.largest if estimate.high is None else estimate.high
+    return float(low or 0), float(estimate.value or 0), float(high or 0)
 
 
 def _axes(axes: Axes) -> None:

@@ -50,17 +50,22 @@ def shift_panels(store: Store, answer: Answer) -> Panels:
     if not wanted:
         return Panels((), (), "")
     group = wanted[0]
+    shown = list(_shifts(store, group).items())[:PANELS_MAX]
+    floor = max(delta.comparison.floor for delta in group.deltas)
+    pictures = tuple(Picture(title, _panel(title, lines, floor)) for title, lines in shown)
+    legend = {line.label: line.colour for _, lines in shown for line in lines}
+    return Panels(pictures, tuple(legend.items()), f"against {group.factor}={group.baseline}")
+
+
+def _shifts(store: Store, group: Group) -> dict[str, list[Shift]]:
+    """The lines of each condition that has any."""
     histograms = _histograms(store, {c for d in group.deltas for c in _cells(d.comparison)})
     panels: dict[str, list[Shift]] = {}
     for delta in group.deltas:
         found = _shift(histograms, delta.comparison, _colour(group, delta.comparison))
         if found is not None:
             panels.setdefault(group.condition(delta), []).append(found)
-    shown = list(panels.items())[:PANELS_MAX]
-    floor = max(delta.comparison.floor for delta in group.deltas)
-    pictures = tuple(Picture(title, _panel(title, lines, floor)) for title, lines in shown)
-    legend = {line.label: line.colour for _, lines in shown for line in lines}
-    return Panels(pictures, tuple(legend.items()), f"against {group.factor}={group.baseline}")
+    return panels
 
 
 def _cells(c: Comparison) -> tuple[str, str]:
