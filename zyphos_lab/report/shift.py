@@ -95,23 +95,28 @@ def _histograms(store: Store, cells: set[str]) -> Histograms:
 
 def _shift(histograms: Histograms, c: Comparison, colour: str) -> Shift | None:
     """The comparison at every quantile that all its starts can give; None without enough blocks."""
-    blocks = sorted(b for cell, b in histograms if cell == c.cell)
-    pairs = [
-        (histograms[c.cell, b], histograms[c.baseline_cell, b])
-        for b in blocks
-        if (c.baseline_cell, b) in histograms
-    ]
+    pairs = _pairs(histograms, c)
     if len(pairs) < BLOCKS_MIN:
         return None
-    least = min(min(arm.count, base.count) for arm, base in pairs)
-    known = [q for q in QUANTILES if least * min(q, 1 - q) >= TAIL_REQUESTS]
-    points = [_at(q, pairs) for q in known]
-    kept = [(q, point) for q, point in zip(known, points, strict=True) if point is not None]
+    points = {q: _at(q, pairs) for q in _known(pairs)}
+    kept = {q: point for q, point in points.items() if point is not None}
     if not kept:
         return None
-    quantiles, found = zip(*kept, strict=True)
-    ratio, low, high = zip(*found, strict=True)
-    return Shift(f"{c.factor}={c.value}", colour, quantiles, ratio, low, high)
+    ratio, low, high = zip(*kept.values(), strict=True)
+    return Shift(f"{c.factor}={c.value}", colour, tuple(kept), ratio, low, high)
+
+
+def _pairs(histograms: Histograms, c: Comparison) -> list[tuple[Any, Any]]:
+    """(arm, baseline) of each block that has both."""
+    blocks = sorted(block for cell, block in histograms if cell == c.cell)
+    base = c.baseline_cell
+    return [(histograms[c.cell, b], histograms[base, b]) for b in blocks if (base, b) in histograms]
+
+
+def _known(pairs: Sequence[tuple[Any, Any]]) -> list[float]:
+    """The quantiles beyond which enough requests of every start lie."""
+    least = min(histogram.count for pair in pairs for histogram in pair)
+    return [q for q in QUANTILES if least * min(q, 1 - q) >= TAIL_REQUESTS]
 
 
 def _at(q: float, pairs: Sequence[tuple[Any, Any]]) -> tuple[float, float, float] | None:
@@ -144,14 +149,14 @@ def _panel(title: str, lines: Sequence[Shift], floor: float) -> str:
 
 
 def _axes(axes: Axes, lines: Sequence[Shift], floor: float) -> None:
-    low = min([1 / (1 + floor), *(end for line in lines for end in line.low)]) / 1.03
-    high = max([1 + floor, *(end for line in lines for end in line.high)]) * 1.03
+    ends = [end for line in lines for end in (*line.low, *line.high)]
+    low, high = min(1 / (1 + floor), *ends) / 1.03, max(1 + floor, *ends) * 1.03
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     axes.yaxis.set_major_locator(FixedLocator(ratio_ticks(low, high)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
     axes.yaxis.set_minor_locator(NullLocator())
-    last = max(q for line in lines for q in line.quantiles)
+    last = max(line.quantiles[-1] for line in lines)
     named = [q for q in NAMED if q <= last]
     axes.set_xticks([_nines(q) for q in named], [f"p{100 * q:g}" for q in named])
     axes.grid(True)
