@@ -65,7 +65,8 @@ def test_verdict_scope_and_skips(made: Any) -> None:
 def test_the_counter_that_moved_stands_beside_the_difference(made: Any) -> None:
     _, answer = made
     [delta] = [d for d in answer.deltas if d.comparison.verdict == "faster"]
-    assert delta.counters[0].name == "net_tcp_delayed_acks_per_request"
+    assert delta.carries[0].name == "net_tcp_delayed_acks_per_request"
+    assert delta.carries[0].share == pytest.approx(1.0, abs=0.1)
     assert delta.explained
     assert all(d.explained is None for d in answer.deltas if d is not delta)
 
@@ -77,6 +78,7 @@ def test_a_difference_without_a_counter_is_unexplained(tmp_path: Path) -> None:
 
     answer = report.answer(make_store(tmp_path, change=strip, histograms=False))
     assert [d.explained for d in answer.deltas if d.comparison.verdict == "faster"] == [False]
+    assert "(unexplained: no counter moved with it)" in answer.sentence
     assert "unexplained" in shown(answer, 180)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from zyphos_lab.stats import advice, half_width, sample_size, variance_levels
+from zyphos_lab.stats import advice, half_width, sample_size, useful_width, variance_levels
 
 Cell = list[list[float]]
 
@@ -108,3 +108,17 @@ def test_longer_windows_help_where_the_noise_is_within_the_starts() -> None:
 
 def test_no_interval_no_advice() -> None:
     assert advice([0.1, 0.2, 0.3], 0.01) is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "now", "wanted"),
+    [
+        (1.0, 0.05, 0.01),  # nothing there: as narrow as the floor
+        (1.10, 0.12, 0.09),  # a large one: its distance to the floor
+        (1 / 1.10, 0.12, 0.09),  # the same downwards
+        (1.013, 0.008, 0.004),  # on the floor's edge: half of what it is
+        (1.018, 0.0095, 0.008),
+    ],
+)
+def test_the_width_that_can_decide(ratio: float, now: float, wanted: float) -> None:
+    assert useful_width(ratio, now, 0.01) == pytest.approx(wanted)

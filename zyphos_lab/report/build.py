@@ -15,6 +15,7 @@ from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
 from zyphos_lab.report import capacity, confounded, counters, texts, trust
+from zyphos_lab.report.advise import advise
 from zyphos_lab.report.damage import with_damage
 from zyphos_lab.report.expectations import check
 from zyphos_lab.report.model import Answer, Column, Delta, Row
@@ -27,6 +28,8 @@ from zyphos_lab.stats import (
     compare_arms,
     differs,
     estimate,
+    explain_all,
+    explained,
     factor_columns,
     label,
 )
@@ -54,7 +57,7 @@ def answer(store: Store) -> Answer:
     changed = confounded.remarks([*comparisons, *aa], around)
     verdict, reasons, remarks = trust.judge(frame, manifest, comparisons, aa, changed)
     verdict, reasons = with_damage(store, verdict, reasons)
-    deltas = _deltas(frame, comparisons)
+    deltas = _deltas(store, frame, comparisons)
     found = findings(deltas)
     evidence = bool(manifest.get("evidence", experiment.get("evidence", True)))
     profile = str(manifest.get("profile") or "default")
@@ -164,26 +167,21 @@ def _column(name: str) -> Column:
     return Column(name, metric.unit, metric.better, metric.text)
 
 
-def _deltas(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> list[Delta]:
-    names = counters.candidates(frame)
-    moves = {
-        (c.cell, c.baseline_cell): counters.moved(frame, names, c.cell, c.baseline_cell)
-        for c in comparisons
-        if differs(c)
-    }
-    return [_delta(frame, c, moves.get((c.cell, c.baseline_cell), [])) for c in comparisons]
-
-
-def _delta(frame: pd.DataFrame, c: Comparison, moves: Sequence[Any]) -> Delta:
-    beside = tuple(move for move in moves if move.name != c.metric) if differs(c) else ()
-    return Delta(
-        comparison=c,
-        unit=_column(c.metric).unit,
-        baseline_value=estimate(frame, c.baseline_cell, c.metric).value,
-        value=estimate(frame, c.cell, c.metric).value,
-        counters=beside,
-        explained=bool(beside) if differs(c) else None,
-    )
+def _deltas(store: Store, frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> list[Delta]:
+    carriers = explain_all(frame, comparisons)
+    advices = advise(store, frame, comparisons)
+    return [
+        Delta(
+            comparison=c,
+            unit=_column(c.metric).unit,
+            baseline_value=estimate(frame, c.baseline_cell, c.metric).value,
+            value=estimate(frame, c.cell, c.metric).value,
+            carries=counters.kept(moved),
+            explained=explained(moved) if differs(c) else None,
+            advice=found,
+        )
+        for c, moved, found in zip(comparisons, carriers, advices, strict=True)
+    ]
 
 
 def _rows(frame: pd.DataFrame, experiment: Mapping[str, Any], deltas: Sequence[Delta]) -> list[Row]:

@@ -14,6 +14,7 @@ from zyphos_lab.report.model import Answer, ExpectationResult
 from zyphos_lab.report.views import Group, groups
 from zyphos_lab.report.words import (
     aa_text,
+    advice_text,
     beside_text,
     change_text,
     estimate_text,
@@ -114,9 +115,12 @@ def _compared(answer: Answer, group: Group, wide: bool) -> Table:
 
 
 def _moved(answer: Answer, console: Console) -> None:
-    """The counters beside each difference; then why the others have no verdict, each once."""
+    """The counters beside each difference and the share that they carry; of the others why there is
+    no verdict and what would bring one, each once.
+    """
     moved: dict[str, list[str]] = {}
     undecided: dict[str, list[str]] = {}
+    deciding: dict[str, list[str]] = {}
     for group in groups(answer):
         for delta in group.deltas:
             c = delta.comparison
@@ -125,8 +129,11 @@ def _moved(answer: Answer, console: Console) -> None:
             if text := beside_text(delta):
                 told = moved if differs(c) else undecided
                 told.setdefault(text, []).append(place)
-    _places(console, "What moved with it (per request)", moved)
+            if text := advice_text(delta):
+                deciding.setdefault(text, []).append(": ".join([c.metric, place]))
+    _places(console, "What moved with it (per request; share of the difference it carries)", moved)
     _reasons(console, undecided, len(answer.deltas))
+    _places(console, "What would decide it", deciding)
 
 
 def _places(console: Console, title: str, told: dict[str, list[str]]) -> None:

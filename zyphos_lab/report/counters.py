@@ -1,68 +1,60 @@
-"""Why, not only how much: the per-request counters that moved together with a difference.
+"""Which of a difference's carriers are shown, and how: `net_tcp_delayed_acks 1.00 -> 0 (93 %)`.
 
-A counter counts as moved when its difference has one sign in every block (the strictest thing that
-a sign-flip can see), and is large against its own size. Times are results, not reasons: left out.
+What moved and what it carries is stats' (`explain`); here only the choice and the words. An answer
+holds up to KEPT_MAX carriers, a line of text shows SHOWN_MAX of them.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
-import pandas as pd
+from zyphos_lab.stats import Carrier
+from zyphos_lab.units import format_quantity
 
-from zyphos_lab.metrics import lookup
-from zyphos_lab.report.model import CounterMove
-from zyphos_lab.stats import by_block, estimate
-
-PER_REQUEST = "_per_request"
+KEPT_MAX = 8
 SHOWN_MAX = 3
-LEAST_CHANGE = 0.05  # of its own size
-# Per request, by unit; what is rarer than this on both sides explains nothing.
-TINY = {"bytes": 1.0}
-TINY_ELSE = 0.05
+TIMES_MAX = 2  # of those, so that a count is not crowded out by CPU time and its parts
 
 
-def candidates(frame: pd.DataFrame) -> list[str]:
-    """The frame's per-request counters that are no times."""
-    names = [str(column) for column in frame.columns if str(column).endswith(PER_REQUEST)]
-    return [name for name in names if "_ns" not in name]
+def kept(carriers: Sequence[Carrier]) -> tuple[Carrier, ...]:
+    """Those that an answer holds: what moved the other way explains nothing."""
+    return tuple(carrier for carrier in carriers if carrier.carries)[:KEPT_MAX]
 
 
-def moved(frame: pd.DataFrame, names: list[str], cell: str, baseline: str) -> list[CounterMove]:
-    """At most SHOWN_MAX counters, the largest relative change first."""
-    steady = [name for name in names if _one_sided(frame, name, cell, baseline)]
-    moves = [_move(frame, name, cell, baseline) for name in steady]
-    told = [move for move in moves if move is not None and _matters(move)]
-    ordered = sorted(told, key=lambda move: (-_size(move), move.name))
-    distinct = {(move.baseline, move.value): move for move in reversed(ordered)}  # one per tale
-    return [move for move in ordered if distinct[(move.baseline, move.value)] is move][:SHOWN_MAX]
+def shown(carriers: Sequence[Carrier]) -> list[Carrier]:
+    """At most SHOWN_MAX, one of several that moved in step; parts of the metric only if alone."""
+    found: list[Carrier] = []
+    for carrier in [one for one in carriers if not one.part] or carriers:
+        if not _crowded(carrier, found):
+            found.append(carrier)
+    return found[:SHOWN_MAX]
 
 
-def _one_sided(frame: pd.DataFrame, name: str, cell: str, baseline: str) -> bool:
-    """Whether the difference has one sign in every block that has both."""
-    arm, base = by_block(frame, cell, name), by_block(frame, baseline, name)
-    pairs = [(arm[b].value, base[b].value) for b in arm if b in base]
-    steps = [x - y for x, y in pairs if x is not None and y is not None]
-    return bool(steps) and (min(steps) > 0 or max(steps) < 0)
+def _crowded(carrier: Carrier, found: Sequence[Carrier]) -> bool:
+    """Whether its like is there: moved in step with it, or enough of times."""
+    if any(carrier.name in other.together for other in found):
+        return True
+    return carrier.unit == "ns" and sum(other.unit == "ns" for other in found) == TIMES_MAX
 
 
-def _move(frame: pd.DataFrame, name: str, cell: str, baseline: str) -> CounterMove | None:
-    value = estimate(frame, cell, name).value
-    before = estimate(frame, baseline, name).value
-    if value is None or before is None:
-        return None
-    metric = lookup(name)
-    return CounterMove(name, metric.unit if metric else "ratio", before, value)
+def carriers_text(carriers: Sequence[Carrier]) -> str:
+    """One line for a difference's carriers."""
+    return ", ".join(carrier_text(carrier) for carrier in shown(carriers))
 
 
-def _matters(move: CounterMove) -> bool:
-    return _size(move) >= math.log1p(LEAST_CHANGE) and max(move.value, move.baseline) >= _tiny(move)
+def carrier_text(carrier: Carrier) -> str:
+    """`net_tcp_delayed_acks 0.991 -> ~0 (93 %)`: values per request, share of the difference."""
+    ends = (carrier.baseline, carrier.value)
+    texts = [
+        "~0" if 0 < end < 0.005 * max(ends) else format_quantity(end, carrier.unit) for end in ends
+    ]
+    share = f"{100 * carrier.share:.0f} %" if carrier.share is not None else ""
+    also = f"with {_short(carrier.together[0])}" if carrier.together else ""
+    more = len(carrier.together) - 1
+    also += f" and {more} more" if more > 0 else ""
+    note = ", ".join(part for part in (share, also) if part)
+    return f"{_short(carrier.name)} {' -> '.join(texts)}" + (f" ({note})" if note else "")
 
 
-def _size(move: CounterMove) -> float:
-    tiny = _tiny(move)
-    return abs(math.log((move.value + tiny) / (move.baseline + tiny)))
-
-
-def _tiny(move: CounterMove) -> float:
-    return TINY.get(move.unit, TINY_ELSE)
+def _short(name: str) -> str:
+    return name.removesuffix("_per_request")

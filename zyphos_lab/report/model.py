@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from zyphos_lab.stats import Comparison, Estimate
+from zyphos_lab.stats import Advice, Carrier, Comparison, Estimate
 
 SCHEMA_VERSION = 1
 
@@ -39,28 +39,21 @@ class Column:
 
 
 @dataclass(frozen=True)
-class CounterMove:
-    """A per-request counter that moved with a difference: medians of baseline and arm."""
-
-    name: str
-    unit: str
-    baseline: float
-    value: float
-
-
-@dataclass(frozen=True)
 class Delta:
     """A comparison with the medians of both cells and what moved with it.
 
-    `explained` is None where there is no difference to explain.
+    `carries`: the counters that moved, by the share of the difference that they carry. `explained`
+    is None where there is no difference to explain. `advice` is what would decide it where it
+    cannot be told.
     """
 
     comparison: Comparison
     unit: str
     baseline_value: float | None
     value: float | None
-    counters: tuple[CounterMove, ...] = ()
+    carries: tuple[Carrier, ...] = ()
     explained: bool | None = None
+    advice: Advice | None = None
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def render(store: Store, answer: Answer) -> str:
         name: getattr(words, name)
         for name in (
             "aa_text",
+            "advice_text",
             "beside_text",
             "change_text",
             "estimate_text",

@@ -165,7 +165,9 @@ def _difference(cluster: Sequence[Delta], universe: Sequence[Conditions]) -> str
     text = f"{' to '.join(texts)} {verdict_word(cluster[0].comparison)}"
     if len(cluster) == len(universe) and len(universe) > 1:
         where = "everywhere"
-    return " ".join(part for part in (text, where, _detail(cluster)) if part)
+    known = any(delta.explained is not False for delta in cluster)
+    why = "" if known else "(unexplained: no counter moved with it)"
+    return " ".join(part for part in (text, where, _detail(cluster), why) if part)
 
 
 def _detail(cluster: Sequence[Delta]) -> str:

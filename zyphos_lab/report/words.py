@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from zyphos_lab.metrics import lookup
-from zyphos_lab.report.model import CounterMove, Delta, ExpectationResult
-from zyphos_lab.stats import Comparison, Estimate
+from zyphos_lab.report.counters import carriers_text
+from zyphos_lab.report.model import Delta, ExpectationResult
+from zyphos_lab.stats import Advice, Comparison, Estimate
 from zyphos_lab.units import format_quantity
 
 Conditions = tuple[tuple[str, str], ...]
@@ -112,16 +113,26 @@ def beside_text(delta: Delta) -> str:
         return delta.comparison.reason
     if not delta.explained:
         return "unexplained: no counter moved with it"
-    return ", ".join(move_text(move) for move in delta.counters)
+    return carriers_text(delta.carries)
 
 
-def move_text(move: CounterMove) -> str:
-    """`net_tcp_delayed_acks 0.991 -> ~0`: the values per request."""
-    ends = (move.baseline, move.value)
-    texts = [
-        "~0" if 0 < end < 0.005 * max(ends) else format_quantity(end, move.unit) for end in ends
-    ]
-    return f"{move.name.removesuffix('_per_request')} {' -> '.join(texts)}"
+def advice_text(delta: Delta) -> str:
+    """What would decide it: `6 more starts would bring its interval from 4.1 % to 3 %; ...`."""
+    found = delta.advice
+    if found is None:
+        return ""
+    ends = f"its interval from {floor_text(found.half_width)} to {floor_text(found.target)}"
+    starts = "start" if found.blocks_more == 1 else "starts"
+    return f"{found.blocks_more} more {starts} would bring {ends}" + _window_text(found)
+
+
+def _window_text(found: Advice) -> str:
+    if found.start_share is None:
+        return ""
+    between = f"{100 * found.start_share:.0f} % of the variance lies between starts"
+    if found.window_factor is None:
+        return f"; longer windows would not: {between}"
+    return f"; so would windows {times(found.window_factor)} as long: {between}"
 
 
 def aa_text(c: Comparison) -> str:

@@ -33,7 +33,7 @@ from zyphos_lab.stats.sizes import (
     sample_size,
 )
 from zyphos_lab.stats.two_sample import TwoSample, step_down_two, two_sample
-from zyphos_lab.stats.variance import Advice, Levels, advice, variance_levels
+from zyphos_lab.stats.variance import Advice, Levels, advice, useful_width, variance_levels
 
 __all__ = [
     "BLOCKS_MIN",
@@ -77,6 +77,7 @@ __all__ = [
     "step_down_two",
     "summarise",
     "two_sample",
+    "useful_width",
     "variance_levels",
     "warmup_end",
 ]

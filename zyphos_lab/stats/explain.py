@@ -197,8 +197,10 @@ def _together(carriers: list[Carrier], table: Quantities, moves: list[Move]) -> 
     return [replace(carrier, together=of.get(carrier.name, ())) for carrier in carriers]
 
 
-def _rank(carrier: Carrier) -> tuple[bool, bool, bool, float, float, float, str]:
+def _rank(carrier: Carrier) -> tuple[bool | float | str, ...]:
     share = carrier.share
     size = abs(math.log(carrier.ratio)) if carrier.ratio else math.inf
     key = (not carrier.carries, share is None, carrier.part)
-    return (*key, -(share or 0.0), -carrier.most, -size, carrier.name)
+    tenths = round(10 * min(share or 0.0, 1.0))  # what is measured goes before what is estimated
+    estimated = carrier.basis == "estimated_cost"
+    return (*key, -tenths, estimated, -(share or 0.0), -carrier.most, -size, carrier.name)

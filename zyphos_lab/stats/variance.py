@@ -119,6 +119,18 @@ def advice(
     return Advice(len(values), now, target, more, 1 - within, factor)
 
 
+def useful_width(ratio: float, now: float, floor: float) -> float:
+    """The half-width at which an interval around `ratio` can decide; `now` is what it has.
+
+    As narrow as the floor, or as the distance of a large difference to it; where that is reached
+    and the interval still lies across the floor's edge: the distance to the edge, half of `now` at
+    least (what lies on the edge cannot be decided by any number of starts).
+    """
+    size = math.exp(abs(math.log(ratio))) - 1
+    wide = max(floor, size - floor)
+    return min(0.99, wide if now > wide else max(abs(size - floor), now / 2))
+
+
 def _window_factor(within: float, wanted: float) -> float | None:
     """How much longer windows must be for the variance to fall to `wanted` of what it is."""
     if wanted >= 1:
