@@ -11,6 +11,7 @@
     |- MeasurementError               5   what was measured cannot be used
     |  |- TargetError                 5   the target died, never got ready, or could not start
     |  |- LoadError                   5   the load could not connect or got wrong answers
+    |  |  `- GeneratorError           5   somebody else's load generator is not on this machine
     |  `- LinkError                   5   the link could not be put up
     `- Interrupted            130 / 143   SIGINT or SIGTERM; what was done is saved
 
@@ -130,6 +131,10 @@ class LoadError(MeasurementError):
     def __init__(self, message: str, hint: str = "", errc: str = "") -> None:
         super().__init__(message, hint)
         self.errc = errc
+
+
+class GeneratorError(LoadError):
+    """Somebody else's load generator is not on this machine, or is not the program it should be."""
 
 
 class LinkError(MeasurementError):

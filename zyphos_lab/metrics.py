@@ -61,6 +61,9 @@ stage                         text        -       part of the run; `measure` is 
 cell                          text        -       the factors' values, `nodelay=false,write=two`
 arm                           text        -       A or B where a cell is compared with itself
 target                        text        -       name of the target
+generator                     text        -       program that sent the load
+generator_version             text        -       what a foreign one says of itself
+law                           text        -       arrival law that really ran
 start                         count       -       which start of the cell this is
 seed                          count       -       seed of the load's schedule
 started_ns                    ns          -       wall clock at the start, since 1970

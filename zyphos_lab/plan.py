@@ -14,9 +14,11 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zyphos_lab import rulers
 from zyphos_lab.capacity.stage import Offered, SearchStage
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
@@ -228,6 +230,7 @@ def _notes(experiment: Experiment) -> Iterator[Note]:
         if compare.factor != experiment.compare[0].factor:
             message = f"contrasts over `{compare.factor}` are not adjacent within a block"
             yield Note("not_adjacent", message)
+    yield from starmap(Note, rulers.notes(experiment.cells))
     yield from _cpu_notes(experiment.cells, os.sched_getaffinity(0))
     yield from _congestion_notes(experiment.cells)
 

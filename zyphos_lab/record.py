@@ -92,7 +92,11 @@ def nothing_measured() -> Row:
 
 
 def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]:
-    """What the load says of itself: counts, rates, percentiles, errors."""
+    """What the load says of itself: counts, rates, percentiles, errors.
+
+    A foreign generator's result has finished columns too (`reported`), and why others are missing.
+    """
+    reported = result.get("reported", {})
     row: Row = {name: result.get(name) for name in RESULT_COLUMNS}
     row["client_threads_busy_ratio"] = _busy(result)
     row.update({f"error_{code}": count for code, count in result.get("errors", {}).items()})
@@ -102,12 +106,12 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
         text = result["histograms"].get(metric)
         columns, censored = _percentiles(metric, text, result)
         row.update(columns)
-        if columns[f"{metric}_p50"] is None:
+        if columns[f"{metric}_p50"] is None and f"{metric}_p50" not in reported:
             skipped[metric] = "no request was finished" if text else "the load did not measure it"
         if censored:
             row.update({f"{name}_at_least": True for name in censored})
             reasons.append(_censored(metric, censored))
-    return row, skipped, reasons
+    return row | reported, skipped | result.get("skipped", {}), reasons
 
 
 def _percentiles(metric: str, text: str | None, result: Mapping[str, Any]) -> tuple[Row, list[str]]:

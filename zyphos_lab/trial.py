@@ -15,15 +15,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zyphos_lab import disturb, environment, health, links, record, targets
+from zyphos_lab import disturb, environment, health, links, record, rulers, targets
 from zyphos_lab.child import Children, monotonic_ns
 from zyphos_lab.environment import Environment
 from zyphos_lab.errors import LoadError, MeasurementError
-from zyphos_lab.load import LoadRun
 from zyphos_lab.probes import Probe, verdict_reasons
 from zyphos_lab.probes.base import Pids
 from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
-from zyphos_lab.spec import load_words
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
 from zyphos_lab.stage import Planned
@@ -99,6 +97,7 @@ def _identity(planned: Planned) -> Row:
         "arm": planned.arm,
         **{f"factor_{name}": value for name, value in cell.factors.items()},
         "target": cell.target_name,
+        **rulers.identity(cell.load),
         "start": planned.start,
         "seed": planned.seed,
         "started_ns": time.time_ns(),
@@ -107,20 +106,14 @@ def _identity(planned: Planned) -> Row:
 
 def _measure(planned: Planned, bench: Bench) -> Measured:
     cell = planned.cell
+    rulers.present(cell.load)  # before anything is started
     with ExitStack() as stack:
         link = links.make(cell.link.kind)
         stack.callback(link.down)
         link.up()
         running = targets.make(cell.target_name, cell.target, bench.children).start()
         stack.callback(running.stop)
-        words = load_words(
-            cell.load,
-            bench.repeat,
-            address=running.address,
-            port=running.port,
-            seed=planned.seed,
-        )
-        load = LoadRun(words, cell.load.cpus, bench.children, running.check)
+        load = rulers.start(cell.load, bench.repeat, running, planned.seed, bench.children)
         stack.callback(load.stop)
         sides: Pids = {"server": running.pids(), "client": load.pids()}
         for probe in bench.probes:
@@ -141,7 +134,7 @@ def _measure(planned: Planned, bench: Bench) -> Measured:
 
 
 def _window(
-    load: LoadRun,
+    load: rulers.AnyRun,
     running: targets.Running,
     bench: Bench,
     disturber: disturb.Disturber | disturb.Nothing,
@@ -160,7 +153,7 @@ def _window(
 
 
 def _edge(
-    at_ns: int, load: LoadRun, running: targets.Running, probes: Sequence[Probe[Any]]
+    at_ns: int, load: rulers.AnyRun, running: targets.Running, probes: Sequence[Probe[Any]]
 ) -> Edge:
     boards = load.board(), running.board()
     readings = [probe.snapshot() for probe in probes]
@@ -181,7 +174,7 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     row["environment"] = measured.environment.id if measured.environment else None
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
     late_ns = (measured.before.late_ns, measured.after.late_ns)
-    reasons += health.load_reasons(row, cell.load.arrival.law, _apart(cell))
+    reasons += health.load_reasons(row, row["law"], _apart(cell))
     reasons += record.edge_reasons(late_ns, bench.repeat.window_ns)
     reasons += [Reason(**reason) for reason in verdict_reasons(row)]
     if measured.events:

@@ -1,9 +1,9 @@
 """Can the run be trusted: the verdict of the whole, its reasons, and what could not be measured.
 
-INVALID: a cell has no usable trial, or nothing was measured. DEGRADED: a compared block was lost,
-more than 1 trial in 20 has a reason against it, the run is not complete, the environment changed,
-or an A/A contrast shows a difference that cannot be there. Reasons seen in fewer trials stand as
-remarks.
+INVALID: a cell has no usable trial (one whose load generator is not on this machine was skipped,
+and counts as DEGRADED), or nothing was measured. DEGRADED: a compared block was lost, more than 1
+trial in 20 has a reason against it, the run is not complete, the environment changed, or an A/A
+contrast shows a difference that cannot be there. Reasons seen in fewer trials stand as remarks.
 """
 
 from __future__ import annotations
@@ -58,12 +58,20 @@ def skipped(frame: pd.DataFrame) -> dict[str, str]:
 def _unusable(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:
     if frame.empty:
         return [Remark("no_trials", "no trial was finished")]
-    bad = frame["verdict"] == INVALID
+    bad = (frame["verdict"] == INVALID) & ~_without_generator(frame)
     lost = [str(cell) for cell, part in bad.groupby(frame["cell"]) if part.all()]
     if not lost:
         return []
     message = f"every trial is INVALID in {len(lost)} cells: {'; '.join(lost[:3])}"
     return [Remark("cell_without_valid_trial", message + (" ..." if len(lost) > 3 else ""))]
+
+
+def _without_generator(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Trials whose foreign generator is not on this machine: skipped, and said to be."""
+    codes = frame.get("reasons", pd.Series("", index=frame.index)).map(
+        lambda text: {reason.get("code") for reason in _decoded(text, [])}
+    )
+    return codes.map(lambda found: "generator_failed" in found).astype(bool)
 
 
 def _incomplete(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:

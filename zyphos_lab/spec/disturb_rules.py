@@ -23,7 +23,7 @@ def disturbances(cell: Cell, source: Source) -> Found:
         message = f"target `{cell.target_name}` is not ours to stop: the lab did not start it"
         yield source.key_mark(("disturb",)).complaint(message)
         return
-    ended_ns, window_ns = 0, _window_ns(source)
+    ended_ns, window_ns = 0, window_ns_of(source)
     for index, one in enumerate(cell.disturb):
         path: Path = ("disturb", index)
         if one.at_ns < ended_ns:
@@ -37,7 +37,7 @@ def disturbances(cell: Cell, source: Source) -> Found:
             yield mark.complaint(f"{message} {format_duration(window_ns)}", hint)
 
 
-def _window_ns(source: Source) -> int:
+def window_ns_of(source: Source) -> int:
     """The window as the file has it; what is wrong with `repeat` is complained about elsewhere."""
     try:
         return Repeat.model_validate(source.at(("repeat",)) or {}).window_ns

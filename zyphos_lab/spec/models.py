@@ -34,6 +34,7 @@ WritePattern = Literal["one", "two", "writev", "cork"]
 Law = Literal["closed", "constant", "poisson"]
 Order = Literal["adjacent_pairs", "blocks", "sequential"]
 Probe = Literal["syscalls", "tcp_info", "perf", "rusage", "netstat", "host"]
+Tool = Literal["zyphos", "wrk", "h2load", "ab", "oha", "vegeta"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
 
@@ -57,10 +58,30 @@ class Check(Model):
     body: str | None = None
 
 
+class Generator(Model):
+    """Whose program sends the load; `arguments` stand before the ones that the lab makes."""
+
+    tool: Tool
+    path: Annotated[str, Field(min_length=1)] | None = None
+    arguments: Texts = ()
+
+
+def generator_kind(value: Any) -> str:
+    """Tag of the two ways to name a load generator."""
+    return "<tool>" if isinstance(value, str) else "<mapping>"
+
+
+AnyGenerator = Annotated[
+    Annotated[Tool, Tag("<tool>")] | Annotated[Generator, Tag("<mapping>")],
+    Discriminator(generator_kind),
+]
+
+
 class Load(Model):
     """What the load generator sends."""
 
     protocol: Protocol
+    generator: AnyGenerator = "zyphos"
     connections: Count = 16
     threads: Count = 1
     cpus: Cpus = ()
@@ -77,6 +98,12 @@ class Load(Model):
     body: str | None = None
     body_bytes: Size | None = None
     check: Check = Check()
+
+    @property
+    def ruler(self) -> Generator:
+        """The generator, however it was named."""
+        named = self.generator
+        return named if isinstance(named, Generator) else Generator(tool=named)
 
 
 class Disturbance(Model):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from zyphos_lab.errors import Complaint
-from zyphos_lab.spec import disturb_rules
+from zyphos_lab.spec import disturb_rules, ruler_rules
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.shape import meant, spelled
 from zyphos_lab.spec.source import Path, Source
@@ -247,6 +247,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     placeholders,
     file_names,
     disturb_rules.disturbances,
+    ruler_rules.generator,
 )
 
 

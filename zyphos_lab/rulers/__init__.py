@@ -1,0 +1,71 @@
+"""Other people's load generators as the load of a trial: wrk, h2load, ab, oha, vegeta.
+
+`start` gives the run of whichever generator a cell names; all have the face of LoadRun. To add a
+tool: an adapter (base.Adapter) in a file of its own, a line in found.ADAPTERS and in the spec's
+TOOLS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from zyphos_lab.child import Children
+from zyphos_lab.errors import GeneratorError
+from zyphos_lab.load import LoadRun
+from zyphos_lab.rulers.found import find
+from zyphos_lab.rulers.run import ForeignRun
+from zyphos_lab.spec import load_words
+from zyphos_lab.spec.cell import Cell
+from zyphos_lab.spec.models import Load, Repeat
+from zyphos_lab.spec.ruler_rules import law_run
+from zyphos_lab.targets import Running
+
+__all__ = ["AnyRun", "identity", "notes", "present", "start"]
+
+OURS = "zyphos"
+AnyRun = LoadRun | ForeignRun
+
+
+def start(load: Load, repeat: Repeat, running: Running, seed: int, children: Children) -> AnyRun:
+    """The load of a trial against `running`, connected or at rest."""
+    address, port = running.address, running.port
+    if load.ruler.tool == OURS:
+        words = load_words(load, repeat, address=address, port=port, seed=seed)
+        return LoadRun(words, load.cpus, children, running.check)
+    host = f"[{address}]" if ":" in address else address
+    return ForeignRun(load, repeat, f"http://{host}:{port}{load.path}", children, running.check)
+
+
+def present(load: Load) -> None:
+    """Raises GeneratorError where the generator of `load` is not on this machine."""
+    if load.ruler.tool != OURS:
+        find(load.ruler)
+
+
+def identity(load: Load) -> dict[str, str]:
+    """Columns that say whose numbers these are, and which arrival law really ran."""
+    tool = load.ruler.tool
+    return {"generator": tool, "law": law_run(tool, load.arrival.law)}
+
+
+def notes(cells: Sequence[Cell]) -> Iterator[tuple[str, str]]:
+    """(code, message) of what one should know before the run: missing tools, laws not kept."""
+    told: set[tuple[str, str]] = set()
+    for cell in cells:
+        for note in _notes(cell.load):
+            if note not in told:
+                told.add(note)
+                yield note
+
+
+def _notes(load: Load) -> Iterator[tuple[str, str]]:
+    try:
+        present(load)
+    except GeneratorError as error:
+        yield "generator_missing", f"{error}: its cells are skipped"
+    tool, law = load.ruler.tool, load.arrival.law
+    if law_run(tool, law) != law:
+        yield (
+            "law_not_kept",
+            f"generator {tool} knows no rate: where law {law} is asked it runs closed",
+        )
