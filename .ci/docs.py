@@ -1,5 +1,5 @@
 """Writes what the program says of itself into the documents: docs/commands.md and the JSON Schema
-of experiment files. A test holds the committed page against the program."""
+of experiment files, and docs/verdicts.md. A test holds the committed pages against the program."""
 
 import sys
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import click
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "commands.md"
+VERDICTS = ROOT / "docs" / "verdicts.md"
 HEAD = """# Commands
 
 Written by `make docs` from the program's own help.
@@ -65,12 +66,14 @@ def page() -> str:
 
 
 def main() -> None:
+    from zyphos_lab import verdicts
     from zyphos_lab.spec import schema
 
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(), encoding="utf-8")
     schema.FILE.write_text(schema.text(), encoding="utf-8")
-    for path in (PAGE, schema.FILE):
+    VERDICTS.write_text(verdicts.page(), encoding="utf-8")
+    for path in (PAGE, VERDICTS, schema.FILE):
         sys.stdout.write(f"docs: {path.relative_to(ROOT)}\n")
 
 

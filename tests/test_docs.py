@@ -1,10 +1,13 @@
 """The pages that the program writes of itself are those that are committed (`make docs`)."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from zyphos_lab import runner, verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,6 +23,21 @@ def docs() -> ModuleType:
 
 def test_commands_page_is_fresh(docs: ModuleType) -> None:
     assert docs.PAGE.read_text(encoding="utf-8") == docs.page(), "out of date: run `make docs`"
+
+
+def test_verdicts_page_is_fresh(docs: ModuleType) -> None:
+    page = docs.VERDICTS.read_text(encoding="utf-8")
+    assert page == verdicts.page(), "out of date: run `make docs`"
+
+
+def test_the_verdicts_page_has_every_code_in_the_sources() -> None:
+    made = re.compile(r'(?:Reason\((?:\w+, )?|Remark\(|_reason\(\s*columns, )\s*"([a-z_]+)"')
+    package = ROOT / "zyphos_lab"  # what compare says of two runs is its own
+    sources = [path for path in package.rglob("*.py") if path.parent.name != "compare"]
+    used = {code for path in sources for code in made.findall(path.read_text(encoding="utf-8"))}
+    listed = {kind.code for kind in verdicts.KINDS}
+    assert len(used) > 20
+    assert used | set(runner.FAILED_CODES) == listed
 
 
 def test_page_has_every_command(docs: ModuleType) -> None:

@@ -104,7 +104,7 @@ def test_contrasts_hold_those_of_the_file_and_one_per_aa_cell():
 
 
 def test_time_is_counted_with_the_overhead():
-    made = plan.make(spec.loads(ECHO))
+    made = plan.make(spec.loads(ECHO, sets=["design.ceiling=false"]))
     assert made.estimated_seconds == pytest.approx(72 * 1.5)
 
 
@@ -158,7 +158,7 @@ def test_notes_know_the_congestion_controls_of_this_kernel(monkeypatch, tmp_path
 
 
 def test_description_is_plain_data():
-    made = plan.make(spec.loads(ECHO))
+    made = plan.make(spec.loads(ECHO, sets=["design.ceiling=false"]))
     described = json.loads(json.dumps(made.describe()))
     assert described["seed"] == 42
     assert described["estimated_seconds"] == 108

@@ -127,8 +127,12 @@ def is_alive(entry: dict[str, Any]) -> bool:
     return found is not None and found.state != "Z" and found.start_ticks == entry["start_ticks"]
 
 
+# The fakes have no server to try the load against, which a run as long as this would do first.
+LONG = ("--set", "repeat.window=60s", "--set", "design.ceiling=false")
+
+
 def test_what_a_killed_run_left_is_ended(here: Path) -> None:
-    process = start(here, "demo.yaml", "--only", "target=other", "--set", "repeat.window=60s")
+    process = start(here, "demo.yaml", "--only", "target=other", *LONG)
     # A folder, target and load are noted, and the target's tree once more when it is ready.
     while process.poll() is None and len(noted(here)) < 4:
         time.sleep(0.005)

@@ -83,6 +83,8 @@ requests_censored             count       lower   requests unfinished at the end
 requests_error_ratio          ratio       lower   (failed + censored) / scheduled requests
 requests_per_second           per_second  higher  requests done per second of the window
 client_threads_busy_ratio     ratio       -       share of its cores that the load's threads used
+ceiling_requests_per_second   per_second  higher  rate of the same load against the no-op server
+ceiling_ratio                 ratio       -       rate / ceiling: how much of it the generator is
 limited_by                    text        -       whose cores were full: server, generator, both
 rate_asked_per_second         per_second  -       rate that an open load was asked for
 rate_ratio                    ratio       higher  achieved rate / asked rate

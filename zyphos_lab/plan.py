@@ -18,7 +18,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zyphos_lab import rulers
+from zyphos_lab import ceiling, rulers
 from zyphos_lab.capacity.stage import Offered, SearchStage
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
@@ -103,9 +103,10 @@ def stages(experiment: Experiment, seed: int) -> list[Stage]:
     """The stages of a run in order. What other modules give (ceiling, search) is put in here."""
     measure: Stage = Measure(experiment, seed)
     searched = experiment.searched
-    if searched is None:
-        return [measure]
-    return [SearchStage(searched, seed, experiment.repeat), Offered(measure, searched)]
+    rest: list[Stage] = [measure]
+    if searched is not None:
+        rest = [SearchStage(searched, seed, experiment.repeat), Offered(measure, searched)]
+    return [*ceiling.stages(experiment, seed, measure.outlook().seconds, OVERHEAD_S), *rest]
 
 
 class Measure:

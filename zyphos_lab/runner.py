@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from zyphos_lab import child, host, plan, probes, signals, trial
+from zyphos_lab import ceiling, child, host, plan, probes, signals, trial
 from zyphos_lab.errors import LabError, MeasurementError, StoreError, UsageError
 from zyphos_lab.plan import Plan
 from zyphos_lab.probes.native import core
@@ -115,6 +115,7 @@ def _trials(running: Running, progress: Progress) -> None:
     made_probes = probes.make(running.experiment.probes)
     disturbed = any(cell.disturb for cell in running.plan.cells)
     bench = trial.Bench(children, made_probes, running.experiment.repeat, disturbed)
+    bench = replace(bench, subject=running.experiment.design.subject)
     try:
         if store.manifest["status"] != "running":
             store.set_status("running")
@@ -132,6 +133,7 @@ def _stages(running: Running, bench: trial.Bench, progress: Progress) -> None:
     journalled = Journalled(store.plan_events())
     failures = 0
     while added := schedule.extend(store.rows()):
+        bench = replace(bench, ceilings=ceiling.rates(store.rows()))
         if not journalled.holds(added):
             with signals.deferred():
                 store.plan(plan_event(added))

@@ -10,12 +10,22 @@ It does not know the order of trials, nor where records are kept. Main thread on
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zyphos_lab import disturb, environment, health, links, record, rulers, targets
+from zyphos_lab import (
+    ceiling,
+    disturb,
+    environment,
+    health,
+    links,
+    record,
+    rulers,
+    stationarity,
+    targets,
+)
 from zyphos_lab.child import Children, monotonic_ns
 from zyphos_lab.environment import Environment
 from zyphos_lab.errors import LoadError, MeasurementError
@@ -24,7 +34,7 @@ from zyphos_lab.probes.base import Pids
 from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
-from zyphos_lab.stage import Planned
+from zyphos_lab.stage import CEILING, Planned
 from zyphos_lab.targets import truth
 
 CONNECT_TIMEOUT_NS = 20_000_000_000
@@ -40,6 +50,8 @@ class Bench:
     probes: Sequence[Probe[Any]]
     repeat: Repeat
     disturbed: bool = False  # whether any cell of the run is
+    subject: Collection[str] = ()  # codes of drops that the experiment is about
+    ceilings: Mapping[str, float] = field(default_factory=dict)  # ceiling.rates of the run
 
 
 @dataclass(slots=True)
@@ -173,18 +185,32 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
         row.update(disturb.stall_columns(measured.events, result["window_ns"]))
     row["environment"] = measured.environment.id if measured.environment else None
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
-    late_ns = (measured.before.late_ns, measured.after.late_ns)
-    reasons += health.load_reasons(row, row["law"], _apart(cell))
-    reasons += record.edge_reasons(late_ns, bench.repeat.window_ns)
-    reasons += [Reason(**reason) for reason in verdict_reasons(row)]
-    if measured.events:
-        reasons = [reason for reason in reasons if reason.code not in disturb.EXPECTED]
+    if planned.stage != CEILING:
+        row.update(ceiling.columns(row, bench.ceilings.get(ceiling.shape(cell))))
+        skipped |= {} if bench.ceilings else {"ceiling": ceiling.NOT_MEASURED}
+    reasons += _against(row, cell, bench, measured)
     health.mark_limits(row, reasons)
     histograms = {name: text for name, text in result["histograms"].items() if text}
     closed = record.close(row, reasons, skipped)
     facts = measured.environment.facts if measured.environment else None
     slices = list(result.get("intervals", []))
     return Record(closed, histograms, slices, measured.events, facts)
+
+
+def _against(row: Row, cell: Cell, bench: Bench, measured: Measured) -> list[Reason]:
+    """Everything that speaks against the trial but for what its percentiles say themselves."""
+    law = row["law"]
+    late_ns = (measured.before.late_ns, measured.after.late_ns)
+    near = ceiling.reason(row)
+    reasons = [
+        *health.load_reasons(row, law, _apart(cell)),
+        *([] if near is None else [near]),
+        *record.edge_reasons(late_ns, bench.repeat.window_ns),
+        *(Reason(**reason) for reason in verdict_reasons(row, bench.subject)),
+        *stationarity.reasons(measured.result.get("intervals", []), law),
+    ]
+    expected = disturb.EXPECTED if measured.events else ()
+    return [reason for reason in reasons if reason.code not in expected]
 
 
 def _apart(cell: Cell) -> bool:

@@ -35,6 +35,7 @@ Law = Literal["closed", "constant", "poisson"]
 Order = Literal["adjacent_pairs", "blocks", "sequential"]
 Probe = Literal["syscalls", "tcp_info", "perf", "rusage", "netstat", "host"]
 Tool = Literal["zyphos", "wrk", "h2load", "ab", "oha", "vegeta"]
+Drops = Literal["listen_drops", "softnet_drops", "socket_drops", "retransmits"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
 
@@ -198,11 +199,15 @@ class SelfCheck(Model):
 
 
 class Design(Model):
-    """The order of the trials."""
+    """The order of the trials. `ceiling`: whether the load is first tried against a server that
+    does nothing; `subject`: drops that the experiment is about, which speak against nothing.
+    """
 
     order: Order = "adjacent_pairs"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     aa: SelfCheck = SelfCheck()
+    ceiling: bool | Literal["auto"] = "auto"
+    subject: Annotated[tuple[Drops, ...], Field(strict=False)] = ()
 
 
 class Search(Model):
