@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from spec_samples import ECHO, HTTP
 from zyphos_lab import plan, spec
+from zyphos_lab.errors import SpecError
 from zyphos_lab.spec import schema, source
 from zyphos_lab.spec.models import Arrival
 from zyphos_lab.spec.target_models import App, Socket
@@ -238,6 +239,63 @@ def test_words_of_an_http_load():
     assert wanted <= set(words)
     assert "check.status=200" in words
     assert not [word for word in words if word.startswith(("message_bytes", "arrival.think"))]
+
+
+LAWS = {
+    "{law: closed, think: 2ms}": ["arrival.think_ns=2000000"],
+    "{law: on-off, rate: 1k/s, on: 10ms, off: 30ms}": [
+        "arrival.rate_per_second=1000",
+        "arrival.on_ns=10000000",
+        "arrival.off_ns=30000000",
+    ],
+    "{law: ramp, from: 100/s, to: 1k/s}": [
+        "arrival.from_per_second=100",
+        "arrival.to_per_second=1000",
+    ],
+    "{law: partly-open, rate: 50/s, requests: 2.5, think: 1ms}": [
+        "arrival.rate_per_second=50",
+        "arrival.requests_mean=2.5",
+        "arrival.think_ns=1000000",
+    ],
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_words_of_the_laws(law):
+    experiment = spec.loads(ECHO.replace("{law: closed}", law))
+    words = spec.load_words(
+        experiment.cells[0].load, experiment.repeat, address="127.0.0.1", port=9, seed=7
+    )
+    name = law[1:].partition(":")[2].partition(",")[0].strip()
+    found = [word for word in words if word.startswith("arrival.")]
+    assert found == [f"arrival.law={name}", *LAWS[law]]
+
+
+def test_a_trace_lies_beside_the_experiment(tmp_path):
+    (tmp_path / "arrivals.txt").write_text("0\n5\n3\n")
+    path = tmp_path / "x.yaml"
+    path.write_text(ECHO.replace("{law: closed}", "{law: trace, file: arrivals.txt}"))
+    with pytest.raises(SpecError) as caught:
+        spec.load(path)
+    assert f"{tmp_path}/arrivals.txt:3: `3` lies before" in str(caught.value)
+    (tmp_path / "arrivals.txt").write_text("7\n")
+    with pytest.raises(SpecError, match="are at one time: it needs `period`"):
+        spec.load(path)
+    (tmp_path / "arrivals.txt").write_text("0\n5\n")
+    experiment = spec.load(path)
+    assert experiment.cells[0].load.arrival.file == str(tmp_path / "arrivals.txt")
+    with pytest.raises(SpecError, match="its last offset is 5 ns"):
+        spec.load(path, sets=["load.arrival.period=5ns"])
+
+
+def test_mean_rates():
+    def mean(**keys):
+        return Arrival.model_validate(keys).mean_per_second()
+
+    assert mean(law="closed") is None
+    assert mean(law="ramp", **{"from": "100/s", "to": "300/s"}) == 200
+    assert mean(law="partly-open", rate="10/s", requests=3) == 30
+    assert mean(law="on-off", rate="10/s", on="1s", off="1s") == 10
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

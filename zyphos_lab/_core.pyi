@@ -86,6 +86,9 @@ def serve(**options: Any) -> Server:
 def load(**options: Any) -> dict[str, Any]:
     """The options of zyphos-load; its result. ValueError: an option; ConnectionError."""
 
+def read_trace(path: str) -> dict[str, int]:
+    """A file of arrivals: arrivals, last_ns, natural_period_ns. ValueError: `PATH:LINE: ...`."""
+
 def parse_request(head: bytes) -> dict[str, Any]:
     """`state`: done (and what was read), partial, or bad (error, message, status, offset)."""
 

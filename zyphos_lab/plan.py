@@ -245,7 +245,7 @@ def _quantile_notes(experiment: Experiment) -> Iterator[Note]:
             continue
         yield Note("requests_needed", f"{name} needs at least {needed} requests in every start")
         for cell in experiment.cells:
-            rate = cell.load.arrival.rate_per_second
+            rate = cell.load.arrival.mean_per_second()
             if rate is not None and rate * window_s < needed:
                 message = (
                     f"{cell.id}: {rate * window_s:.0f} requests per start are too few for {name}"

@@ -97,6 +97,16 @@ py::object load(const py::kwargs& options) {
   return py::module_::import("json").attr("loads")(line);
 }
 
+py::dict read_trace_file(const std::string& path) {
+  const auto trace = read_trace(path);
+  if (!trace) throw py::value_error(trace.error());
+  py::dict out;
+  out["arrivals"] = trace->offsets_ns.size();
+  out["last_ns"] = trace->offsets_ns.back();
+  out["natural_period_ns"] = trace->natural_period_ns();
+  return out;
+}
+
 py::dict engines() {
   py::dict out;
   for (const EngineAbility& ability : engine_abilities()) {
@@ -148,6 +158,9 @@ void bind_run(py::module_& module) {
              "Starts a server in this process: the options of zyphos-serve as keywords, dotted "
              "names as nested dicts.\n\nValueError: unknown or wrong option. OSError: it cannot "
              "listen. RuntimeError: this machine cannot run the engine.");
+  module.def("read_trace", &read_trace_file, py::arg("path"),
+             "A file of arrivals for the law `trace`: {arrivals, last_ns, natural_period_ns}, the "
+             "last 0 where it has none.\n\nValueError: `PATH:LINE: what is wrong`. O(size).");
   module.def("load", &load,
              "Runs the load generator in this process and returns its result: the options of "
              "zyphos-load as keywords, dotted names as nested dicts.\n\nValueError: unknown or "

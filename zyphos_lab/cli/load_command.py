@@ -13,14 +13,25 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
+from zyphos_lab.cli.load_law import arrival_options, arrival_words, law_of
 from zyphos_lab.cli.shared import cpus, json_option, parsed, print_json
 from zyphos_lab.errors import Interrupted, LabError, LoadError, MeasurementError, UsageError
-from zyphos_lab.units import format_count, format_duration, format_rate, format_size
+from zyphos_lab.units import (
+    format_count,
+    format_duration,
+    format_rate,
+    format_size,
+    parse_duration,
+)
 
 EPILOG = """\b
 Examples:
   zyphos-lab load http://127.0.0.1:8080/ --connections 64 --duration 5s
   zyphos-lab load http://127.0.0.1:8080/ --rate 10000/s --law poisson
+  zyphos-lab load http://127.0.0.1:8080/ --rate 1000/s --law on-off --on 100ms --off 400ms
+  zyphos-lab load http://127.0.0.1:8080/ --law ramp --from 100/s --to 5000/s --duration 30s
+  zyphos-lab load http://127.0.0.1:8080/ --law trace --trace arrivals.txt
+  zyphos-lab load http://127.0.0.1:8080/ --law partly-open --rate 100/s --session 5 --think 20ms
   zyphos-lab load http://[::1]:8080/path --method POST --body hello --header accept=*/*
   zyphos-lab load 127.0.0.1:7000 --protocol echo --message-bytes 64 --write-pattern two
 
@@ -55,11 +66,7 @@ class Place:
 @click.option("--cpus", default="", help="Processors to run on, like 1,2. Default: all.")
 @click.option("--duration", "-d", default="5s", show_default=True, help="Measured window.")
 @click.option("--warmup", default="500ms", show_default=True, help="Load before it, not counted.")
-@click.option("--rate", default="", help="Open loop: requests per second, like 10000/s.")
-@click.option(
-    "--law", type=click.Choice(["constant", "poisson"]), help="Open loop: arrivals. [constant]"
-)
-@click.option("--think", default="0", show_default=True, help="Closed loop: pause after an answer.")
+@arrival_options
 @click.option("--pipeline", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--deadline", default="1s", show_default=True, help="Given up after, from schedule.")
 @click.option("--method", default="GET", show_default=True)
@@ -83,7 +90,7 @@ def command(**given: Any) -> None:
     words = list(_words(given, place))
     window_ns = _duration(given, "duration")
     result, stop = _run(words, cpus(given["cpus"]), window_ns, _duration(given, "deadline"))
-    columns, verdict, messages = _judged(result, _law(given))
+    columns, verdict, messages = _judged(result, law_of(given))
     if given["as_json"]:
         print_json({**columns, "verdict": verdict, "reasons": messages})
     else:
@@ -130,29 +137,14 @@ def _own_address(host: str, port: int) -> str:
 
 
 def _duration(given: dict[str, Any], name: str) -> int:
-    from zyphos_lab.units import parse_duration
-
     return parsed(f"--{name}", given[name], parse_duration)
-
-
-def _law(given: dict[str, Any]) -> str:
-    if given["law"] and not given["rate"]:
-        raise UsageError("--law needs --rate", "--rate 10000/s --law poisson")
-    return (given["law"] or "constant") if given["rate"] else "closed"
 
 
 def _words(given: dict[str, Any], place: Place) -> Iterator[str]:
     names = ("connections", "threads", "pipeline", "cpus", "seed")
     yield from (f"{name}={given[name]}" for name in names if given[name] != "")
     yield from (f"{name}={getattr(place, name)}" for name in ("protocol", "address", "port"))
-    law = _law(given)
-    yield f"arrival.law={law}"
-    if law == "closed":
-        yield f"arrival.think_ns={_duration(given, 'think')}"
-    else:
-        from zyphos_lab.units import parse_rate
-
-        yield f"arrival.rate_per_second={parsed('--rate', given['rate'], parse_rate)!r}"
+    yield from arrival_words(given)
     yield f"warmup_ns={_duration(given, 'warmup')}"
     yield f"window_ns={_duration(given, 'duration')}"
     yield f"deadline_ns={_duration(given, 'deadline')}"

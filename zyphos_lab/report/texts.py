@@ -20,7 +20,15 @@ from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
 from zyphos_lab.units import format_duration, parse_duration
 
 CELLS_LISTED_MAX = 8
-LAWS = {"closed": "closed loop", "constant": "constant rate", "poisson": "Poisson arrivals"}
+LAWS = {
+    "closed": "closed loop",
+    "constant": "constant rate",
+    "poisson": "Poisson arrivals",
+    "on-off": "arrivals on and off in turn",
+    "ramp": "a rate that changes evenly",
+    "trace": "arrivals from a file",
+    "partly-open": "Poisson sessions",
+}
 
 
 def warned(told: str, verdict: str, evidence: bool, profile: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
 from zyphos_lab.errors import Complaint, SpecError, UsageError
-from zyphos_lab.spec import answered, factors, references, rules, searched
+from zyphos_lab.spec import answered, factors, load_files, references, rules, searched
 from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
 from zyphos_lab.spec.complaints import complaints_of, in_order, shown
 from zyphos_lab.spec.models import Disturbance, Disturbances, Document, Link, Load, Outline
@@ -203,8 +203,9 @@ def _cell(
         return None
     labels = {dimension: level.label for dimension, level in choice.items()}
     values = {dimension: level.value for dimension, level in choice.items()}
+    parts[1] = load_files.located(parts[1], source)
     cell = Cell(id_of(labels), values, labels, name, *parts)
-    found = rules.check(cell, source)
+    found = [*rules.check(cell, source), *load_files.trace(cell.load.arrival, source)]
     draft.complaints += found
     return None if found else cell
 

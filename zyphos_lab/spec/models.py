@@ -31,13 +31,15 @@ from zyphos_lab.spec.fields import (
 from zyphos_lab.spec.target_models import Model, Protocol, Socket, Target
 
 WritePattern = Literal["one", "two", "writev", "cork"]
-Law = Literal["closed", "constant", "poisson"]
+Law = Literal["closed", "constant", "poisson", "on-off", "ramp", "trace", "partly-open"]
 Order = Literal["adjacent_pairs", "blocks", "sequential"]
 Probe = Literal["syscalls", "tcp_info", "perf", "rusage", "netstat", "host"]
 Tool = Literal["zyphos", "wrk", "h2load", "ab", "oha", "vegeta"]
 Drops = Literal["listen_drops", "softnet_drops", "socket_drops", "retransmits"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
+
+Mean = Annotated[float, Field(ge=1, le=1e12, strict=False)]
 
 INTERVALS_MAX = 10_000  # as zyphos-load has it
 
@@ -49,6 +51,21 @@ class Arrival(Model):
     think_ns: Annotated[Duration, Field(alias="think")] = 0
     rate_per_second: Annotated[Rate | None, Field(alias="rate")] = None
     offered: Annotated[Fraction, Field(gt=0)] | None = None
+    on_ns: Annotated[PositiveDuration | None, Field(alias="on")] = None
+    off_ns: Annotated[PositiveDuration | None, Field(alias="off")] = None
+    from_per_second: Annotated[Rate | None, Field(alias="from")] = None
+    to_per_second: Annotated[Rate | None, Field(alias="to")] = None
+    file: Annotated[str, Field(min_length=1)] | None = None
+    period_ns: Annotated[PositiveDuration | None, Field(alias="period")] = None
+    requests_mean: Annotated[Mean | None, Field(alias="requests")] = None
+
+    def mean_per_second(self) -> float | None:
+        """Requests per second that it asks for; None where the file alone does not say."""
+        if self.law == "ramp" and self.from_per_second and self.to_per_second:
+            return (self.from_per_second + self.to_per_second) / 2
+        if self.rate_per_second is None:
+            return None
+        return self.rate_per_second * (self.requests_mean or 1)
 
 
 class Check(Model):

@@ -14,7 +14,7 @@ from zyphos_lab.errors import Complaint
 from zyphos_lab.spec import disturb_rules, ruler_rules
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.shape import meant, spelled
-from zyphos_lab.spec.source import Path, Source
+from zyphos_lab.spec.source import Mark, Path, Source
 from zyphos_lab.spec.target_models import CommandTarget, EngineTarget, ReferenceTarget
 
 Found = Iterator[Complaint]
@@ -24,6 +24,29 @@ LOAD_KEYS = {
     "echo": ("message_bytes", "write_pattern"),
     "http1": ("method", "path", "headers", "body", "body_bytes", "check"),
 }
+ARRIVAL: Path = ("load", "arrival")
+# What each law must have, and what it may have besides.
+LAW_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "closed": ((), ("think",)),
+    "constant": (("rate",), ("offered",)),
+    "poisson": (("rate",), ("offered",)),
+    "on-off": (("rate", "on", "off"), ("offered",)),
+    "ramp": (("from", "to"), ()),
+    "trace": (("file",), ("period",)),
+    "partly-open": (("rate", "requests"), ("think",)),
+}
+EXAMPLES = {
+    "rate": "10000/s",
+    "on": "100ms",
+    "off": "100ms",
+    "from": "100/s",
+    "to": "1000/s",
+    "file": "arrivals.txt",
+    "requests": "5",
+}
+ARRIVAL_KEYS = tuple(
+    dict.fromkeys(key for keys in LAW_KEYS.values() for key in (*keys[0], *keys[1]))
+)
 TARGET_KEYS = {"echo": ("message_bytes",), "http1": ("app", "response_bytes", "delay")}
 
 DELAY_KEYS = {
@@ -117,21 +140,32 @@ def same_protocol(cell: Cell, source: Source) -> Found:
 
 
 def arrival(cell: Cell, source: Source) -> Found:
-    law, path = cell.load.arrival.law, ("load", "arrival")
-    rated = [key for key in ("rate", "offered") if _given(source, (*path, key))]
-    if law == "closed":
-        if rated:
-            message = "a closed load has no rate: it sends when an answer has come"
-            hint = "use `law: constant` or `law: poisson`"
-            yield source.key_mark((*path, rated[0])).complaint(message, hint)
-        return
-    if not rated:
-        mark = source.mark((*path, "law"))
-        yield mark.complaint(f"law {law} needs a rate", "such as `rate: 10000/s`")
-    if cell.load.arrival.think_ns:
-        yield source.key_mark((*path, "think")).complaint(
-            f"`think` is for law closed, this is {law}"
-        )
+    """What the law has no use for, and what it lacks."""
+    law = cell.load.arrival.law
+    needed, also = LAW_KEYS[law]
+    given = [key for key in ARRIVAL_KEYS if _given(source, (*ARRIVAL, key))]
+    for key in given:
+        if key not in (*needed, *also) and (key != "think" or cell.load.arrival.think_ns):
+            yield _not_of_law(source.key_mark((*ARRIVAL, key)), key, law)
+    yield from _lacking(source, law, given)
+
+
+def _not_of_law(mark: Mark, key: str, law: str) -> Complaint:
+    if law == "closed" and key in ("rate", "offered"):
+        message = "a closed load has no rate: it sends when an answer has come"
+        return mark.complaint(message, "use `law: constant` or `law: poisson`")
+    laws = [name for name, keys in LAW_KEYS.items() if key in (*keys[0], *keys[1])]
+    return mark.complaint(f"`{key}` is for law {' and '.join(laws)}, this is {law}")
+
+
+def _lacking(source: Source, law: str, given: list[str]) -> Found:
+    needed, also = LAW_KEYS[law]
+    have = {"rate" if key == "offered" and key in also else key for key in given}
+    for key in needed:
+        if key not in have:
+            what = "a rate" if key == "rate" else f"`{key}`"
+            hint = f"such as `{key}: {EXAMPLES[key]}`"
+            yield source.mark((*ARRIVAL, "law")).complaint(f"law {law} needs {what}", hint)
 
 
 def offered(cell: Cell, source: Source) -> Found:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zyphos_lab.spec.models import Load, Repeat
+from zyphos_lab.spec.models import Arrival, Load, Repeat
 from zyphos_lab.spec.target_models import EngineTarget, Model, ReferenceTarget, Socket
 
 
@@ -81,6 +81,16 @@ def _request_words(load: Load) -> Iterator[str]:
         yield from _word(f"check.{name}", getattr(load.check, name))
 
 
+def arrival_words(arrival: Arrival) -> list[str]:
+    """Words of the law: what was given, and for the closed law always its pause."""
+    names = ["law", "rate_per_second", "on_ns", "off_ns", "from_per_second", "to_per_second"]
+    names += ["file", "period_ns", "requests_mean"]
+    words = [word for name in names for word in _word(f"arrival.{name}", getattr(arrival, name))]
+    if arrival.law == "closed" or arrival.think_ns:
+        words += _word("arrival.think_ns", arrival.think_ns)
+    return words
+
+
 def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int) -> list[str]:
     """Words for zyphos-load against `address`:`port`. The runner adds `board_fd` itself."""
     words = [
@@ -97,11 +107,7 @@ def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int
         for word in _word(name, getattr(load, name))
     ]
     words += [*_word("address", address), *_word("port", port), *_word("seed", seed)]
-    words += _word("arrival.law", load.arrival.law)
-    if load.arrival.law == "closed":
-        words += _word("arrival.think_ns", load.arrival.think_ns)
-    else:
-        words += _word("arrival.rate_per_second", load.arrival.rate_per_second)
+    words += arrival_words(load.arrival)
     for name in ("warmup_ns", "window_ns", "interval_ns"):
         words += _word(name, getattr(repeat, name))
     return [*words, *_request_words(load), *_socket_words(load.socket)]
