@@ -254,14 +254,16 @@ def test_by_factor_pairs_the_starts(tmp_path: Path) -> None:
     run_ = side(tmp_path, 1, times(1.2, "two"))
     table = compare_factor(run_, None, None, P99)
     assert table.paired
-    assert [(b.a, b.b, b.lines[0].comparison.verdict) for b in table.blocks] == [
-        ("one", "two", "slower"),
-        ("one", "cork", "same"),
+    [block] = table.blocks
+    assert (block.a, block.b, block.geomean) == ("one", "value", None)
+    assert [(line.label, line.comparison.verdict) for line in block.lines] == [
+        ("write=two", "slower"),
+        ("write=cork", "same"),
     ]
     assert [line.n for line in table.lines] == ["8", "8"]
     assert [remark.code for remark in table.warnings] == []
     other = compare_factor(run_, "write", "two", P99)
-    assert [block.b for block in other.blocks] == ["one", "cork"]
+    assert [line.label for line in other.lines] == ["write=one", "write=cork"]
     assert {line.comparison.verdict for line in other.lines} == {"faster"}
     assert gated(table, "regression(p99) <= 3%") == ["FAIL"]
     assert gated(other, "regression(p99) <= 3%") == ["PASS"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zyphos_lab.cli import compare_targets
 from zyphos_lab.cli.shared import json_option, parsed, print_json, results_option
 from zyphos_lab.errors import (
     ExpectationError,
@@ -28,6 +29,8 @@ Examples:
   zyphos-lab compare last --by target --baseline nginx --metric p99 --metric rate
   zyphos-lab compare last --save-baseline baseline.json
   zyphos-lab compare baseline.json last --gate "regression(p99) <= 3%" --format md
+  zyphos-lab compare --target 'nginx -c {dir}/n.conf' --file n.conf --target './mine --port {port}'
+  zyphos-lab compare --target engine:epoll --target engine:uring --load 'connections=64 pipeline=16'
 """
 
 
@@ -47,6 +50,7 @@ class Asked:
     form: str
     output: Path | None
     results: Path
+    programs: dict[str, Any]
 
 
 @click.command(epilog=EPILOG)
@@ -66,6 +70,7 @@ class Asked:
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[text]")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
               help="Write there and not to stdout.")  # fmt: skip
+@compare_targets.options
 @results_option
 @json_option
 def command(**given: Any) -> None:
@@ -84,10 +89,12 @@ def _asked(given: dict[str, Any]) -> Asked:
     as_json, form, floor = given.pop("as_json"), given.pop("form"), given.pop("floor")
     if as_json and form not in (None, "json"):
         raise UsageError(f"--json and --format {form} contradict each other")
+    programs = compare_targets.taken(given)
     return Asked(
         **{
             **given,
             "form": "json" if as_json else form or "text",
+            "programs": programs,
             "floor": None if floor is None else parsed("--floor", floor, parse_fraction),
             "gates": tuple(gates.read(text) for text in given["gates"]),
         }
@@ -98,6 +105,8 @@ def _table(asked: Asked) -> Table | None:
     """What was asked for; None where a baseline was only to be saved."""
     from zyphos_lab.compare import source
 
+    if asked.programs:
+        return compared(asked, [_measured(asked)])
     if not asked.runs or len(asked.runs) > 2:
         hint = "zyphos-lab compare RUN_A RUN_B, or RUN --by FACTOR, or --target A --target B"
         raise UsageError(f"{len(asked.runs) or 'no'} runs: what is to be compared?", hint)
@@ -107,6 +116,24 @@ def _table(asked: Asked) -> Table | None:
         if len(sources) == 1 and asked.by is None:
             return None
     return compared(asked, sources)
+
+
+def _measured(asked: Asked) -> Source:
+    """The run of the programs on the command line, made now."""
+    from zyphos_lab.compare import gates, source
+
+    if asked.runs or asked.by or asked.baseline:
+        raise UsageError(
+            "--target measures anew: runs, --by and --baseline have no place beside it"
+        )
+    metrics = (*asked.metrics, *gates.metrics_of(asked.gates)) if asked.metrics else ()
+    store = compare_targets.measured(
+        asked.programs, metrics, asked.floor, asked.results, table=asked.form == "text"
+    )
+    made = source.of_store(store, asked.include_invalid)
+    if asked.save is not None:
+        _save(asked, [made])
+    return made
 
 
 def compared(asked: Asked, sources: list[Source]) -> Table:

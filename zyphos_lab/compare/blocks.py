@@ -71,24 +71,34 @@ def metric_name(text: str) -> str:
 
 
 def blocks_of(lines: Iterable[Line], metrics: Sequence[str]) -> Iterator[Block]:
-    """One block per metric and pair of sides, in the order of `metrics`."""
+    """One block per metric and pair of sides, in the order of `metrics`.
+
+    Values of a factor without further conditions share a block: a line each.
+    """
     groups: dict[tuple[int, str, str], list[Line]] = {}
     for line in lines:
         c = line.comparison
-        groups.setdefault((metrics.index(line.metric), c.baseline, c.value), []).append(line)
+        value = "" if line.label == f"{c.factor}={c.value}" else c.value
+        groups.setdefault((metrics.index(line.metric), c.baseline, value), []).append(line)
     for (place, a, b), members in sorted(groups.items(), key=lambda item: item[0][0]):
-        metric = lookup(metrics[place])
-        between_runs = members[0].comparison.factor == "run"
-        yield Block(
-            metric=metrics[place],
-            unit=metric.unit if metric else "",
-            better=metric.better if metric else "",
-            text=metric.text if metric else "",
-            a="a" if between_runs else a,
-            b="b" if between_runs else b,
-            lines=tuple(members),
-            geomean=_geomean(members),
-        )
+        yield _block(metrics[place], a, b, members)
+
+
+def _block(name: str, a: str, b: str, lines: Sequence[Line]) -> Block:
+    """`b` is empty where the lines are of several values, each in its label."""
+    metric = lookup(name)
+    between_runs = lines[0].comparison.factor == "run"
+    only = lines[0].comparison.value if len(lines) == 1 else "value"
+    return Block(
+        metric=name,
+        unit=metric.unit if metric else "",
+        better=metric.better if metric else "",
+        text=metric.text if metric else "",
+        a="a" if between_runs else a,
+        b="b" if between_runs else b or only,
+        lines=tuple(lines),
+        geomean=_geomean(lines) if b else None,
+    )
 
 
 def _geomean(lines: Sequence[Line]) -> Geomean | None:

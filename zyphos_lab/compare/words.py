@@ -89,7 +89,8 @@ def geomean_texts(block: Block) -> tuple[str, str, str]:
 def title(block: Block) -> str:
     """`latency_ns_p99, lower is better`."""
     better = f", {block.better} is better" if block.better else ""
-    change = "" if (block.a, block.b) == ("a", "b") else f": {block.a} -> {block.b}"
+    between = block.lines[0].comparison.factor == "run" or block.b == "value"
+    change = "" if between else f": {block.a} -> {block.b}"
     return f"{block.metric}{change}{better}"
 
 

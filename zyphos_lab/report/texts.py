@@ -212,6 +212,8 @@ def host_table(host: Mapping[str, Any]) -> dict[str, str]:
 
 def command(manifest: Mapping[str, Any]) -> str:
     """The line that runs the experiment again."""
+    if manifest.get("command"):
+        return str(manifest["command"])
     experiment = manifest["experiment"]
     request = manifest.get("request") or {}
     file = request.get("file") or manifest.get("file") or f"experiments/{experiment['name']}.yaml"

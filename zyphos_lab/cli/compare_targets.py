@@ -1,0 +1,99 @@
+"""`zyphos-lab compare --target A --target B`: programs compared without an experiment file."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zyphos_lab.cli.shared import cpus, parsed
+from zyphos_lab.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from zyphos_lab.store import Store
+
+OPTIONS = (
+    click.option("--target", "targets", multiple=True, metavar="COMMAND",
+                 help="A server: a command, engine:NAME, reference:, or attach:PORT,pid=PID."
+                 " The first is the baseline. Repeatable."),
+    click.option("--name", "names", multiple=True, help="Name of each --target, in its order."),
+    click.option("--load", multiple=True, metavar="'KEY=VALUE ...'",
+                 help="What is sent, as in an experiment's load: 'connections=64 rate=1000/s'."),
+    click.option("--starts", type=click.IntRange(min=1), help="Starts of each target. [8]"),
+    click.option("--window", help="Measured in each start. [1s]"),
+    click.option("--warmup", help="Load before it, not measured. [200ms]"),
+    click.option("--port", type=click.IntRange(1, 65535),
+                 help="Where targets listen that have no {port}."),
+    click.option("--ready", metavar="HOW", help="tcp, http:/path or log:REGEX. [tcp]"),
+    click.option("--file", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+                 help="Copied to {dir}/FILE with {port} and {dir} filled in. Repeatable."),
+    click.option("--cpus", help="Processors of the targets, like 0,1; the load has another."),
+    click.option("--seed", type=click.IntRange(min=0), help="Of order and schedules."),
+)  # fmt: skip
+NAMES = ("targets", "names", "load", "starts", "window", "warmup", "port", "ready", "files", "cpus",
+         "seed")  # fmt: skip
+
+
+def options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """All of these options on a command."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def taken(given: dict[str, Any]) -> dict[str, Any]:
+    """What was given of these options, taken out of `given`."""
+    found = {name: given.pop(name) for name in NAMES}
+    if not found["targets"]:
+        lost = next((name for name, value in found.items() if value not in (None, ())), None)
+        if lost is not None:
+            option = {"names": "name", "files": "file"}.get(lost, lost)
+            raise UsageError(f"--{option} is about --target, and there is none")
+    return {name: value for name, value in found.items() if value not in (None, ())}
+
+
+def measured(
+    given: dict[str, Any], metrics: tuple[str, ...], floor: float | None, results: Path, table: bool
+) -> Store:
+    """Runs what the options say and finishes the run as `zyphos-lab run` does."""
+    from zyphos_lab import finish, orphans, progress, runner
+    from zyphos_lab.compare import adhoc
+
+    seed = given.pop("seed", None)
+    orphans.adopt()
+    running = runner.begin(adhoc.experiment(_programs(given, metrics, floor)), results, seed)
+    # What is typed again to have it again: there is no file.
+    running.store.manifest["command"] = shlex.join(["zyphos-lab", *sys.argv[1:]])
+    for note in running.plan.notes:
+        click.echo(f"note: {note.message}", err=True)
+    try:
+        store = runner.execute(running, progress.make(as_json=False))
+    except Interrupted as stop:
+        again = f"zyphos-lab run --resume {running.store.path}"
+        raise Interrupted(f"{stop}; go on with `{again}`", stop.exit_code - 128) from stop
+    _, paths = finish.finish(store, finish.Wanted(notebook=False, table=table))
+    for name, path in {**paths, "run": store.path}.items():
+        click.echo(f"{name + ':':10}{path}", err=True)
+    return store
+
+
+def _programs(given: dict[str, Any], metrics: tuple[str, ...], floor: float | None) -> Any:
+    from zyphos_lab.compare.adhoc import Programs
+    from zyphos_lab.compare.blocks import metric_name
+    from zyphos_lab.units import parse_duration
+
+    for name in ("window", "warmup"):
+        if name in given:
+            parsed(f"--{name}", given[name], parse_duration)
+    chosen = dict(given)
+    if "cpus" in chosen:
+        chosen["cpus"] = tuple(cpus(chosen["cpus"]))
+    if metrics:
+        chosen["metrics"] = tuple(dict.fromkeys(metric_name(name) for name in metrics))
+    if floor is not None:
+        chosen["floor"] = floor
+    return Programs(**chosen)
