@@ -31,6 +31,7 @@ COMMANDS = {
     "roadmap": "The whole subject, and how far the lab is.",
     "report": "Write a run's report.html again.",
     "notebook": "Make and execute a run's notebook again.",
+    "init": "Write a commented experiment for your own server.",
     "doctor": "What this machine can measure, and how to mend what it cannot.",
     "serve": "Run one of our servers.",
     "load": "Put load on a server and say how it did.",

@@ -84,12 +84,18 @@ def _value(sets: Sequence[str], key: str, otherwise: Any) -> Any:
     return read_value(found[-1], f"--load {key}").data if found else otherwise
 
 
+def _threads(sets: Sequence[str]) -> int:
+    """Those of the load; what is no number the experiment complains about."""
+    found = _value(sets, "threads", 1)
+    return found if isinstance(found, int) and found > 0 else 1
+
+
 def _text(asked: Programs, sets: Sequence[str]) -> str:
     from ruamel.yaml import YAML
 
     protocol = _value(sets, "protocol", "http1")
     names = _names(asked)
-    server, client = _cpus(asked, _value(sets, "threads", 1))
+    server, client = cpus_of(asked.cpus, _threads(sets))
     each = zip(names, asked.targets, strict=True)
     targets = {name: _target(asked, name, text, protocol, server) for name, text in each}
     do = "does" if len(names) == 2 else "do"
@@ -149,17 +155,18 @@ def _program(text: str) -> str:
     if colon and kind in OWN:
         word = rest.partition(",")[0] if kind == "engine" else kind
     else:
-        word = Path(_words(text)[0]).name
+        word = Path(words_of("--target", text)[0]).name
     return re.sub(r"[^A-Za-z0-9_.-]", "_", word).lstrip(".-") or "target"
 
 
-def _words(text: str) -> list[str]:
+def words_of(option: str, text: str) -> list[str]:
+    """The words of a command line that stands in `option`."""
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"--target {text}: {str(error).lower()}") from None
+        raise UsageError(f"{option} {text}: {str(error).lower()}") from None
     if not words:
-        raise UsageError("an empty --target", "--target './mine --port {port}'")
+        raise UsageError(f"an empty {option}", f"{option} './mine --port {{port}}'")
     return words
 
 
@@ -172,7 +179,7 @@ def _target(
     if colon and kind in OWN:
         return _own(kind, rest, protocol, pinned)
     files = {path.name: _content(path) for path in asked.files}
-    words = _words(text)
+    words = words_of("--target", text)
     placed = any("{port}" in one for one in (*words, *files.values()))
     if not placed and asked.port is None:
         hint = "put {port} into the command or a --file, or give --port"
@@ -180,7 +187,7 @@ def _target(
     return {
         "command": words,
         "port": "auto" if placed else asked.port,
-        "ready": _ready(asked.ready),
+        "ready": ready_of(asked.ready),
         "cwd": os.getcwd(),
         **({"files": files} if files else {}),
         **pinned,
@@ -205,8 +212,8 @@ def _own(kind: str, rest: str, protocol: str, pinned: dict[str, Any]) -> dict[st
     return {"attach": {**port, **found}}
 
 
-def _ready(text: str) -> dict[str, Any]:
-    """`tcp`, `http:/health`, `log:REGEX`."""
+def ready_of(text: str) -> dict[str, Any]:
+    """What `--ready` says: `tcp`, `http:/health`, `log:REGEX`."""
     kind, colon, rest = text.partition(":")
     if kind == "tcp" and not colon:
         return {"tcp": True}
@@ -224,13 +231,14 @@ def _content(path: Path) -> str:
         raise UsageError(f"cannot read {path}: it is not UTF-8 text") from None
 
 
-def _cpus(asked: Programs, threads: Any) -> tuple[list[int], list[int]]:
-    """CPUs of the targets and of the load: the load has the last ones, one per thread."""
+def cpus_of(wanted: Sequence[int], threads: int) -> tuple[list[int], list[int]]:
+    """CPUs of the targets and of the load: the load has the last ones, one per thread.
+
+    Both empty (not pinned) where the machine has too few.
+    """
     present = sorted(os.sched_getaffinity(0))
-    wanted = threads if isinstance(threads, int) else 1
-    if asked.cpus:
-        left = [cpu for cpu in present if cpu not in asked.cpus]
-        return list(asked.cpus), left[-wanted:]
-    if wanted >= len(present):
+    if wanted:
+        return list(wanted), [cpu for cpu in present if cpu not in wanted][-threads:]
+    if threads >= len(present):
         return [], []
-    return present[:-wanted], present[-wanted:]
+    return present[:-threads], present[-threads:]
