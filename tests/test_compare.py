@@ -201,6 +201,24 @@ def test_a_lower_bound_of_b_can_only_be_slower(tmp_path: Path) -> None:
     assert set(verdicts(back).values()) == {"cannot tell"}
 
 
+def test_a_lower_bound_of_an_arm_can_only_be_slower(tmp_path: Path) -> None:
+    def bound(row: dict[str, Any]) -> None:
+        times({"one": 1.0, "two": 1.5, "cork": 0.7}[row["factor_write"]])(row)
+        if row["factor_write"] != "one" and row["block"] < 2:
+            row["latency_ns_p99_at_least"] = True
+
+    table = compare_factor(side(tmp_path, 1, bound), "write", None, P99)
+    assert verdicts(table) == {"write=two": "slower", "write=cork": "cannot tell"}
+    two = table.lines[0]
+    assert two.ratio_range == (pytest.approx(1.5, rel=0.02), float("inf"))
+    assert two.comparison.p_adjusted == pytest.approx(2 * 2 / 2**8)
+    [gate] = judged(table, [read("regression(p99) <= 3%")]).gates
+    assert [cell.outcome for cell in gate.cells] == ["FAIL", "CANNOT TELL"]
+    assert gated(compare_factor(side(tmp_path, 1, bound), "write", "two", P99), "p99 < 1s") == [
+        "CANNOT TELL"
+    ]
+
+
 def test_zero_on_both_sides_is_the_same(tmp_path: Path) -> None:
     def errors(share: float) -> Change:
         return lambda row: row.update(requests_error_ratio=share)

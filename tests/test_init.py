@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -94,6 +95,22 @@ def test_bad_input_is_one_line_and_2(
     assert message in error
     assert len(error.splitlines()) == 1
     assert list(here.iterdir()) == []
+
+
+def test_what_is_commented_out_is_right_too() -> None:
+    assert run(["init"]) == 0
+    lines = Path("mine.yaml").read_text(encoding="ascii").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("    engine: uring"))
+    kept = lines[:start] + lines[start + 3 :]
+    offered = r"^( *)# (?=(command|port|ready|stop|cwd|cpus|env|files|method|body|headers): )"
+    text = "\n".join(re.sub(offered, r"\1", line) for line in kept)
+    text = re.sub(r"^# (?=expect:|  )", "", text.partition("\nschema")[2], flags=re.MULTILINE)
+    experiment = spec.loads(f"schema{text}")
+    mine = experiment.targets["mine"]
+    assert isinstance(mine, CommandTarget)
+    assert (mine.env, list(mine.files)) == ({"LOG": "error"}, ["server.conf"])
+    assert experiment.expect[0].id == "mine_is_quick"
+    assert experiment.load.method == "POST"
 
 
 def test_every_line_explains_or_is_short() -> None:

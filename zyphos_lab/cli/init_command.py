@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -41,8 +42,8 @@ def command(
     spec.loads(text, str(file))
     _write(file, text)
     click.echo(f"{file} written. Next:")
-    click.echo(f"  zyphos-lab run {file} --plan")
-    click.echo(f"  zyphos-lab run {file} --profile quick")
+    for option in ("--plan", "--profile quick"):
+        click.echo(f"  zyphos-lab run {shlex.quote(str(file))} {option}")
 
 
 def _text(
@@ -64,7 +65,7 @@ def _text(
         raise UsageError(f"--command {words}: on which port will it listen?", hint)
     return (
         template.render(
-            file=file,
+            file=shlex.quote(str(file)),
             name=re.sub(r"[^A-Za-z0-9_.-]", "_", file.stem).lstrip(".-") or "mine",
             protocol=protocol,
             command=json.dumps(split) if split else "",

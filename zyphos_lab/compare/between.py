@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zyphos_lab.compare.blocks import Wanted, blocks_of
+from zyphos_lab.compare.blocks import Wanted, blocks_of, judged_bound
 from zyphos_lab.compare.model import Difference, Line, Refusal, Table
 from zyphos_lab.compare.source import Source, differences, incomparable
 from zyphos_lab.errors import UsageError
@@ -23,13 +23,12 @@ from zyphos_lab.stats import (
     Reading,
     TwoSample,
     by_block,
-    direction,
     judge,
     step_down_two,
     summarise,
     two_sample,
 )
-from zyphos_lab.stats.signflip import ALPHA, Floats
+from zyphos_lab.stats.signflip import Floats
 
 FAMILY = "table"
 NOT_INTERLEAVED = (
@@ -124,16 +123,7 @@ def _lines(
         tested = one.comparison.p_raw is not None and math.isfinite(p)
         comparison = replace(one.comparison, p_adjusted=float(p) if tested else None)
         line = replace(one.line, comparison=judge(comparison))
-        yield _judged_bound(line) if line.ratio_min is not None else line
-
-
-def _judged_bound(line: Line) -> Line:
-    """A ratio that is only known from below can show that b is more, and nothing else."""
-    c, low = line.comparison, line.ratio_min or 0.0
-    if low <= 1 + c.floor or c.p_adjusted is None or c.p_adjusted > ALPHA:
-        return line
-    verdict = direction(c.metric, falls=False)
-    return replace(line, comparison=replace(c, verdict=verdict))
+        yield judged_bound(line) if line.ratio_min is not None else line
 
 
 @dataclass(frozen=True)

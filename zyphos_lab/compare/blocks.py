@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zyphos_lab.compare.model import Block, Geomean, Line
 from zyphos_lab.compare.source import Source
 from zyphos_lab.errors import UsageError
 from zyphos_lab.metrics import canonical, lookup, suggest
-from zyphos_lab.stats import label
+from zyphos_lab.stats import direction, label
+from zyphos_lab.stats.signflip import ALPHA
 from zyphos_lab.units import parse_fraction
 
 FLOOR_MIN = 0.01
@@ -99,6 +100,15 @@ def _block(name: str, a: str, b: str, lines: Sequence[Line]) -> Block:
         lines=tuple(lines),
         geomean=_geomean(lines) if b else None,
     )
+
+
+def judged_bound(line: Line) -> Line:
+    """A ratio that is only known from below can show that b is more, and nothing else."""
+    c, low = line.comparison, line.ratio_min or 0.0
+    if low <= 1 + c.floor or c.p_adjusted is None or c.p_adjusted > ALPHA:
+        return line
+    verdict = direction(c.metric, falls=False)
+    return replace(line, comparison=replace(c, verdict=verdict))
 
 
 def _geomean(lines: Sequence[Line]) -> Geomean | None:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 
 from zyphos_lab.compare.between import side_warnings
-from zyphos_lab.compare.blocks import Wanted, blocks_of, factor_of, labels_of
+from zyphos_lab.compare.blocks import Wanted, blocks_of, factor_of, judged_bound, labels_of
 from zyphos_lab.compare.model import Line, Refusal, Table
 from zyphos_lab.compare.source import Source, incomparable
 from zyphos_lab.errors import UsageError
 from zyphos_lab.report.model import Remark
 from zyphos_lab.report.words import conditions_text, varied
-from zyphos_lab.stats import Comparison, Contrast, compare, estimate, label
+from zyphos_lab.stats import (
+    BLOCKS_MIN,
+    Comparison,
+    Contrast,
+    Reading,
+    by_block,
+    compare,
+    estimate,
+    interval,
+    label,
+    sign_flip,
+)
 
 
 def compare_factor(
@@ -79,7 +94,7 @@ def _lines(
         if why:
             refused[c.cell] = Refusal(c.cell, why)
         else:
-            lines.append(_line(source, c, names))
+            lines.append(_line(source, c, names, len(found)))
     order, values = list(dict.fromkeys(conditions)), labels_of(source, factor)
     lines.sort(
         key=lambda line: (
@@ -90,8 +105,8 @@ def _lines(
     return lines, list(refused.values())
 
 
-def _line(source: Source, c: Comparison, names: list[str]) -> Line:
-    return Line(
+def _line(source: Source, c: Comparison, names: list[str], family: int) -> Line:
+    line = Line(
         label=conditions_text(c, names) or f"{c.factor}={c.value}",
         cell_a=c.baseline_cell,
         cell_b=c.cell,
@@ -101,6 +116,33 @@ def _line(source: Source, c: Comparison, names: list[str]) -> Line:
         comparison=c,
         n=str(c.n),
     )
+    return _bounded(source, line, family) if c.ratio is None else line
+
+
+def _bounded(source: Source, line: Line, family: int) -> Line:
+    """What is known of a ratio to values of b that are but lower bounds: its own lower bound.
+
+    It is no part of the family's maxT, so its p is adjusted by Bonferroni.
+    """
+    base = by_block(source.frame, line.cell_a, line.metric)
+    arm = by_block(source.frame, line.cell_b, line.metric)
+    logs = [_log(base.get(block), reading) for block, reading in arm.items()]
+    known = np.array([value for value in logs if value is not None])
+    if not any(reading.at_least for reading in arm.values()) or len(known) < BLOCKS_MIN:
+        return line
+    ends = interval(known)
+    if ends is None or any(reading.at_least for reading in base.values()):
+        return line
+    p = sign_flip(known)
+    c = replace(line.comparison, p_raw=p, p_adjusted=min(1.0, p * family), n=len(known))
+    return judged_bound(replace(line, comparison=c, n=str(len(known)), ratio_min=math.exp(ends[0])))
+
+
+def _log(base: Reading | None, arm: Reading) -> float | None:
+    """The log ratio of a block; None where a side is missing or 0."""
+    if base is None or not base.value or not arm.value:
+        return None
+    return math.log(arm.value / base.value)
 
 
 def _warnings(source: Source, factor: str) -> Iterator[Remark]:
