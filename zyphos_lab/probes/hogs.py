@@ -13,7 +13,7 @@ from typing import Any
 
 from zyphos_lab.probes import processes
 
-SHOWN_MAX = 3
+SHOWN_MAX = 5
 SHARE_MIN = 0.01  # of one core; less explains nothing
 
 Clocks = Mapping[int, int]  # process -> CPU since its start, ns

@@ -109,7 +109,9 @@ def _other_load(columns: Mapping[str, Any]) -> Reason | None:
     if ratio <= OTHER_LOAD_DEGRADED or other_ns <= RESOLUTION_NS * cpus:
         return None
     hogs = json.loads(columns.get("host_hogs") or "[]")
-    named = ", ".join(f"{hog['comm']} (pid {hog['pid']}) {hog['cpu_ratio']:.0%}" for hog in hogs)
+    named = ", ".join(
+        f"{hog['comm']} (pid {hog['pid']}) {hog['cpu_ratio']:.0%}" for hog in hogs[:3]
+    )
     message = f"other work took {ratio:.1%} of a core on the trial's own CPUs" + (
         f"; busiest beside it: {named}" if named else ""
     )
