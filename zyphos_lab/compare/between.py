@@ -34,7 +34,7 @@ FAMILY = "table"
 NOT_INTERLEAVED = (
     "NOT INTERLEAVED: the two were measured at different times, and whatever changed in the "
     "machine between them counts as a difference. Pairs within one run are the stronger evidence "
-    "(`zyphos-lab compare --target A --target B`, or both as a factor of one experiment)"
+    "(zyphos-lab compare --target A --target B, or both as a factor of one experiment)"
 )
 
 

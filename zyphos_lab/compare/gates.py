@@ -114,8 +114,11 @@ class _Values:
         centre = _centre(function, line)
         if centre is None or found[0] == found[1]:
             return f"{name} {_shown(found[0], function, metric)}"
-        ends = ", ".join(_shown(end, function, metric) for end in found)
-        return f"{name} {centre} [{ends}]"
+        ends = [_shown(end, function, metric) for end in found]
+        suffix = f" {centre.rpartition(' ')[2]}"
+        if all(end.endswith(suffix) for end in ends):  # the unit is told once
+            ends = [end.removesuffix(suffix) for end in ends]
+        return f"{name} {centre} [{', '.join(ends)}]"
 
 
 def _centre(function: str, line: Line) -> str | None:

@@ -11,9 +11,10 @@ from zyphos_lab.stats import differs
 
 def markdown(table: Table) -> str:
     """GitHub's flavour; what stands against the numbers comes before them."""
-    parts = [f"### {_escaped(table.what)}", f"**{_escaped(words.summary(table).strip())}**"]
+    parts = [f"### {_escaped(table.what)}"]
     parts.append("\n".join(f"- {_escaped(line)}" for line in _facts(table)))
     parts += [f"> {_escaped(remark.message)}" for remark in table.warnings]
+    parts.append(f"**{_escaped(words.summary(table).strip())}**")
     for gate in table.gates:
         lines = [f"**{gate.outcome}** `{gate.text}`"]
         lines += [f"- {_escaped(line)}" for line in words.gate_lines(gate)]

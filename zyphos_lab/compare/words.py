@@ -117,7 +117,8 @@ def _largest(different: list[Line]) -> Iterator[str]:
         line = max(lines, key=_size)
         most = "at most " if len(lines) > 1 else ""
         words = metric_words(metric)
-        yield f"{words[0].upper()}{words[1:]}: {most}{verdict_text(line)} ({line.label})."
+        place = line.label.replace(",", ", ")
+        yield f"{words[0].upper()}{words[1:]}: {most}{verdict_text(line)} ({place})."
 
 
 def _size(line: Line) -> float:
