@@ -53,7 +53,7 @@ docs: ## docs/ from the program itself: the schema and the commands
 	@.ci/setup.sh release
 	@$(BIN)/python .ci/docs.py
 
-report: ## the report of every run in results/ anew
+report: ## every report in results/ anew, verified, and the index over them
 	@.ci/setup.sh release
 	@.ci/report.sh
 

@@ -74,7 +74,8 @@ CONTRASTS: list[Column] = [
     ("dropped", "BIGINT", "count", "blocks lost to INVALID or missing trials"),
     ("verdict", "VARCHAR", "", "faster, slower, lower, higher, same, cannot tell"),
     ("reason", "VARCHAR", "", "why it cannot be told"),
-    ("counters", "JSON", "", "what moved with it, per request"),
+    ("carries", "JSON", "", "counters that moved with it, by the share they carry"),
+    ("explained", "BOOLEAN", "", "whether anything moved with it; null: no difference"),
 ]
 ESTIMATES: list[Column] = [
     *RUN,
@@ -176,7 +177,8 @@ def contrasts(run: Path) -> Iterator[Row]:
                 "unit": delta.get("unit"),
                 "cell_median": delta.get("value"),
                 "baseline_median": delta.get("baseline_value"),
-                "counters": delta.get("counters"),
+                "carries": delta.get("carries"),
+                "explained": delta.get("explained"),
             }
     for comparison in found.get("aa", ()):
         yield {**comparison, **name_of(run)}

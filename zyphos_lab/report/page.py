@@ -6,9 +6,10 @@ No script, no external resource; pictures are inline SVG. Only shows what the An
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zyphos_lab.report import capacity, words
+from zyphos_lab.report.marks import MARKS
 from zyphos_lab.report.model import Answer
 from zyphos_lab.report.views import groups
 from zyphos_lab.stats import differs
@@ -44,18 +45,6 @@ def render(store: Store, answer: Answer) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names: dict[str, Any] = {
-        name: getattr(words, name)
-        for name in (
-            "aa_text",
-            "advice_text",
-            "beside_text",
-            "change_text",
-            "estimate_text",
-            "measured_text",
-            "ratio_text",
-        )
-    }
     return environment.get_template("report.html.j2").render(
         answer=answer,
         groups=groups(answer),
@@ -70,5 +59,6 @@ def render(store: Store, answer: Answer) -> str:
         rate_text=capacity.rate_text,
         capacity_against=capacity.against,
         css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        **names,
+        advice_text=words.advice_text,
+        **MARKS,
     )

@@ -154,10 +154,10 @@ def measured_text(expectation: ExpectationResult) -> str:
 
 
 def _measured(measured: dict[str, Estimate]) -> str:
-    return ", ".join(estimate_text(found, _unit(name)) for name, found in measured.items())
+    return ", ".join(estimate_text(found, measured_unit(name)) for name, found in measured.items())
 
 
-def _unit(name: str) -> str:
+def measured_unit(name: str) -> str:
     """Unit of a metric, or of `ratio(metric)`."""
     metric = lookup(name)
     return "ratio" if name.startswith("ratio(") else metric.unit if metric else ""
