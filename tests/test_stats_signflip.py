@@ -9,7 +9,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from zyphos_lab.stats import interval, sign_flip, step_down
-from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX, Flips
+from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX, SAMPLED_PAIRS, Flips
 
 
 def by_hand(values: np.ndarray) -> float:
@@ -126,3 +126,30 @@ def test_family_wise_error_in_simulation() -> None:
         for _ in range(runs)
     )
     assert alarms / runs <= 0.085  # 5 % and three standard errors
+
+
+def test_sampled_flips_agree_with_all_of_them() -> None:
+    """14 blocks both ways: p, family-wise p, and the interval within what sampling leaves."""
+    seed = 20
+    print("seed", seed)
+    random = np.random.default_rng(seed)
+    matrix = random.normal([0.5, 0.25, 0.0], 1.0, (14, 3))
+    all_of_them, sampled = Flips.over(14), Flips.over(14, seed=1, exact_max=10)
+    assert all_of_them.exact and not sampled.exact
+    exact_p, sampled_p = step_down(matrix, flips=all_of_them), step_down(matrix, flips=sampled)
+    error = np.sqrt(exact_p * (1 - exact_p) / len(sampled.sums(matrix[:, 0])))
+    assert (np.abs(exact_p - sampled_p) <= 4 * error + 1e-4).all()
+    quantiles = [np.quantile(np.abs(f.sums(matrix[:, 0])), 0.95) for f in (all_of_them, sampled)]
+    assert quantiles[1] == pytest.approx(quantiles[0], rel=0.01)
+
+
+def test_24_blocks_are_close_to_their_own_enumeration() -> None:
+    """2^23 flips are still countable: the sampled p lies within its standard error of the truth."""
+    values = np.random.default_rng(24).normal(0.45, 1.0, 24)
+    sums = np.abs(Flips.over(24, exact_max=24).sums(values))
+    exact_p = float(np.mean(sums >= abs(values.sum()) - 1e-9))
+    sampled_p = sign_flip(values, seed=3)
+    error = np.sqrt(exact_p * (1 - exact_p) / SAMPLED_PAIRS)
+    print("exact", exact_p, "sampled", sampled_p)
+    assert 0.005 < exact_p < 0.2
+    assert abs(exact_p - sampled_p) <= 4 * error
