@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,9 +93,12 @@ def test_noise_is_what_its_name_says() -> None:
     assert logs["outlier"].max() > 0.5
 
 
-def finding(**more: object) -> Finding:
-    return Finding(**{"group": "false alarms", "case": "ordinary", "text": "p of 5 % or less: t", "runs": 100,
-                      "share": 0.05, **more})  # type: ignore[arg-type]  # fmt: skip
+ALARM = "p of 5 % or less: t"
+ELSEWHERE = "a difference where there is none: s"
+
+
+def finding(**more: Any) -> Finding:
+    return replace(Finding("false alarms", "ordinary", ALARM, 100, 0.05), **more)
 
 
 def test_a_promise_is_judged_with_two_standard_errors() -> None:
@@ -107,7 +112,7 @@ def test_a_promise_is_judged_with_two_standard_errors() -> None:
 def test_the_page_says_what_is_broken() -> None:
     findings = [
         finding(share=0.2, at_most=0.05),
-        finding(text="a difference where there is none: s", share=0.9),
+        finding(text=ELSEWHERE, share=0.9),
     ]
     page = markdown(findings, 1, "python -m x")
     assert "20 % of runs at worst, where 5 % were promised" in sentence(findings)
@@ -119,7 +124,7 @@ def test_the_page_says_what_is_broken() -> None:
 def test_the_program_writes_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = [
         finding(share=0.04, at_most=0.05),
-        finding(text="a difference where there is none: s", share=0.3),
+        finding(text=ELSEWHERE, share=0.3),
     ]
     monkeypatch.setattr(program, "promises", lambda *_: few)
     for name in ("designs", "counterexamples"):
