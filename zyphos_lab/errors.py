@@ -146,4 +146,5 @@ class Interrupted(LabError):  # noqa: N818 (a request to stop is no error)
 
     def __init__(self, message: str, signum: int = signal.SIGINT) -> None:
         super().__init__(message)
+        self.signum = signum
         self.exit_code = 128 + signum

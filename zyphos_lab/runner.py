@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zyphos_lab import ceiling, child, host, plan, probes, signals, trial
+from zyphos_lab.calibrate import result as calibration
 from zyphos_lab.errors import LabError, MeasurementError, StoreError, UsageError
 from zyphos_lab.plan import Plan
 from zyphos_lab.probes.native import core
@@ -57,7 +58,8 @@ def begin(experiment: Experiment, results: Path, seed: int | None = None) -> Run
     """A new run folder for `experiment`. Also ends what killed runs left behind."""
     made = plan.make(experiment, seed)
     sweep_all(results)
-    store = Store.create(results, _manifest(experiment, made))
+    known = {"calibration": calibration.latest(results)}
+    store = Store.create(results, _manifest(experiment, made) | known)
     return Running(store, made, experiment, plan.stages(experiment, made.seed))
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "report": "Write a run's report.html again.",
     "notebook": "Make and execute a run's notebook again.",
     "init": "Write a commented experiment for your own server.",
+    "calibrate": "Measure the ruler itself against a server of known truth.",
     "doctor": "What this machine can measure, and how to mend what it cannot.",
     "serve": "Run one of our servers.",
     "load": "Put load on a server and say how it did.",

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from zyphos_lab import host as hosts
+from zyphos_lab.calibrate.threat import threat as calibration_threat
 from zyphos_lab.report.words import floor_text
 from zyphos_lab.stats import BLOCKS_MIN, Comparison
 from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
@@ -157,6 +158,8 @@ def threats(
             "Closed loop: each connection waits for its answer, so a slow server is asked less; "
             "latency is not comparable with that of an open loop at a fixed rate."
         )
+    if "calibration" in manifest:
+        yield calibration_threat(manifest["calibration"])
     yield from _generator_threat(frame)
     yield from _observer_threat(frame)
     yield from _design_threats(experiment, comparisons, aa)
