@@ -3,7 +3,7 @@ what that makes of the latency of a load that keeps its schedule."""
 
 from __future__ import annotations
 
-import json
+import io
 import os
 import signal
 import subprocess
@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from zyphos_lab import disturb, proc, spec
+from zyphos_lab import disturb, proc, report, spec
 from zyphos_lab.child import Child, Children, Command, monotonic_ns
 from zyphos_lab.errors import SpecError
+from zyphos_lab.report.timeline import stall_pictures, window_timelines
 from zyphos_lab.store import Store
 
 MS = 1_000_000
@@ -116,7 +118,7 @@ def test_the_truth_is_what_every_moment_of_the_window_would_wait(stops: list[int
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "zyphos_lab.cli", "run", "x.yaml", *arguments]
-    command += ["--no-notebook", "--no-report"]
+    command += ["--no-notebook"]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, cwd=folder, env=env, text=True, **pipes)
 
@@ -181,7 +183,23 @@ def test_the_tail_of_a_stopped_server_is_the_truth(tmp_path: Path) -> None:
     assert row["latency_ns_p99"] >= 0.95 * row["stall_ns_p99"] > 370 * MS
     assert not {"arrivals_off", "not_stationary"} & {one["code"] for one in row["reasons"]}
     assert plain["events"] == [] and plain["row"]["stall_ns_p99"] == 0
-    assert json.loads((store.path / "answer.json").read_text())["rows"]
+    _check_report(store)
+
+
+def _check_report(store: Store) -> None:
+    """What the answer, the page and the terminal say of the stop."""
+    found = report.answer(store)
+    [one] = found.stalls
+    assert one.label == "zyphos" and one.truth_ns["p99"] > 370 * MS
+    assert found.sentence.startswith(("The server stood still for 4", "INVALID"))
+    [bars], lines = stall_pictures(found), window_timelines(store, found)
+    assert "p99 is" in bars.svg and len(lines.pictures) == 1 and not lines.note
+    page = (store.path / "report.html").read_text()
+    assert "The stop, and who noticed it" in page and bars.svg[:20] in page
+    console = Console(width=80, record=True, file=io.StringIO())
+    report.terminal(found, console)
+    text = console.export_text()
+    assert "the truth" in text and max(map(len, text.splitlines())) <= 80
 
 
 ATTACHED = "attach: {port: 80, pid: 1}"

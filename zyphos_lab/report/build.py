@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
-from zyphos_lab.report import capacity, confounded, counters, texts, trust
+from zyphos_lab.report import capacity, confounded, counters, stall, texts, trust
 from zyphos_lab.report.advise import advise
 from zyphos_lab.report.damage import with_damage
 from zyphos_lab.report.expectations import check
-from zyphos_lab.report.model import Answer, Column, Delta, Row
+from zyphos_lab.report.model import Answer, CapacityResult, Column, Delta, Row, Stalled
 from zyphos_lab.report.sentence import against, findings, sentence
 from zyphos_lab.stage import SEARCH
 from zyphos_lab.stats import (
@@ -62,9 +62,9 @@ def answer(store: Store) -> Answer:
     evidence = bool(manifest.get("evidence", experiment.get("evidence", True)))
     profile = str(manifest.get("profile") or "default")
     capacities = capacity.capacities(experiment, store.rows(SEARCH))
-    told = _sentence(deltas, _first_family(experiment))
-    if capacities:
-        told = f"{capacity.sentence(capacities)} {told}"
+    rows = tuple(_rows(frame, experiment, deltas))
+    stalls = stall.stalls(frame, [row.cell for row in rows])
+    told = _told(deltas, experiment, capacities, stalls)
     return Answer(
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
@@ -83,7 +83,7 @@ def answer(store: Store) -> Answer:
         skipped=trust.skipped(frame),
         columns=tuple(_column(name) for name in shown_metrics(experiment)),
         factors=tuple(factor_columns(frame)),
-        rows=tuple(_rows(frame, experiment, deltas)),
+        rows=rows,
         expectations=tuple(check(frame, entry) for entry in experiment.get("expect", ())),
         aa=tuple(aa),
         method=tuple(texts.method(manifest, frame, comparisons)),
@@ -93,6 +93,7 @@ def answer(store: Store) -> Answer:
         trials_planned=len(manifest.get("plan", ())),
         trials_done=len(frame),
         capacities=capacities,
+        stalls=stalls,
     )
 
 
@@ -130,6 +131,17 @@ def usable(frame: pd.DataFrame) -> pd.DataFrame:
         if name not in frame.columns:
             frame[name] = "" if name == "target" else None
     return frame
+
+
+def _told(
+    deltas: Sequence[Delta],
+    experiment: Mapping[str, Any],
+    capacities: Sequence[CapacityResult],
+    stalls: Sequence[Stalled],
+) -> str:
+    """The answer in words: of stops, where there are any; of capacities before all else."""
+    told = stall.sentence(stalls) or _sentence(deltas, _first_family(experiment))
+    return f"{capacity.sentence(capacities)} {told}" if capacities else told
 
 
 def _sentence(deltas: Sequence[Delta], family: str) -> str:

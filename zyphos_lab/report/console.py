@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from zyphos_lab.report.capacity import against, rate_text
-from zyphos_lab.report.model import Answer, ExpectationResult
+from zyphos_lab.report.model import Answer, ExpectationResult, Stalled
+from zyphos_lab.report.stall import SHOWN, tells
 from zyphos_lab.report.views import Group, groups
 from zyphos_lab.report.words import (
     aa_text,
@@ -23,6 +24,7 @@ from zyphos_lab.report.words import (
     value_text,
 )
 from zyphos_lab.stats import differs
+from zyphos_lab.units import format_duration
 
 WIDE = 120
 COLOURS = {
@@ -64,6 +66,8 @@ def _tables(answer: Answer, wide: bool) -> Iterator[tuple[str, Table]]:
     """Each with its title, which may be wider than the table."""
     if answer.capacities:
         yield f"capacity: `{answer.capacities[0].slo}` holds", _capacities(answer)
+    if answer.stalls:
+        yield "the stop, and who noticed it", _stalls(answer)
     if answer.rows and not answer.deltas:
         yield "", _measured(answer, wide)
     for group in groups(answer):
@@ -81,6 +85,28 @@ def _capacities(answer: Answer) -> Table:
         bounds = rate_text(one.lower_per_second), rate_text(one.upper_per_second)
         table.add_row(one.cell, *bounds, against(one, answer.capacities), one.reason)
     return table
+
+
+def _stalls(answer: Answer) -> Table:
+    """What each stopped cell reported, under the truth."""
+    table = _table()
+    table.add_column("", overflow="fold")
+    for name in SHOWN:
+        table.add_column(name.replace("_", "."), justify="right", no_wrap=True)
+    for place, one in enumerate(answer.stalls):
+        if not place:
+            truth = [Text(format_duration(one.truth_ns[name]), "bold") for name in SHOWN]
+            table.add_row(Text("the truth", "bold"), *truth)
+        table.add_row(one.label, *(_reported(one, name) for name in SHOWN))
+    return table
+
+
+def _reported(one: Stalled, name: str) -> Text:
+    reported = one.reported_ns[name]
+    if reported is None:
+        return Text("-")
+    missed = one.truth_ns[name] and not tells(one, name)
+    return Text(format_duration(reported), "red" if missed else "")
 
 
 def _table() -> Table:

@@ -129,6 +129,21 @@ class CapacityResult:
 
 
 @dataclass(frozen=True)
+class Stalled:
+    """A cell whose server was stopped on purpose: what it reported (medians over starts) and the
+    truth that follows from the stops, by quantile, in ns. `law`: the arrival law that really ran.
+    """
+
+    cell: str
+    label: str
+    law: str
+    stopped_ns: float | None
+    window_ns: float
+    reported_ns: dict[str, float | None]
+    truth_ns: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer of one run. `verdict` is VALID, DEGRADED or INVALID; no `evidence`: rehearsal."""
 
@@ -160,6 +175,7 @@ class Answer:
     trials_done: int
     schema_version: int = SCHEMA_VERSION
     capacities: tuple[CapacityResult, ...] = ()
+    stalls: tuple[Stalled, ...] = ()
 
     @property
     def deltas(self) -> list[Delta]:

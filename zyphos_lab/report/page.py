@@ -37,6 +37,7 @@ def render(store: Store, answer: Answer) -> str:
     from zyphos_lab.report.figures import aa_forests, forests, percentile_panels, timelines
     from zyphos_lab.report.load_curves import load_pictures
     from zyphos_lab.report.shift import shift_panels
+    from zyphos_lab.report.timeline import stall_pictures, window_timelines
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -55,6 +56,8 @@ def render(store: Store, answer: Answer) -> str:
         shifts=shift_panels(store, answer),
         panels=percentile_panels(store, answer),
         timelines=timelines(store, answer),
+        stall_pictures=stall_pictures(answer),
+        window_timelines=window_timelines(store, answer),
         load_pictures=load_pictures(store, answer),
         rate_text=capacity.rate_text,
         capacity_against=capacity.against,

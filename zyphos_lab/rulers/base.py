@@ -36,8 +36,8 @@ class Job:
 
     @property
     def seconds(self) -> int:
-        """The window of a tool that counts in whole seconds (the spec holds it to that)."""
-        return max(1, self.window_ns // SECOND_NS)
+        """The window of a tool that counts in whole seconds."""
+        return self.window_ns // SECOND_NS
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Single requests: when each began (from the window's start) and how long it took."""
+    """Single requests: when each began (wall clock, since 1970) and how long it took."""
 
     start_ns: NDArray[np.int64]
     latency_ns: NDArray[np.int64]

@@ -47,8 +47,8 @@ class H2load:
         good = log[(log[:, 1] >= 200) & (log[:, 1] < 400)] if log.size else log.reshape(0, 3)
         samples = None
         if len(good):
-            start_ns = (good[:, 0] - log[:, 0].min()) * 1_000
-            samples = Samples(start_ns, np.maximum(good[:, 2] * 1_000, SHORTEST_NS))
+            latency_ns = np.maximum(good[:, 2] * 1_000, SHORTEST_NS)
+            samples = Samples(good[:, 0] * 1_000, latency_ns)
         failed = int(counts[2])
         return Said(
             run_ns=round(float(took[1]) * unit),

@@ -18,8 +18,13 @@ LATENCY = "latency_ns"
 WHO = "a foreign generator"
 
 
-def result_of(said: Said, job: Job, found: Found, interval_ns: int) -> dict[str, Any]:
-    """The `result` event. `reported` are finished columns, `skipped` what is missing and why."""
+def result_of(
+    said: Said, job: Job, found: Found, interval_ns: int, started_ns: int
+) -> dict[str, Any]:
+    """The `result` event of a window that began at `started_ns` (wall clock).
+
+    `reported` are finished columns, `skipped` what is missing and why.
+    """
     load, tool = job.load, found.adapter.name
     law = law_run(tool, load.arrival.law)
     asked = load.arrival.rate_per_second if law != "closed" else None
@@ -36,7 +41,7 @@ def result_of(said: Said, job: Job, found: Found, interval_ns: int) -> dict[str,
         "client_threads": load.threads,
         "law": law,
         "histograms": {} if said.samples is None else {LATENCY: _encoded(said.samples.latency_ns)},
-        "intervals": [] if said.samples is None else _intervals(said.samples, job, interval_ns),
+        "intervals": _intervals(said.samples, job, interval_ns, started_ns),
         "reported": {**_printed(said), "generator_version": found.version},
         "skipped": _skipped(said, tool, load.arrival.law, law),
     }
@@ -55,11 +60,19 @@ def _encoded(latency_ns: Any) -> str:
     return base64.b64encode(histogram.encode()).decode()
 
 
-def _intervals(samples: Samples, job: Job, interval_ns: int) -> list[dict[str, Any]]:
-    """Slices of the window by when a request began, as zyphos-load slices by when it was due."""
-    slots = samples.start_ns // interval_ns
+def _intervals(
+    samples: Samples | None, job: Job, interval_ns: int, started_ns: int
+) -> list[dict[str, Any]]:
+    """Slices of the window by when a request began, as zyphos-load slices by when it was due.
+
+    A tool ends as much after the window as it started late: that belongs to the last slice.
+    """
+    if samples is None:
+        return []
+    count = -(-job.window_ns // interval_ns)
+    slots = ((samples.start_ns - started_ns) // interval_ns).clip(0, count - 1)
     found = []
-    for slot in range(-(-job.window_ns // interval_ns)):
+    for slot in range(count):
         part = samples.latency_ns[slots == slot]
         slice_: dict[str, Any] = {"start_ns": slot * interval_ns, "requests_done": len(part)}
         if len(part):

@@ -11,16 +11,18 @@ from __future__ import annotations
 import select
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from zyphos_lab.child import Child, Children, Command, monotonic_ns
 from zyphos_lab.errors import LoadError
-from zyphos_lab.rulers.base import Job
+from zyphos_lab.rulers.base import SECOND_NS, Job
 from zyphos_lab.rulers.found import find
 from zyphos_lab.rulers.result import result_of
 from zyphos_lab.spec.models import Load, Repeat
+from zyphos_lab.spec.ruler_rules import TOOLS
 
 GATE = 'read -r go && exec "$@" </dev/null'
 AHEAD_NS = 20_000_000
@@ -42,7 +44,9 @@ class ForeignRun:
         self._repeat = repeat
         self._watch = watch
         self._waiting = True
-        self._job = Job(self._found.path, load, url, repeat.window_ns, children.folder())
+        self._started_ns = 0  # of the window, by the wall clock: the one that tools log
+        window_ns = _window_ns(load.ruler.tool, repeat.window_ns)
+        self._job = Job(self._found.path, load, url, window_ns, children.folder())
         try:
             words = self._found.adapter.words(self._job)
             argv = ["/bin/sh", "-c", GATE, "sh", self._found.path, *words]
@@ -65,9 +69,8 @@ class ForeignRun:
             return {"event": name}
         if name == "window":
             start_ns = monotonic_ns() + AHEAD_NS
-            return {
-                "event": name, "start_ns": start_ns, "end_ns": start_ns + self._repeat.window_ns
-            }  # fmt: skip
+            end_ns = start_ns + self._job.window_ns
+            return {"event": name, "start_ns": start_ns, "end_ns": end_ns}
         return self._result(give_up_ns)
 
     def idle_until(self, at_ns: int) -> None:
@@ -80,6 +83,7 @@ class ForeignRun:
             self._watch()
         if self._waiting:
             self._waiting = False
+            self._started_ns = time.time_ns() - (monotonic_ns() - at_ns)
             with suppress(BrokenPipeError):
                 self._child.stdin.write(b"go\n")
                 self._child.stdin.flush()
@@ -109,10 +113,18 @@ class ForeignRun:
             [line] = text.strip().splitlines()[-1:] or ["nothing"]
             message = f"load: what {self._name()} said cannot be read ({error})"
             raise LoadError(f"{message}; it ended with `{line[:80]}`") from error
-        return result_of(said, self._job, self._found, self._repeat.interval_ns)
+        interval_ns = self._repeat.interval_ns
+        return result_of(said, self._job, self._found, interval_ns, self._started_ns)
 
     def _name(self) -> str:
         return f"{self._found.adapter.name} {self._found.version}"
 
     def _remove(self) -> None:
         shutil.rmtree(self._job.folder, ignore_errors=True)
+
+
+def _window_ns(tool: str, window_ns: int) -> int:
+    """What the tool can keep of it: an experiment's own is whole where it has to be, that of a
+    stage before it may be shorter.
+    """
+    return -(-window_ns // SECOND_NS) * SECOND_NS if TOOLS[tool].whole_seconds else window_ns

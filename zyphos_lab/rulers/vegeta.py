@@ -70,7 +70,7 @@ def said_of(results: str) -> Said:
         done=int(good.sum()),
         failed=errors.total(),
         errors=errors,
-        samples=Samples((begun - begun.min())[good], took[good]) if good.any() else None,
+        samples=Samples(begun[good], took[good]) if good.any() else None,
     )
 
 

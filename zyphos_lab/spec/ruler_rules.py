@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.disturb_rules import window_ns_of
-from zyphos_lab.spec.models import Socket
 from zyphos_lab.spec.source import Source
+from zyphos_lab.spec.target_models import Socket
 from zyphos_lab.units import format_duration
 
 Found = Iterator[Complaint]
