@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,12 @@ def test_other_offered_rates_are_not_compared(tmp_path: Path) -> None:
     b = side(tmp_path, 2, asked(2000), experiment=law)
     assert "1000/s against 2000/s" in compare_runs(a, b, P99).refused[0].reason
     assert compare_runs(a, side(tmp_path, 3, asked(1000), experiment=law), P99).refused == ()
+
+
+def test_other_rulers_are_not_compared_between_runs(tmp_path: Path) -> None:
+    foreign = {**SMALL, "load": {**SMALL["load"], "generator": {"tool": "wrk", "path": "/x/wrk"}}}
+    table = compare_runs(side(tmp_path, 1), side(tmp_path, 2, experiment=foreign), P99)
+    assert "zyphos against wrk" in table.refused[0].reason
 
 
 def test_laws_set_by_a_factor_are_known(tmp_path: Path) -> None:
@@ -323,10 +330,14 @@ def test_a_baseline_says_what_its_run_says(tmp_path: Path) -> None:
     assert len(file.read_text().splitlines()) > 24  # a line each: a diff shows what changed
 
 
-def test_an_invalid_run_is_no_baseline(tmp_path: Path) -> None:
-    bad = side(tmp_path, 1, lambda row: row.update(verdict="INVALID"))
-    with pytest.raises(UsageError, match="an INVALID run is no baseline"):
-        baseline.write(bad, tmp_path / "baseline.json", [])
+def test_an_invalid_run_is_no_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = store(tmp_path, 1, lambda row: row.update(verdict="INVALID"))
+    saved = ["compare", str(bad.path), "--save-baseline", str(tmp_path / "baseline.json")]
+    assert run(saved) == 5
+    assert "an INVALID run is no baseline" in capsys.readouterr().err
+    assert not (tmp_path / "baseline.json").exists()
+    assert run([*saved, "--include-invalid"]) == 0
+    assert (tmp_path / "baseline.json").exists()
 
 
 def test_floors_and_metrics_come_from_the_experiments(tmp_path: Path) -> None:
@@ -343,15 +354,20 @@ def test_floors_and_metrics_come_from_the_experiments(tmp_path: Path) -> None:
 # The command
 
 
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs in results/, the later one 6 % slower."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs, the later one 6 % slower."""
+    folder = tmp_path_factory.mktemp("results")
     for seed, factor in ((1, 1.0), (2, 1.06)):
-        made = store(tmp_path / "made", seed, times(factor))
-        folder = tmp_path / "results" / "tcp_nodelay"
-        folder.mkdir(parents=True, exist_ok=True)
-        made.path.rename(folder / f"2026-{seed}")
+        store(folder, seed, times(factor)).path.rename(folder / "tcp_nodelay" / f"2026-{seed}")
+    return folder
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The two runs in results/ below the working folder."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made, tmp_path / "results")
     return tmp_path
 
 

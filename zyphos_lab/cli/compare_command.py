@@ -159,6 +159,8 @@ def _save(asked: Asked, sources: list[Source]) -> None:
 
     assert asked.save is not None
     wanted = wanted_of(sources[-1:], asked.metrics)
+    if not asked.include_invalid:
+        baseline.refuse_invalid(sources[-1])
     baseline.write(sources[-1], asked.save, wanted.metrics)
     click.echo(f"baseline: {asked.save} ({sources[-1].side.name})", err=True)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from zyphos_lab.compare.model import Side
 from zyphos_lab.compare.source import Source, with_invalid
-from zyphos_lab.errors import UsageError
+from zyphos_lab.errors import MeasurementError, UsageError
 from zyphos_lab.metrics import ALIASES
 from zyphos_lab.report.model import Remark, plain
 
@@ -36,15 +36,9 @@ FACTS = ("profile", "seed", "host", "build", "experiment")
 
 
 def write(source: Source, path: Path, metrics: Sequence[str]) -> None:
-    """Saves what `source` measured of `metrics` and of what always matters.
-
-    UsageError where nothing in it can be used. Cost: some 0.5 kB per trial.
-    """
+    """Saves what `source` measured of `metrics` and of what always matters: 0.5 kB per trial."""
     from zyphos_lab.files import write_atomically
 
-    if source.side.verdict == "INVALID":
-        why = "; ".join(reason.message for reason in source.side.reasons)
-        raise UsageError(f"{source.side.name}: an INVALID run is no baseline: {why}")
     names = list(dict.fromkeys([*metrics, *ALWAYS]))
     rows = [_row(dict(row), names) for _, row in source.frame.iterrows()]
     spec = str(source.manifest.get("spec_text", ""))
@@ -61,6 +55,13 @@ def write(source: Source, path: Path, metrics: Sequence[str]) -> None:
     head = [f'"{key}": {json.dumps(plain(value))}' for key, value in facts.items()]
     trials = ",\n".join(json.dumps(row) for row in rows)
     write_atomically(path, "{\n" + ",\n".join(head) + ',\n"trials": [\n' + trials + "\n]}\n")
+
+
+def refuse_invalid(source: Source) -> None:
+    """MeasurementError where nothing should be held against this run."""
+    if source.side.verdict == "INVALID":
+        why = "; ".join(reason.message for reason in source.side.reasons)
+        raise MeasurementError(f"{source.side.name}: an INVALID run is no baseline: {why}")
 
 
 def _row(row: dict[str, Any], metrics: Sequence[str]) -> dict[str, Any]:

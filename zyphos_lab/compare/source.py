@@ -142,15 +142,27 @@ def law_of(load: Facts) -> str:
 def incomparable(a: Source, b: Source, cell_a: str, cell_b: str) -> str:
     """Why two cells must not be compared, as words; '' when they may be."""
     loads = [load_of(s.experiment, s.cells()[c]) for s, c in ((a, cell_a), (b, cell_b))]
-    laws = [law_of(load) for load in loads]
-    if laws[0] != laws[1]:
-        return f"different arrival laws are never compared: {laws[0]} against {laws[1]}"
-    rates = [_rate(a.frame, cell_a), _rate(b.frame, cell_b)]
-    if None in rates or a is b:  # within a run a rate may be what is varied
+    first, second = map(law_of, loads)
+    if first != second:
+        return f"different arrival laws are never compared: {first} against {second}"
+    if a is b:  # within a run rate and generator may be what is varied
         return ""
-    if abs(float(rates[0] or 0) / float(rates[1] or 1) - 1) > RATE_TOLERANCE:
-        return f"different offered loads: {rates[0]:g}/s against {rates[1]:g}/s"
-    return ""
+    first, second = map(_generator, loads)
+    if first != second:
+        return f"different load generators: {first} against {second}"
+    return _other_rate(_rate(a.frame, cell_a), _rate(b.frame, cell_b))
+
+
+def _other_rate(first: float | None, second: float | None) -> str:
+    """Whether the loads were asked for different rates, as words."""
+    if not first or not second or abs(first / second - 1) <= RATE_TOLERANCE:
+        return ""
+    return f"different offered loads: {first:g}/s against {second:g}/s"
+
+
+def _generator(load: Facts) -> str:
+    given = load.get("generator") or "zyphos"
+    return str(given.get("tool")) if isinstance(given, Mapping) else str(given)
 
 
 def _rate(frame: pd.DataFrame, cell: str) -> float | None:
@@ -158,7 +170,7 @@ def _rate(frame: pd.DataFrame, cell: str) -> float | None:
     if "rate_asked_per_second" not in frame:
         return None
     rates = frame.loc[frame["cell"] == cell, "rate_asked_per_second"].dropna()
-    return float(rates.median()) or None if len(rates) else None
+    return float(rates.median()) if len(rates) else None
 
 
 def differences(a: Source, b: Source) -> list[Difference]:
