@@ -160,8 +160,10 @@ def test_json_is_one_event_per_line(here: Path, capsys: pytest.CaptureFixture[st
 
 def test_require_conclusive_is_4(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["run", "demo.yaml", "--no-notebook", "--no-report", "--require-conclusive"]
-    code = run(arguments)
-    assert code == 4  # two starts cannot tell anything
+    assert run(arguments) == 2  # two starts cannot tell anything
+    assert "refused: 2 starts" in capsys.readouterr().err
+    code = run([*arguments, "--force"])
+    assert code == 4
     assert "inconclusive" in capsys.readouterr().err
 
 

@@ -20,7 +20,7 @@ from zyphos_lab.plan import Plan
 from zyphos_lab.record import Record
 from zyphos_lab.report.confounded import environments, mark
 from zyphos_lab.schedule import Schedule
-from zyphos_lab.stage import Planned
+from zyphos_lab.stage import Note, Planned
 from zyphos_lab.store import Store
 
 GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
@@ -187,6 +187,9 @@ class Replacer:
         return
 
     def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
+        return
+
+    def said(self, note: Note) -> None:
         return
 
     def trial_begins(self, planned: Planned) -> None:

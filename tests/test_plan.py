@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_samples import ECHO, HTTP
-from zyphos_lab import plan, spec
+from zyphos_lab import plan, plan_notes, spec
 
 SEEDS = st.integers(0, 2**32)
 
@@ -120,7 +120,7 @@ def test_time_is_counted_with_the_overhead():
     ],
 )
 def test_requests_that_a_quantile_needs(metric, requests):
-    assert plan.requests_needed(metric) == requests
+    assert plan_notes.requests_needed(metric) == requests
 
 
 def test_notes_say_what_cannot_be_concluded():
@@ -148,7 +148,7 @@ def test_notes_know_the_cpus_of_this_machine():
 
 
 def test_notes_know_the_congestion_controls_of_this_kernel(monkeypatch, tmp_path):
-    monkeypatch.setattr(plan, "CONGESTION", tmp_path / "listed")
+    monkeypatch.setattr(plan_notes, "CONGESTION", tmp_path / "listed")
     made = plan.make(spec.loads(ECHO))
     assert "no_such_congestion" not in codes(made)
     (tmp_path / "listed").write_text("reno bbr\n")

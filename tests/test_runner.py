@@ -15,7 +15,7 @@ from zyphos_lab.errors import Interrupted, MeasurementError, StoreError
 from zyphos_lab.plan import Plan
 from zyphos_lab.record import Record
 from zyphos_lab.schedule import Schedule
-from zyphos_lab.stage import Planned
+from zyphos_lab.stage import Note, Planned
 from zyphos_lab.store import Store
 
 EXPERIMENT = """
@@ -45,6 +45,9 @@ class Watcher:
         self.finished = finished
 
     def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
+        return
+
+    def said(self, note: Note) -> None:
         return
 
     def trial_begins(self, planned: Planned) -> None:

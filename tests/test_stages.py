@@ -12,7 +12,7 @@ import fakes
 from test_runner import EXPERIMENT, Watcher
 from zyphos_lab import plan, runner, spec
 from zyphos_lab.errors import StoreError
-from zyphos_lab.plan import Measure
+from zyphos_lab.measure import Measure
 from zyphos_lab.record import Record, Row
 from zyphos_lab.spec import Experiment
 from zyphos_lab.stage import Outlook, Planned, Stage, of_stage

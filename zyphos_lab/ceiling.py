@@ -48,7 +48,7 @@ class Ceiling:
     def __init__(self, measured: Sequence[Cell], seed: int, overhead_s: float) -> None:
         self._cells = cells(measured)
         self._seed = seed
-        self._trial_s = (REPEAT.warmup_ns + REPEAT.window_ns) / 1e9 + overhead_s
+        self._trial_s = ((REPEAT.warmup_ns or 0) + REPEAT.window_ns) / 1e9 + overhead_s
 
     def outlook(self) -> Outlook:
         trials = TRIALS * len(self._cells)

@@ -69,6 +69,7 @@ seed                          count       -       seed of the load's schedule
 started_ns                    ns          -       wall clock at the start, since 1970
 duration_ns                   ns          -       whole trial
 overhead_ns                   ns          lower   trial outside its warm-up and window
+settled_after_ns              ns          lower   stage pilot: when rate and latency had settled
 verdict                       text        -       VALID, DEGRADED or INVALID
 reasons                       text        -       why not VALID, as JSON
 environment                   text        -       short hash of settings and programs (journal)

@@ -16,7 +16,7 @@ from zyphos_lab.plan import Plan, trial_seconds
 from zyphos_lab.record import Record
 from zyphos_lab.runner import Progress
 from zyphos_lab.schedule import Schedule
-from zyphos_lab.stage import Planned
+from zyphos_lab.stage import Note, Planned
 from zyphos_lab.store import Store
 from zyphos_lab.units import format_duration, format_rate
 
@@ -116,6 +116,9 @@ class PlainProgress:
     def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
         self._pace.extend(schedule)
 
+    def said(self, note: Note) -> None:
+        print(f"note: {note.message}", file=self._out, flush=True)
+
     def trial_begins(self, planned: Planned) -> None:
         self._pace.begin()
 
@@ -153,6 +156,10 @@ class LiveProgress:
 
     def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
         self._pace.extend(schedule)
+
+    def said(self, note: Note) -> None:
+        text = f"note: {note.message}"
+        self._live.console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
     def trial_begins(self, planned: Planned) -> None:
         from rich.console import Group
@@ -201,6 +208,9 @@ class JsonProgress:
 
     def extended(self, added: Sequence[Planned], schedule: Schedule) -> None:
         self._pace.extend(schedule)
+
+    def said(self, note: Note) -> None:
+        self._say({"event": "note", "code": note.code, "message": note.message})
 
     def trial_begins(self, planned: Planned) -> None:
         self._pace.begin()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from zyphos_lab.probes.native import core
 from zyphos_lab.record import INVALID, Record
 from zyphos_lab.schedule import Journalled, Schedule, plan_event
 from zyphos_lab.spec import Experiment
-from zyphos_lab.stage import Planned, Stage
+from zyphos_lab.stage import Note, Planned, Stage, Telling
 from zyphos_lab.store import Store, sweep_unborn
 
 FAILURES_MAX = 3
@@ -36,6 +36,8 @@ class Progress(Protocol):
     def started(self, store: Store, plan: Plan, finished: int) -> None: ...
 
     def extended(self, added: Sequence[Planned], schedule: Schedule) -> None: ...
+
+    def said(self, note: Note) -> None: ...
 
     def trial_begins(self, planned: Planned) -> None: ...
 
@@ -54,11 +56,16 @@ class Running:
     stages: Sequence[Stage]
 
 
-def begin(experiment: Experiment, results: Path, seed: int | None = None) -> Running:
-    """A new run folder for `experiment`. Also ends what killed runs left behind."""
+def begin(
+    experiment: Experiment, results: Path, seed: int | None = None, forced: bool = False
+) -> Running:
+    """A new run folder for `experiment`. Also ends what killed runs left behind.
+
+    `forced`: the user was told what arithmetic forbids, and went on; it is kept in the manifest.
+    """
     made = plan.make(experiment, seed)
     sweep_all(results)
-    known = {"calibration": calibration.latest(results)}
+    known = {"calibration": calibration.latest(results), "forced": forced}
     store = Store.create(results, _manifest(experiment, made) | known)
     return Running(store, made, experiment, plan.stages(experiment, made.seed))
 
@@ -135,6 +142,7 @@ def _stages(running: Running, bench: trial.Bench, progress: Progress) -> None:
     journalled = Journalled(store.plan_events())
     failures = 0
     while added := schedule.extend(store.rows()):
+        _tell(store, schedule, progress)
         bench = replace(bench, ceilings=ceiling.rates(store.rows()))
         if not journalled.holds(added):
             with signals.deferred():
@@ -144,6 +152,18 @@ def _stages(running: Running, bench: trial.Bench, progress: Progress) -> None:
         for planned in added:
             if planned.trial not in finished:
                 failures = _one(planned, bench, store, progress, failures)
+    _tell(store, schedule, progress)
+
+
+def _tell(store: Store, schedule: Schedule, progress: Progress) -> None:
+    """What the stages that have ended found: said once, and kept in the manifest."""
+    told: dict[str, Any] = store.manifest.get("told", {})
+    for stage in schedule.over:
+        if isinstance(stage, Telling) and stage.name not in told:
+            notes = stage.tell(store.rows())
+            store.told(stage.name, [asdict(note) for note in notes])
+            for note in notes:
+                progress.said(note)
 
 
 def _one(
@@ -199,7 +219,7 @@ def _manifest(experiment: Experiment, made: Plan) -> dict[str, Any]:
         "host": {"server": host.fingerprint(), "client": host.SAME},
         "build": _build(),
         "aa_cells": list(made.aa_cells),
-        "notes": [{"code": note.code, "message": note.message} for note in made.notes],
+        "notes": [asdict(note) for note in made.notes],
     }
 
 

@@ -47,6 +47,11 @@ class Schedule:
             self._at += 1
         return None
 
+    @property
+    def over(self) -> Sequence[Stage]:
+        """The stages that have ended."""
+        return self.stages[: self._at]
+
     def expected(self) -> tuple[int, float]:
         """Trials and seconds of the stages that have not begun, as far as they are known."""
         begun = {planned.stage for planned in self.trials}

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from zyphos_lab.record import Row
+    from zyphos_lab.record import Reason, Row
     from zyphos_lab.spec.cell import Cell
     from zyphos_lab.spec.models import Repeat
 
@@ -27,7 +27,8 @@ class Planned:
     """One trial to run. `arm` is A or B in an A/A cell; `seed` is the load's.
 
     `trial` counts all trials of the run; the schedule sets it, whatever the stage says. `repeat` is
-    this trial's warm-up and window (None: the experiment's). A stage that measures a cell of its
+    this trial's warm-up and window (None: the experiment's), `against` what lowers its verdict
+    before it has begun. A stage that measures a cell of its
     own (another rate) gives it an id of its own.
     """
 
@@ -39,6 +40,7 @@ class Planned:
     seed: int
     stage: str = MEASURE
     repeat: Repeat | None = None
+    against: tuple[Reason, ...] = ()
 
     def entry(self) -> dict[str, Any]:
         """As it stands in the journal: plain data, as JSON gives it back."""
@@ -58,6 +60,8 @@ class Planned:
         if self.repeat is not None:
             entry["warmup_ns"] = self.repeat.warmup_ns
             entry["window_ns"] = self.repeat.window_ns
+        if self.against:
+            entry["against"] = [reason.code for reason in self.against]
         return entry
 
 
@@ -81,6 +85,26 @@ class Stage(Protocol):
 
     def next(self, rows: Sequence[Row]) -> Sequence[Planned] | None:
         """The next trials, given all rows so far (of every stage, in order); None: it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to know about a run: a code for programs, a sentence for people.
+
+    `refuses`: arithmetic forbids what was asked for, so that the run needs `--force`.
+    """
+
+    code: str
+    message: str
+    refuses: bool = False
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A stage that has something to say when it is over."""
+
+    def tell(self, rows: Sequence[Row]) -> Sequence[Note]:
+        """What it found, given all rows so far; shown at once and kept in the manifest."""
 
 
 def of_stage(rows: Iterable[Row], name: str) -> list[Row]:

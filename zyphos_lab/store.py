@@ -150,6 +150,11 @@ class Store:
             {"event": "note", "time_ns": time.time_ns(), "code": code, "message": message}
         )
 
+    def told(self, stage: str, notes: list[dict[str, Any]]) -> None:
+        """What a stage found, in the manifest: each {code, message, refuses}."""
+        self.manifest.setdefault("told", {})[stage] = notes
+        self._write_manifest()
+
     def set_status(self, status: str) -> None:
         """`running`, `complete` or `interrupted`, in the manifest."""
         self.manifest["status"] = status

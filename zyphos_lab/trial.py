@@ -21,6 +21,7 @@ from zyphos_lab import (
     environment,
     health,
     links,
+    pilot,
     record,
     rulers,
     stationarity,
@@ -34,7 +35,7 @@ from zyphos_lab.probes.base import Pids
 from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat
-from zyphos_lab.stage import CEILING, Planned
+from zyphos_lab.stage import CEILING, PILOT, Planned
 from zyphos_lab.targets import truth
 
 CONNECT_TIMEOUT_NS = 20_000_000_000
@@ -85,6 +86,8 @@ def run(planned: Planned, bench: Bench) -> Record:
     if planned.repeat is not None:
         bench = replace(bench, repeat=planned.repeat)
     row = _identity(planned)
+    if planned.stage == PILOT:
+        row["settled_after_ns"] = None
     begun_ns = monotonic_ns()
     try:
         measured = _measure(planned, bench)
@@ -93,9 +96,11 @@ def run(planned: Planned, bench: Bench) -> Record:
         row |= record.nothing_measured()
         code = type(error).__name__.removesuffix("Error").lower() + "_failed"
         skipped = {"load": "the trial failed", "overhead_ns": "the trial failed"}
-        return Record(record.close(row, [Reason(INVALID, code, str(error))], skipped))
+        reasons = [Reason(INVALID, code, str(error)), *planned.against]
+        return Record(record.close(row, reasons, skipped))
     row["duration_ns"] = monotonic_ns() - begun_ns
-    row["overhead_ns"] = row["duration_ns"] - bench.repeat.warmup_ns - bench.repeat.window_ns
+    asked_ns = (bench.repeat.warmup_ns or 0) + bench.repeat.window_ns
+    row["overhead_ns"] = row["duration_ns"] - asked_ns
     return _record(row, planned, bench, measured)
 
 
@@ -153,7 +158,8 @@ def _window(
     deadline_ns: int,
 ) -> Measured:
     load.wait_for("connected", monotonic_ns() + CONNECT_TIMEOUT_NS)
-    window = load.wait_for("window", monotonic_ns() + bench.repeat.warmup_ns + CONNECT_TIMEOUT_NS)
+    warmup_ns = bench.repeat.warmup_ns or 0
+    window = load.wait_for("window", monotonic_ns() + warmup_ns + CONNECT_TIMEOUT_NS)
     disturber.arm(window["start_ns"])
     load.idle_until(window["start_ns"])
     before = _edge(window["start_ns"], load, running, bench.probes)
@@ -183,7 +189,8 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     row["target_killed"] = measured.killed
     if bench.disturbed:
         row.update(disturb.stall_columns(measured.events, result["window_ns"]))
-    row["environment"] = measured.environment.id if measured.environment else None
+    environment_id, facts = _environment(measured)
+    row["environment"] = environment_id
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
     if planned.stage != CEILING:
         row.update(ceiling.columns(row, bench.ceilings.get(ceiling.shape(cell))))
@@ -191,9 +198,10 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     reasons += _against(row, cell, bench, measured)
     health.mark_limits(row, reasons)
     histograms = {name: text for name, text in result["histograms"].items() if text}
-    closed = record.close(row, reasons, skipped)
-    facts = measured.environment.facts if measured.environment else None
     slices = list(result.get("intervals", []))
+    if planned.stage == PILOT:
+        row["settled_after_ns"] = pilot.settled_after_ns(slices, bench.repeat.interval_ns)
+    closed = record.close(row, [*reasons, *planned.against], skipped)
     return Record(closed, histograms, slices, measured.events, facts)
 
 
@@ -211,6 +219,12 @@ def _against(row: Row, cell: Cell, bench: Bench, measured: Measured) -> list[Rea
     ]
     expected = disturb.EXPECTED if measured.events else ()
     return [reason for reason in reasons if reason.code not in expected]
+
+
+def _environment(measured: Measured) -> tuple[str | None, dict[str, Any] | None]:
+    """Its hash and its text; None where it was not taken."""
+    found = measured.environment
+    return (found.id, found.facts) if found is not None else (None, None)
 
 
 def _apart(cell: Cell) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zyphos_lab import ceiling, health, record, stationarity
+from zyphos_lab import ceiling, health, pilot, record, stationarity
 from zyphos_lab.probes import verdict
 
 TRIAL, RUN = "trial", "run"
@@ -86,6 +86,13 @@ KINDS = (
         "DEGRADED",
         f"a change by {_share(stationarity.FLOOR)} at {_share(stationarity.ALPHA)} significance",
         "latency (or, closed, the rate) changed within the window",
+    ),
+    Kind(
+        "not_settled",
+        TRIAL,
+        "INVALID",
+        f"`warmup: auto`: {pilot.TRIES_MAX} starts of the pilot, each watched twice as long",
+        "rate or median latency of the arm never settled: it is not compared",
     ),
     Kind("censored", TRIAL, "DEGRADED", "any bound", "a quantile fell on unfinished requests: >="),
     Kind(

@@ -19,7 +19,7 @@ from zyphos_lab.record import Row
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Repeat, Search
 from zyphos_lab.spec.searched import Searched
-from zyphos_lab.stage import SEARCH, Outlook, Planned, Stage
+from zyphos_lab.stage import SEARCH, Note, Outlook, Planned, Stage, Telling
 
 USUAL_TRIES = 12  # of a cell, about: five loads and the closed one
 OVERHEAD_S = 0.3
@@ -40,7 +40,8 @@ class SearchStage:
 
     def outlook(self) -> Outlook:
         trials = USUAL_TRIES * len(self._searched.cells)
-        each_s = (self._repeat.warmup_ns + self._repeat.window_ns) / 1e9 + OVERHEAD_S
+        settings = self._searched.settings
+        each_s = (settings.warmup_ns + settings.window_ns) / 1e9 + OVERHEAD_S
         text = f"the capacity of {len(self._searched.cells)} cells, about {USUAL_TRIES} tries each"
         return Outlook(trials, trials * each_s, text)
 
@@ -93,6 +94,9 @@ class Offered:
             return None
         lower = {cell.id: self._lower(cell.id, rows) for cell in self._searched.cells}
         return [replace(one, cell=self._rated(one.cell, lower)) for one in found]
+
+    def tell(self, rows: Sequence[Row]) -> Sequence[Note]:
+        return self._inner.tell(rows) if isinstance(self._inner, Telling) else ()
 
     def _lower(self, cell: str, rows: Sequence[Row]) -> float | None:
         goal = observed.goal_of(self._searched.settings)

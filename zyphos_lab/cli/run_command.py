@@ -12,6 +12,7 @@ from zyphos_lab.cli.shared import json_option, print_json, results_option
 from zyphos_lab.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from zyphos_lab.detectable import Detectable
     from zyphos_lab.plan import Plan
     from zyphos_lab.runner import Running
     from zyphos_lab.spec import Experiment
@@ -23,6 +24,7 @@ Examples:
   zyphos-lab run experiments/tcp_nodelay.yaml --profile quick
   zyphos-lab run experiments/tcp_nodelay.yaml --plan
   zyphos-lab run experiments/tcp_nodelay.yaml --set repeat.window=2s --only write=two
+  zyphos-lab run experiments/engines_hello.yaml --until 'ci(p99) < 3%' --budget 10min
   zyphos-lab run --resume
 """
 
@@ -38,6 +40,7 @@ class Asked:
     seed: int | None
     results: Path
     resume: str | None
+    force: bool
     as_json: bool
     page: bool
     notebook: bool
@@ -62,6 +65,9 @@ class Asked:
     "--only", multiple=True, metavar="FACTOR=VALUE|CELL", help="Run these cells only. Repeatable."
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed in place of the file's.")
+@click.option("--until", metavar="STATEMENT", help="As many starts as `ci(p99) < 3%` takes.")
+@click.option("--budget", metavar="TIME", help="No more starts than fit, such as 10min.")
+@click.option("--force", is_flag=True, help="Run also what arithmetic forbids to conclude from.")
 @results_option
 @json_option
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
@@ -81,6 +87,10 @@ def command(**given: Any) -> None:
 
 def _asked(given: dict[str, Any]) -> Asked:
     page, notebook = not given.pop("no_report"), not given.pop("no_notebook")
+    for name in ("until", "budget"):
+        value = given.pop(name)
+        if value is not None:
+            given["sets"] = (*given["sets"], f"repeat.{name}={value}")
     resume, experiment = given["resume"], given["experiment"]
     if resume is not None and experiment is None and resume.endswith((".yaml", ".yml")):
         given |= {"resume": "last", "experiment": Path(resume)}
@@ -90,31 +100,51 @@ def _asked(given: dict[str, Any]) -> Asked:
 
 
 def _show_plan(asked: Asked) -> None:
-    from zyphos_lab import plan, spec
+    from zyphos_lab import detectable, plan, spec
 
     if asked.experiment is None:
         raise UsageError("--plan needs an experiment file")
     experiment = spec.load(asked.experiment, asked.profile, asked.sets, asked.only)
     made = plan.make(experiment, asked.seed)
+    found = detectable.of_plan(experiment, made, asked.results)
     if asked.as_json:
-        print_json(made.describe())
+        print_json(made.describe() | {"detectable": [one.as_dict() for one in found]})
     else:
-        _print_plan(experiment, made)
+        _print_plan(experiment, made, found)
+    _refuse(made, asked)
 
 
-def _print_plan(experiment: Experiment, made: Plan) -> None:
+def _print_plan(experiment: Experiment, made: Plan, found: list[Detectable]) -> None:
     seconds = round(made.estimated_seconds)
+    starts = len({one.block for one in made.trials})
     click.echo(f"{experiment.name}: {experiment.question}")
     click.echo(
-        f"{len(made.cells)} cells x {experiment.repeat.starts} starts = {len(made.trials)} trials, "
-        f"about {seconds // 60}:{seconds % 60:02} min, seed {made.seed}"
+        f"{len(made.cells)} cells x {starts} starts = {len(made.trials)} trials, "
+        f"about {seconds // 60}:{seconds % 60:02} min in all, seed {made.seed}"
     )
+    for name, outlook in made.stages:
+        spent = round(outlook.seconds)
+        time = f"about {spent // 60}:{spent % 60:02} min"
+        click.echo(f"stage {name}: {outlook.trials} trials, {time}: {outlook.text}")
+    for power in found:
+        click.echo(power.text())
     for note in made.notes:
-        click.echo(f"note: {note.message}")
+        click.echo(f"{'refused' if note.refuses else 'note'}: {note.message}")
     click.echo("trial  block  cell")
     for one in made.trials:
         arm = f" ({one.arm})" if one.arm else ""
         click.echo(f"{one.trial:5}  {one.block:5}  {one.cell.id}{arm}")
+
+
+def _refuse(made: Plan, asked: Asked) -> None:
+    """UsageError where arithmetic forbids what is asked for, unless it is forced."""
+    wrong = [note for note in made.notes if note.refuses]
+    if asked.require_conclusive and made.contrasts:
+        wrong += [note for note in made.notes if note.code == "too_few_starts"]
+    if wrong and not asked.force:
+        more = f" (and {len(wrong) - 1} more; --plan lists them)" if len(wrong) > 1 else ""
+        hint = "a longer window, another load or more starts; --force runs it all the same"
+        raise UsageError(f"refused: {wrong[0].message}{more}", hint)
 
 
 def _run(asked: Asked) -> None:
@@ -158,11 +188,13 @@ def print_summary(answer: Any, paths: dict[str, Path], store: Store) -> None:
 
 
 def _begun(asked: Asked) -> Running:
-    from zyphos_lab import runner, spec
+    from zyphos_lab import plan, runner, spec
 
     assert asked.experiment is not None
     experiment = spec.load(asked.experiment, asked.profile, asked.sets, asked.only)
-    return runner.begin(experiment, asked.results, asked.seed)
+    made = plan.make(experiment, asked.seed)
+    _refuse(made, asked)
+    return runner.begin(experiment, asked.results, asked.seed, asked.force)
 
 
 def _resumed(asked: Asked) -> Running:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from zyphos_lab import host as hosts
 from zyphos_lab.calibrate.threat import threat as calibration_threat
+from zyphos_lab.report import course
 from zyphos_lab.report.words import floor_text
 from zyphos_lab.stats import BLOCKS_MIN, Comparison
 from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
@@ -85,9 +86,10 @@ def method(
     blocks = frame["block"].nunique()
     yield (
         f"{len(frame)} trials in {blocks} blocks; each trial is a fresh start of the server, "
-        f"{duration(repeat.get('warmup', '200ms'))} of warm-up and a measured window of "
+        f"{course.warmup_text(manifest)} of warm-up and a measured window of "
         f"{duration(repeat.get('window', '1s'))}."
     )
+    yield from course.sentences(manifest)
     yield _order_text(str(design.get("order", "adjacent_pairs")), manifest.get("seed"))
     yield (
         "Latency counts from the scheduled send; percentiles come from HDR histograms that are "
@@ -104,8 +106,9 @@ def method(
 
 def _order_text(order: str, seed: Any) -> str:
     texts = {
-        "adjacent_pairs": "In each block the arms of the first contrast run next to each other in "
-        "random order, and the groups are shuffled",
+        "adjacent_pairs": "In each block the arms of a contrast run next to each other in random "
+        "order, and the groups are shuffled; where several factors are compared each leads in turn "
+        "and of some random orders the one with most neighbours is taken",
         "blocks": "Each block runs all cells in random order",
         "sequential": "The cells ran in the order of the file, not randomised",
     }
@@ -224,6 +227,7 @@ def command(manifest: Mapping[str, Any]) -> str:
     profile = manifest.get("profile")
     if profile and profile != "default":
         words += ["--profile", str(profile)]
+    words += ["--force"] * bool(manifest.get("forced"))
     for option, key in (("--set", "sets"), ("--only", "only")):
         for text in request.get(key) or ():
             words += [option, str(text)]

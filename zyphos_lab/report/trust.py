@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from zyphos_lab.report import course
+from zyphos_lab.report.course import lost_by_arm
 from zyphos_lab.report.model import Remark
 from zyphos_lab.report.words import floor_text, ratio_text
 from zyphos_lab.stats import Comparison, differs
@@ -32,12 +34,12 @@ def judge(
 ) -> tuple[str, list[Remark], list[Remark]]:
     """The run's verdict, the reasons for it, and remarks that do not lower it."""
     fatal = _unusable(frame, manifest)
-    grave = [*changed, *_incomplete(frame, manifest), *_dropped(comparisons), *_aa(aa)]
+    grave = [*changed, *_incomplete(frame, manifest), *_dropped(comparisons, frame), *_aa(aa)]
     remarks: list[Remark] = []
     for remark in _trial_reasons(frame):
         often = remark.trials > SHARE_MAX * len(frame)
         (grave if often else remarks).append(remark)
-    remarks += _limits(frame)
+    remarks += [*course.remarks(manifest), *_limits(frame)]
     verdict = INVALID if fatal else DEGRADED if grave else VALID
     return verdict, [*fatal, *grave], remarks
 
@@ -76,13 +78,13 @@ def _without_generator(frame: pd.DataFrame) -> pd.Series[bool]:
 
 def _incomplete(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:
     planned, status = len(manifest.get("plan", ())), str(manifest.get("status", ""))
-    if len(frame) >= planned:
+    if len(frame) >= planned and status in ("", "complete"):
         return []
     message = f"{status or 'stopped'}: {len(frame)} of {planned} trials were run"
     return [Remark("incomplete", message)]
 
 
-def _dropped(comparisons: Sequence[Comparison]) -> list[Remark]:
+def _dropped(comparisons: Sequence[Comparison], frame: pd.DataFrame) -> list[Remark]:
     hit = [c for c in comparisons if c.dropped]
     if not hit:
         return []
@@ -91,6 +93,8 @@ def _dropped(comparisons: Sequence[Comparison]) -> list[Remark]:
         f"{len(hit)} comparisons lost blocks to INVALID or missing trials, "
         f"at most {most.dropped} of {most.dropped + most.n} ({most.cell})"
     )
+    lost = lost_by_arm(frame)
+    message += f"; INVALID by arm: {lost}" if lost else ""
     return [Remark("blocks_dropped", message)]
 
 

@@ -15,7 +15,15 @@ from typing import Any
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
 from zyphos_lab.errors import Complaint, SpecError, UsageError
-from zyphos_lab.spec import answered, factors, load_files, references, rules, searched
+from zyphos_lab.spec import (
+    answered,
+    factors,
+    load_files,
+    references,
+    rules,
+    searched,
+    until,
+)
 from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
 from zyphos_lab.spec.complaints import complaints_of, in_order, shown
 from zyphos_lab.spec.models import Disturbance, Disturbances, Document, Link, Load, Outline
@@ -32,6 +40,7 @@ from zyphos_lab.spec.references import Contrast, Expectation, References
 from zyphos_lab.spec.searched import Searched
 from zyphos_lab.spec.source import Mark, Path, Source, read
 from zyphos_lab.spec.target_models import Target
+from zyphos_lab.spec.until import Precision
 
 SCHEMA = 1
 CELLS_MAX = 10_000
@@ -61,6 +70,7 @@ class Experiment(Document):
     _contrasts: tuple[Contrast, ...] = PrivateAttr(default=())
     _expectations: tuple[Expectation, ...] = PrivateAttr(default=())
     _searched: Searched | None = PrivateAttr(default=None)
+    _until: tuple[Precision, ...] = PrivateAttr(default=())
 
     @property
     def request(self) -> Request:
@@ -102,6 +112,11 @@ class Experiment(Document):
         return self._expectations
 
     @property
+    def until(self) -> tuple[Precision, ...]:
+        """How narrow which intervals have to be (`repeat.until`); empty where nothing is asked."""
+        return self._until
+
+    @property
     def searched(self) -> Searched | None:
         """The capacities that have to be found first; None without `search`."""
         return self._searched
@@ -117,6 +132,7 @@ class _Draft:
     contrasts: list[Contrast] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
     searched: Searched | None = None
+    until: tuple[Precision, ...] = ()
     complaints: list[Complaint] = field(default_factory=list)
     set_paths: dict[Path, str] = field(default_factory=dict)  # path to the factor that sets it
 
@@ -230,6 +246,8 @@ def _resolve(source: Source) -> _Draft:
         draft.searched = searched.resolve(
             draft.document.search, outline, names, dimensions, draft.cells
         )
+    draft.until = until.resolve(draft.document, names)
+    references.self_check(draft.document, names)
     draft.complaints += [*names.complaints, *answered.check(source, draft.document)]
     return draft
 
@@ -326,6 +344,7 @@ def loads(
     experiment._request = Request(text, file, profile, tuple(sets), tuple(only))
     experiment._source = draft.source
     experiment._cells = tuple(cells)
+    experiment._until = draft.until
     experiment._searched = draft.searched.only(ids) if draft.searched else None
     pairs = [found for found in draft.contrasts if {found.cell, found.baseline_cell} <= ids]
     experiment._contrasts = tuple(pairs)

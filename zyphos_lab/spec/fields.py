@@ -18,6 +18,8 @@ from zyphos_lab import units
 from zyphos_lab.errors import UnitError
 
 DURATION_PATTERN = r"^(0|[0-9_]+(\.[0-9]+)?\s*(ns|us|ms|s|min|h))$"
+AUTO = "auto"  # found out by a pilot; None in the model
+AUTO_PATTERN = f"^({AUTO}|{DURATION_PATTERN[1:-1]})$"
 SIZE_PATTERN = r"^[0-9_]+(\.[0-9]+)?\s*(B|kB|MB|GB|KiB|MiB|GiB)$"
 RATE_PATTERN = r"^[0-9_]+(\.[0-9]+)?\s*[kMG]?/(s|min)$"
 FRACTION_PATTERN = r"^[0-9]+(\.[0-9]+)?\s*%$"
@@ -58,6 +60,18 @@ Duration = Annotated[
     WithJsonSchema({"type": ["string", "integer"], "pattern": DURATION_PATTERN, "maximum": 0}),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
+
+
+def _duration_or_auto(value: object) -> Any:
+    return None if value == AUTO else _from_text(units.parse_duration, "duration", "200ms")(value)
+
+
+DurationOrAuto = Annotated[
+    int | None,
+    BeforeValidator(_duration_or_auto),
+    PlainSerializer(lambda value: AUTO if value is None else units.exact_duration(value)),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": AUTO_PATTERN, "maximum": 0}),
+]
 Size = Annotated[
     int,
     BeforeValidator(_from_text(units.parse_size, "size", "16KiB")),

@@ -17,6 +17,7 @@ from zyphos_lab.spec.fields import (
     Count,
     Cpus,
     Duration,
+    DurationOrAuto,
     Fraction,
     Name,
     Paths,
@@ -194,12 +195,15 @@ class Expect(Model):
 
 
 class Repeat(Model):
-    """How often and how long."""
+    """How often and how long. A `warmup` of None (`auto`) is found by a pilot of `pilot`."""
 
     starts: Count = 8
-    warmup_ns: Annotated[Duration, Field(alias="warmup")] = 200_000_000
+    warmup_ns: Annotated[DurationOrAuto, Field(alias="warmup")] = 200_000_000
     window_ns: Annotated[PositiveDuration, Field(alias="window")] = 1_000_000_000
     interval_ns: Annotated[PositiveDuration, Field(alias="interval")] = 100_000_000
+    pilot_ns: Annotated[PositiveDuration, Field(alias="pilot")] = 4_000_000_000
+    until: Annotated[str, Field(min_length=1)] | None = None
+    budget_ns: Annotated[PositiveDuration | None, Field(alias="budget")] = None
 
     @model_validator(mode="after")
     def _few_intervals(self) -> Repeat:
@@ -210,9 +214,14 @@ class Repeat(Model):
 
 
 class SelfCheck(Model):
-    """A/A: how many cells are also compared with themselves."""
+    """A/A: how many cells are also compared with themselves, in what, and how many raw p below
+    5 % chance may give.
+    """
 
     cells: Whole = 0
+    metrics: Texts = ()
+    floor: Fraction | None = None
+    alarms: Whole | None = None
 
 
 class Design(Model):

@@ -16,7 +16,7 @@ from zyphos_lab.errors import Complaint, StatementError
 from zyphos_lab.spec.cell import id_of
 from zyphos_lab.spec.factors import Dimension, label_of
 from zyphos_lab.spec.fields import Value
-from zyphos_lab.spec.models import Compare, Expect, Outline
+from zyphos_lab.spec.models import Compare, Document, Expect, Outline
 from zyphos_lab.spec.shape import meant
 from zyphos_lab.spec.source import Mark, Path, Source
 from zyphos_lab.spec.statement import Statement
@@ -182,6 +182,12 @@ def _family(
                 compare.family,
                 compare.floor,
             )
+
+
+def self_check(document: Document | None, names: References) -> None:
+    """Complains about metrics of `design.aa` that are none."""
+    for at, name in enumerate(document.design.aa.metrics if document is not None else ()):
+        names.metric(name, names.source.mark(("design", "aa", "metrics", at)))
 
 
 def matches(labels: Labels, where: Labels) -> bool:

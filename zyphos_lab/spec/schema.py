@@ -10,11 +10,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zyphos_lab.spec.fields import DURATION_PATTERN
+from zyphos_lab.spec.fields import AUTO_PATTERN, DURATION_PATTERN
 from zyphos_lab.spec.models import Document
 from zyphos_lab.units import exact_duration
 
 FILE = Path(__file__).with_name("experiment.schema.json")
+DURATIONS = (DURATION_PATTERN, AUTO_PATTERN)
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -32,7 +33,7 @@ def _spell_defaults(node: Any) -> None:
     for inner in node.values() if isinstance(node, dict) else node:
         if isinstance(inner, dict | list):
             _spell_defaults(inner)
-    if isinstance(node, dict) and node.get("pattern") == DURATION_PATTERN and "default" in node:
+    if isinstance(node, dict) and node.get("pattern") in DURATIONS and "default" in node:
         node["default"] = exact_duration(node["default"])
 
 
