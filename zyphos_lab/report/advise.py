@@ -35,7 +35,9 @@ def advise(
 ) -> list[Advice | None]:
     """One entry per comparison; None where it is decided, or has no interval to narrow."""
     open_ = [c for c in comparisons if c.verdict == CANNOT_TELL and c.low is not None]
-    values = {metric: _intervals(store, frame, metric) for metric in {c.metric for c in open_}}
+    cells = {cell for c in open_ for cell in (c.cell, c.baseline_cell)}
+    part = frame[frame["cell"].isin(cells)]
+    values = {metric: _intervals(store, part, metric) for metric in {c.metric for c in open_}}
     return [_advice(frame, c, values[c.metric]) if c in open_ else None for c in comparisons]
 
 

@@ -17,7 +17,7 @@ from zyphos_lab import host as hosts
 from zyphos_lab.calibrate.threat import threat as calibration_threat
 from zyphos_lab.report import course
 from zyphos_lab.report.words import floor_text
-from zyphos_lab.stats import BLOCKS_MIN, Comparison
+from zyphos_lab.stats import BLOCKS_MIN, Comparison, differs
 from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
 from zyphos_lab.units import format_duration, parse_duration
 
@@ -98,6 +98,13 @@ def method(
     )
     if comparisons:
         yield from _test_text(comparisons)
+    if any(differs(c) for c in comparisons):
+        yield (
+            "Beside a difference stand the per-request counters that moved with it (sign-flip, "
+            "adjusted over all counters) and the share that they carry: in its own unit, at a "
+            "recorded cost, or at the cost that the run's other pairs of cells show. What moved "
+            "with a difference need not be its cause."
+        )
     yield (
         "A cell's value is the median over its starts, its interval (95 % or better) that of order "
         f"statistics, given from {BLOCKS_MIN} starts on."

@@ -137,9 +137,13 @@ def _moved(effect: Effect) -> dict[int, float]:
     ]
     if not columns:
         return {}
-    flips = Flips.over(len(steps), 0, EXACT_BLOCKS_MAX, SAMPLED_PAIRS)
-    adjusted = step_down(steps[:, columns], flips=flips)
+    adjusted = step_down(steps[:, columns], flips=_flips(len(steps)))
     return {j: float(p) for j, p in zip(columns, adjusted, strict=True) if p <= ALPHA}
+
+
+def _flips(blocks: int) -> Flips:
+    """Fewer than a comparison has: here are hundreds of columns for each of them."""
+    return Flips.over(blocks, 0, EXACT_BLOCKS_MAX, SAMPLED_PAIRS)
 
 
 def _carrier(effect: Effect, j: int, p: float, slope: Slope) -> Carrier:
@@ -170,7 +174,7 @@ def _ratio(base: Floats, arm: Floats) -> tuple[float | None, float | None, float
     if not len(base) or (base <= 0).any() or (arm <= 0).any():
         return None, None, None
     logs = np.log(arm / base)
-    bounds = interval(logs)
+    bounds = interval(logs, flips=_flips(len(logs)))
     ratio = math.exp(float(logs.mean()))
     if bounds is None:
         return ratio, None, None

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +52,7 @@ class Flips:
         """Every sign vector for at most `exact_max` blocks, else a seeded sample of `pairs`."""
         if blocks <= exact_max:
             return cls(blocks, None)
-        random = np.random.default_rng(seed)
-        signs = random.integers(0, 2, size=(pairs, blocks), dtype=np.int8) * 2 - 1
-        signs[0] = 1
-        return cls(blocks, signs.astype(np.int8))
+        return cls(blocks, _sampled(blocks, seed, pairs))
 
     @property
     def exact(self) -> bool:
@@ -81,16 +79,19 @@ def sign_flip(log_ratios: Floats, seed: int = 0) -> float:
     return float(np.mean(sums >= abs(values.sum()) - _slack(values)))
 
 
-def interval(log_ratios: Floats, alpha: float = ALPHA, seed: int = 0) -> tuple[float, float] | None:
+def interval(
+    log_ratios: Floats, alpha: float = ALPHA, seed: int = 0, flips: Flips | None = None
+) -> tuple[float, float] | None:
     """The centres that `sign_flip` does not reject at `alpha`: (low, high), on the log scale.
 
     None where no number of flips can reject (5 blocks and fewer at 5 %): the interval would be
     unbounded. Exact inversion: the k-th smallest and largest mean over the subsets of blocks.
+    `flips` in place of those of the seed.
     """
     values = np.asarray(log_ratios, dtype=np.float64)
     if len(values) == 0:
         return None
-    flips = Flips.over(len(values), seed)
+    flips = flips or Flips.over(len(values), seed)
     sums = flips.sums(values)
     ones = flips.sums(np.ones_like(values))
     total, n = values.sum(), float(len(values))
@@ -131,6 +132,17 @@ def step_down(log_ratios: Floats, seed: int = 0, flips: Flips | None = None) -> 
         floor = max(floor, adjusted[j])
         adjusted[j] = floor
     return adjusted
+
+
+@lru_cache(maxsize=8)
+def _sampled(blocks: int, seed: int, pairs: int) -> NDArray[np.int8]:
+    """Rows of signs, the first without a flip; kept, as a run asks for the same ones often."""
+    random = np.random.default_rng(seed)
+    signs = random.integers(0, 2, size=(pairs, blocks), dtype=np.int8) * 2 - 1
+    signs[0] = 1
+    signs = signs.astype(np.int8)
+    signs.flags.writeable = False
+    return signs
 
 
 def _studentised(sums: Floats | np.float64, values: Floats) -> Floats:
