@@ -53,8 +53,7 @@ def gate(answer: Answer, require_conclusive: bool) -> None:
     that everything that was asked has an answer.
     """
     if answer.verdict == "INVALID":
-        why = "; ".join(reason.message for reason in answer.reasons)
-        raise MeasurementError(f"the measurement is INVALID: {why}")
+        raise MeasurementError(f"the measurement is INVALID: {_why_invalid(answer)}")
     if answer.failed:
         failed = ", ".join(f"{one.id} ({one.reason or one.that})" for one in answer.failed)
         raise ExpectationError(f"expectation failed: {failed}")
@@ -62,6 +61,12 @@ def gate(answer: Answer, require_conclusive: bool) -> None:
     if undecided:
         more = f" and {len(undecided) - 3} more" if len(undecided) > 3 else ""
         raise InconclusiveError(f"inconclusive: {', '.join(undecided[:3])}{more}")
+
+
+def _why_invalid(answer: Answer) -> str:
+    """The reasons that make it so; all of them where none says that it does."""
+    worst = [reason for reason in answer.reasons if reason.severity == "INVALID"]
+    return "; ".join(reason.message for reason in worst or answer.reasons)
 
 
 def _undecided(answer: Answer) -> list[str]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zyphos_lab.report.capacity import against, rate_text
-from zyphos_lab.report.model import Answer, ExpectationResult, Stalled
+from zyphos_lab.report.model import Answer, ExpectationResult, Remark, Stalled
 from zyphos_lab.report.stall import SHOWN, tells
 from zyphos_lab.report.views import Group, groups
 from zyphos_lab.report.words import (
@@ -204,12 +204,21 @@ def _expectation(expectation: ExpectationResult) -> Text:
     return text
 
 
+def _against_it(remark: Remark) -> Padding:
+    """`DEGRADED other_load: other work took ...`."""
+    text = Text()
+    text.append(f"{remark.severity} ", style=COLOURS.get(remark.severity, ""))
+    text.append(f"{remark.code}: ", style="bold")
+    text.append(remark.message)
+    return Padding(text, (0, 0, 0, 2), expand=False)
+
+
 def _trust(answer: Answer) -> Iterator[RenderableType]:
     head = Text()
     head.append(answer.verdict, style=f"bold {COLOURS[answer.verdict]}")
     head.append(f"  {answer.trials_done} of {answer.trials_planned} trials")
     yield head
-    yield from (_indented(remark.message) for remark in answer.reasons)
+    yield from map(_against_it, answer.reasons)
     yield from (_indented(f"note: {remark.message}", "dim") for remark in answer.remarks)
     yield from (_indented(f"A/A: {aa_text(c)}", "dim") for c in answer.aa)
     for group, reason in answer.skipped.items():

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 def with_damage(store: Store, verdict: str, reasons: list[Remark]) -> tuple[str, list[Remark]]:
     """The verdict and its reasons with a reason for each damaged line: at best DEGRADED."""
-    found = [Remark("journal_damaged", damage_text(damage)) for damage in store.damaged]
+    found = [
+        Remark("journal_damaged", damage_text(damage), severity=DEGRADED)
+        for damage in store.damaged
+    ]
     worse = DEGRADED if found and verdict == VALID else verdict
     return worse, [*reasons, *found]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zyphos_lab.stats import Advice, Carrier, Comparison, Estimate
@@ -20,12 +20,16 @@ SCHEMA_VERSION = 1
 class Remark:
     """Something that has to be known about the run: `code` for machines, `message` for people.
 
-    `trials` counts the trials that it was seen in (0: it is about the run as a whole).
+    `trials` counts the trials that it was seen in (0: it is about the run as a whole). `severity`
+    is the best verdict left where it was worst, `evidence` the numbers there; '' and empty for what
+    lowers nothing.
     """
 
     code: str
     message: str
     trials: int = 0
+    severity: str = ""
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zyphos_lab.report import capacity, words
+from zyphos_lab.report import capacity, evidence, words
 from zyphos_lab.report.marks import MARKS
 from zyphos_lab.report.model import Answer
 from zyphos_lab.report.views import groups
@@ -51,6 +51,9 @@ def render(store: Store, answer: Answer) -> str:
         groups=groups(answer),
         estimates={row.cell: row.estimates for row in answer.rows},
         differs=differs,
+        plain=evidence.PLAIN,
+        meaning=evidence.meaning,
+        evidence=evidence.lines,
         forests=forests(answer),
         aa_forests=aa_forests(answer),
         shifts=shift_panels(store, answer),

@@ -19,7 +19,7 @@ from zyphos_lab.report import course
 from zyphos_lab.report.words import floor_text
 from zyphos_lab.stats import BLOCKS_MIN, Comparison, differs
 from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
-from zyphos_lab.units import format_duration, parse_duration
+from zyphos_lab.units import format_duration, format_quantity, parse_duration
 
 CELLS_LISTED_MAX = 8
 LAWS = {
@@ -96,6 +96,7 @@ def method(
         "merged, never averaged; the unit of repetition is the start of the server, not the "
         "request."
     )
+    yield from _ceiling_text(frame)
     if comparisons:
         yield from _test_text(comparisons)
     if any(differs(c) for c in comparisons):
@@ -108,6 +109,20 @@ def method(
     yield (
         "A cell's value is the median over its starts, its interval (95 % or better) that of order "
         f"statistics, given from {BLOCKS_MIN} starts on."
+    )
+
+
+def _ceiling_text(frame: pd.DataFrame) -> Iterator[str]:
+    """What the load alone could do, where that was measured."""
+    names = ("ceiling_requests_per_second", "ceiling_ratio")
+    if any(name not in frame or not frame[name].notna().any() for name in names):
+        return
+    ceiling, ratio = (frame[name] for name in names)
+    least, most = (format_quantity(value, "per_second") for value in (ceiling.min(), ceiling.max()))
+    yield (
+        "Before the measurement each load was tried against a server that does nothing: "
+        f"{least if least == most else f'{least} to {most}'}; a trial reached at most "
+        f"{100 * ratio.max():.0f} % of that."
     )
 
 

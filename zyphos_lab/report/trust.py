@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -41,7 +42,13 @@ def judge(
         (grave if often else remarks).append(remark)
     remarks += [*course.remarks(manifest), *_limits(frame)]
     verdict = INVALID if fatal else DEGRADED if grave else VALID
-    return verdict, [*fatal, *grave], remarks
+    reasons = [*_severe(fatal, INVALID), *_severe(grave, DEGRADED)]
+    return verdict, reasons, remarks
+
+
+def _severe(remarks: Sequence[Remark], severity: str) -> list[Remark]:
+    """Those about the run as a whole are as severe as what they make of it."""
+    return [one if one.severity else replace(one, severity=severity) for one in remarks]
 
 
 def skipped(frame: pd.DataFrame) -> dict[str, str]:
@@ -111,16 +118,24 @@ def _aa(aa: Sequence[Comparison]) -> list[Remark]:
 
 
 def _trial_reasons(frame: pd.DataFrame) -> list[Remark]:
-    """One remark per code over all trials, with the first message as the example."""
-    messages: dict[str, list[str]] = {}
-    for text in frame.get("reasons", ()):
-        entries = {str(r.get("code", "")): str(r.get("message", "")) for r in _decoded(text, [])}
-        for code, message in entries.items():
-            messages.setdefault(code, []).append(message)
-    return [
-        Remark(code, f"{found[0]} (in {len(found)} of {len(frame)} trials)", len(found))
-        for code, found in messages.items()
-    ]
+    """One remark per code over all trials, with the worst as the example; the worst come first."""
+    found: dict[str, list[Remark]] = {}
+    for trial, text in zip(frame["trial"], frame.get("reasons", ()), strict=False):
+        entries = {str(r.get("code", "")): r for r in _decoded(text, [])}
+        for code, r in entries.items():
+            evidence = {"trial": int(trial), **(r.get("evidence") or {})}
+            severity = str(r.get("severity", DEGRADED))
+            one = Remark(code, str(r.get("message", "")), 0, severity, evidence)
+            found.setdefault(code, []).append(one)
+    worst = [_worst(remarks, len(frame)) for remarks in found.values()]
+    return sorted(worst, key=lambda one: (one.severity != INVALID, -one.trials))
+
+
+def _worst(remarks: Sequence[Remark], trials: int) -> Remark:
+    """The first of the most severe, with how often there was one."""
+    example = next((one for one in remarks if one.severity == INVALID), remarks[0])
+    message = f"{example.message} (in {len(remarks)} of {trials} trials)"
+    return replace(example, message=message, trials=len(remarks))
 
 
 def _limits(frame: pd.DataFrame) -> list[Remark]:
