@@ -171,7 +171,7 @@ def test_command_says_how_many_and_fails_with_5(
         said = capsys.readouterr()
         assert len(json.loads(said.out)["differences"]) == 1
         assert said.err.count("\n") == 1
-        page.write_text(whole[: len(whole) // 4])
+        page.write_text(whole[: len(whole) // 2])
         assert run(["report", str(store.path), "--verify"]) == 5
     finally:
         page.write_text(whole)
