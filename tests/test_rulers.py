@@ -174,7 +174,7 @@ def test_an_installed_tool_runs_for_real(tool: str, tmp_path: Path) -> None:
     # A rate of 200/s for 1 s, or as fast as it goes: the count is arithmetic, no speed.
     assert 150 <= row["requests_done"] <= (210 if rated else 10**7)
     assert 0 < row["latency_ns_min"] <= row["latency_ns_p50"] <= row["latency_ns_max"]
-    assert row["client_cpu_ns"] > 0
+    assert row["client_cpu_ns"] > 0 and row["client_threads_busy_ratio"] > 0
     assert row["service_ns_p50"] is None and "service_ns" in row["skipped"]
 
 

@@ -98,7 +98,7 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
     """
     reported = result.get("reported", {})
     row: Row = {name: result.get(name) for name in RESULT_COLUMNS}
-    row["client_threads_busy_ratio"] = _busy(result)
+    row["client_threads_busy_ratio"] = busy(result)
     row.update({f"error_{code}": count for code, count in result.get("errors", {}).items()})
     reasons: list[Reason] = []
     skipped: Skipped = {}
@@ -160,7 +160,7 @@ def _censored(metric: str, columns: list[str]) -> Reason:
     return Reason(DEGRADED, "censored", message, {"metric": metric, "columns": columns})
 
 
-def _busy(result: Mapping[str, Any]) -> float | None:
+def busy(result: Mapping[str, Any]) -> float | None:
     """Share of its cores that the load used; each of its threads has one."""
     cpu_ns, threads = result.get("client_cpu_ns"), result.get("client_threads")
     return cpu_ns / (threads * result["window_ns"]) if cpu_ns and threads else None

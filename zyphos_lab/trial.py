@@ -186,6 +186,10 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     known, unknown = truth.columns(measured.truth)
     row.update(known)
     skipped.update(unknown)
+    if (
+        row["client_threads_busy_ratio"] is None
+    ):  # what a foreign generator does not say, rusage does
+        row["client_threads_busy_ratio"] = record.busy(row)
     row["target_killed"] = measured.killed
     if bench.disturbed:
         row.update(disturb.stall_columns(measured.events, result["window_ns"]))
