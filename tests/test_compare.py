@@ -88,6 +88,16 @@ def test_what_was_not_interleaved_is_said_first(tmp_path: Path) -> None:
     }
 
 
+def test_a_side_that_drifts_is_said(tmp_path: Path) -> None:
+    def drifting(row: dict[str, Any]) -> None:
+        times(1.02 ** row["block"])(row)
+
+    table = compare_runs(side(tmp_path, 1), side(tmp_path, 2, drifting), P99)
+    [remark] = [remark for remark in table.warnings if "drift" in remark.code]
+    assert remark.code == "b_drift"
+    assert "write=one latency_ns_p99 rose" in remark.message
+
+
 def test_runs_of_one_thing_do_not_differ(tmp_path: Path) -> None:
     table = compare_runs(side(tmp_path, 1), side(tmp_path, 2), P99)
     assert set(verdicts(table).values()) == {"same"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from zyphos_lab.compare import drift
 from zyphos_lab.compare.blocks import Wanted, blocks_of, judged_bound
 from zyphos_lab.compare.model import Difference, Line, Refusal, Table
 from zyphos_lab.compare.source import Source, differences, incomparable
@@ -50,13 +51,18 @@ def compare_runs(a: Source, b: Source, wanted: Wanted) -> Table:
         hint = f"{a.side.name} has {_some(a)}; {b.side.name} has {_some(b)}"
         raise UsageError("the two have no cell in common", hint)
     found = differences(a, b)
-    lines = list(_lines(a, b, pairs, wanted))
+    measured = [
+        _measured(a, b, cell_a, cell_b, metric, wanted)
+        for cell_a, cell_b in pairs
+        for metric in wanted.metrics
+    ]
+    lines = list(_lines(measured, wanted))
     return Table(
         what=f"{b.side.name} against {a.side.name}",
         paired=False,
         a=a.side,
         b=b.side,
-        warnings=tuple(_warnings(a, b, found)),
+        warnings=(*_warnings(a, b, found), *_drifts(measured)),
         differences=tuple(found),
         refused=tuple(refused),
         blocks=tuple(blocks_of(lines, wanted.metrics)),
@@ -110,14 +116,14 @@ def side_warnings(a: Source, b: Source) -> Iterator[Remark]:
             yield Remark(f"{name}_no_evidence", f"{name} is no evidence: a check that it works")
 
 
-def _lines(
-    a: Source, b: Source, pairs: Sequence[tuple[str, str]], wanted: Wanted
-) -> Iterator[Line]:
-    found = [
-        _measured(a, b, cell_a, cell_b, metric, wanted)
-        for cell_a, cell_b in pairs
-        for metric in wanted.metrics
-    ]
+def _drifts(found: Sequence[_Measured]) -> Iterator[Remark]:
+    for side in ("a", "b"):
+        values = [(f"{one.line.label} {one.line.metric}", getattr(one, side)) for one in found]
+        yield from drift.warnings(side, values)
+
+
+def _lines(found: Sequence[_Measured], wanted: Wanted) -> Iterator[Line]:
+    """With p adjusted over all of them, and their verdicts."""
     adjusted = step_down_two(_matrix(found, "a"), _matrix(found, "b"), wanted.seed)
     for one, p in zip(found, adjusted, strict=True):
         tested = one.comparison.p_raw is not None and math.isfinite(p)

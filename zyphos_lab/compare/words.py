@@ -102,7 +102,8 @@ def summary(table: Table) -> str:
     different = [line for line in lines if differs(line.comparison)]
     same = sum(line.comparison.verdict == SAME for line in lines)
     unknown = sum(line.comparison.verdict == CANNOT_TELL for line in lines)
-    parts = [f"{len(different)} of {len(lines)} comparisons differ"]
+    where = "" if table.paired else " between the runs"
+    parts = [f"{len(different)} of {len(lines)} comparisons differ{where}"]
     parts += [f"{same} are the same within their floor"] if same else []
     parts += [f"{unknown} cannot be told"] if unknown else []
     return ", ".join(parts) + ". " + " ".join(_largest(different))
