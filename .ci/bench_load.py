@@ -13,7 +13,6 @@ import json
 import math
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,9 @@ import numpy as np
 from zyphos_lab import host, spec, targets
 from zyphos_lab.child import Children
 from zyphos_lab.native import program
+from zyphos_lab.rulers.base import Job
+from zyphos_lab.rulers.wrk import Wrk
+from zyphos_lab.spec import Load
 from zyphos_lab.stats import interval
 
 EXPERIMENT = Path(__file__).resolve().parent.parent / "experiments/engines_hello.yaml"
@@ -34,14 +36,6 @@ SERVERS = ("nginx", "epoll")
 PIPELINES = (1, 16)
 CPU = 1
 CONNECTIONS = 64
-LUA = """init = function(args)
-  local one = wrk.format(nil, "/")
-  local many = {}
-  for i = 1, 16 do many[i] = one end
-  all = table.concat(many)
-end
-request = function() return all end
-"""
 Figures = dict[str, float]  # requests_per_second, cpu_ns_per_request
 
 
@@ -55,16 +49,15 @@ def measured(argv: list[str]) -> tuple[str, float]:
     return text, user + after.children_system - before.children_system
 
 
-def run_wrk(port: int, pipeline: int, seconds: int, script: Path) -> Figures:
-    lua = ["-s", str(script)] if pipeline > 1 else []
-    url = f"http://127.0.0.1:{port}/"
-    text, cpu_s = measured(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *lua, url])
-    found = re.search(r"(\d+) requests in", text)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    if not found or not rate or "Non-2xx" in text or "Socket errors" in text:
-        raise click.ClickException(f"wrk: {text.strip().splitlines()[-1]}")
-    per_request = cpu_s * 1e9 / int(found[1])
-    return {"requests_per_second": float(rate[1]), "cpu_ns_per_request": per_request}
+def run_wrk(port: int, pipeline: int, seconds: int, folder: Path) -> Figures:
+    load = Load(protocol="http1", generator="wrk", connections=CONNECTIONS, pipeline=pipeline)
+    job = Job("wrk", load, f"http://127.0.0.1:{port}/", seconds * 10**9, folder)
+    text, cpu_s = measured(["wrk", *Wrk().words(job)])
+    said = Wrk().read(job, text)
+    if said.failed:
+        raise click.ClickException(f"wrk: {said.errors}")
+    rate = said.done * 1e9 / said.run_ns
+    return {"requests_per_second": rate, "cpu_ns_per_request": cpu_s * 1e9 / said.done}
 
 
 def run_ours(port: int, pipeline: int, seconds: int) -> Figures:
@@ -88,11 +81,11 @@ def paired(ours: list[Figures], wrk: list[Figures], name: str) -> dict[str, floa
     return {"ratio": math.exp(float(logs.mean())), "low": low, "high": high}
 
 
-def compare(port: int, pipeline: int, rounds: int, seconds: int, script: Path) -> dict[str, object]:
+def compare(port: int, pipeline: int, rounds: int, seconds: int, folder: Path) -> dict[str, object]:
     order = random.Random(42 + pipeline)
     arms: dict[str, list[Figures]] = {"wrk": [], "zyphos_load": []}
     runs: dict[str, Callable[[], Figures]] = {
-        "wrk": lambda: run_wrk(port, pipeline, seconds, script),
+        "wrk": lambda: run_wrk(port, pipeline, seconds, folder),
         "zyphos_load": lambda: run_ours(port, pipeline, seconds),
     }
     for _ in range(rounds):
@@ -127,14 +120,12 @@ def main(rounds: int, seconds: int, output: Path | None) -> None:
     cells = {cell.target_name: cell for cell in experiment.cells}
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "pipeline.lua"
-        script.write_text(LUA)
         children = Children(Path(folder))
         for server in SERVERS:
             running = targets.make(server, cells[server].target, children).start()
             try:
                 for pipeline in PIPELINES:
-                    row = compare(running.port, pipeline, rounds, seconds, script)
+                    row = compare(running.port, pipeline, rounds, seconds, Path(folder))
                     show(server, row)
                     rows.append({"server": server, **row})
             finally:
