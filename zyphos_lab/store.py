@@ -137,7 +137,9 @@ class Store:
         )
         self._trials_now += 1
         if self._trials_now >= DERIVE_GROWTH * self._trials_derived:
-            self.derive()
+            # The trial is on disk, whatever becomes of tables that can be made again.
+            with suppress(StoreError):
+                self.derive()
 
     def plan(self, event: dict[str, Any]) -> None:
         """Adds an extension of the schedule: {"event": "plan", "stage", "trials": [...]}."""

@@ -6,7 +6,7 @@ From manifests and answer.json alone; no journal is read and nothing is computed
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,10 @@ def write_index(results: Path, say: Say) -> Path:
     css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     found = sections(results, say)
     text = environment.get_template("index.html.j2").render(
-        sections=found, css=css, count=sum(len(section.entries) for section in found)
+        sections=found,
+        pages=list(_others(results)),
+        css=css,
+        count=sum(len(section.entries) for section in found),
     )
     path = results / INDEX_FILE
     write_atomically(path, text)
@@ -83,6 +86,13 @@ def sections(results: Path, say: Say) -> list[Section]:
         questions.setdefault(name, str(facts["question"] or ""))
         found.setdefault(name, []).append(_entry(results, run, facts, answer))
     return [Section(name, questions[name], tuple(found[name])) for name in sorted(found)]
+
+
+def _others(results: Path) -> Iterator[str]:
+    """Pages that are not of a run, such as a calibration's."""
+    for page in sorted([*results.glob("*/*.html"), *results.glob("*/*/*.html")]):
+        if page.name != REPORT_FILE:
+            yield page.relative_to(results).as_posix()
 
 
 def _entry(results: Path, run: Path, facts: views.Row, answer: views.Row) -> Entry:
