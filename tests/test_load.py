@@ -42,6 +42,8 @@ def adds_up(result: dict[str, Any]) -> None:
     assert histogram(result, "latency_ns").count == result["requests_done"]
     assert histogram(result, "service_ns").count == result["requests_done"]
     assert histogram(result, "schedule_lag_ns").count == result["requests_sent"]
+    unsent = result["requests_scheduled"] - result["requests_sent"]
+    assert histogram(result, "schedule_lag_censored_ns").count == unsent
     assert sum(i["requests_done"] for i in result["intervals"]) == result["requests_done"]
 
 
@@ -115,6 +117,23 @@ def test_sessions(hello: Served) -> None:
     assert result["rate_asked_per_second"] == 2000
     assert 100 < result["requests_done"] < 1000
     assert 0 < result["arrivals_ks"] < 0.5
+
+
+def test_a_mix_by_weight_and_in_order(hello: Served) -> None:
+    mix = ["request.0.path=/a", "request.0.weight=3", "request.1.path=/b", "request.1.method=POST",
+           "request.1.body_bytes=100", "request.2.path=/c", "request.2.check.body=no"]  # fmt: skip
+    law = ("arrival.law=constant", "arrival.rate_per_second=5000", "threads=2")
+    result = load(f"port={hello.port}", *law, *mix, "header.X-All=1", *SHORT)
+    adds_up(result)
+    first, second, third = result["entries"]
+    assert first["requests_failed"] == second["requests_failed"] == third["requests_done"] == 0
+    assert first["requests_done"] + second["requests_done"] + third["requests_failed"] == 1000
+    assert first["requests_done"] == pytest.approx(600, abs=80)
+    assert second["requests_done"] == pytest.approx(200, abs=65)
+    assert result["errors"] == {"wrong_body": third["requests_failed"]}
+    ordered = load(f"port={hello.port}", *law, *mix, "order=sequential", *SHORT)
+    ends = [entry["requests_done"] + entry["requests_failed"] for entry in ordered["entries"]]
+    assert sorted(ends) == [333, 333, 334]
 
 
 def test_a_bad_trace_names_its_line(tmp_path: Path) -> None:
@@ -226,6 +245,11 @@ def test_nobody_listens() -> None:
             ["port=1", "arrival.law=on-off", "arrival.rate_per_second=1", "arrival.on_ns=5"],
             "arrival.law=on-off needs arrival.off_ns",
         ),
+        (["port=1", "request.1.path=/"], "request.1.path=/: must come after request.0"),
+        (["port=1", "request.0.pth=/"], "request.0.pth=/: unknown option 'pth'; did you mean"),
+        (["port=1", "request.0.path=/a", "path=/b"], "method, path, body and body_bytes stand in"),
+        (["port=1", "order=sequential"], "order=sequential needs a list"),
+        (["port=1", "protocol=echo", "request.0.path=/a"], "request.* belongs to protocol=http1"),
         (["port=1", "arrival.requests_mean=0.5"], "arrival.requests_mean=0.5: must be a"),
         (["port=1", "arrival.file=/nowhere"], "arrival.file=/nowhere: /nowhere: No such"),
         (["port=1", "arrival.law=burst"], "arrival.law=burst: must be one of closed constant"),

@@ -288,6 +288,90 @@ def test_a_trace_lies_beside_the_experiment(tmp_path):
         spec.load(path, sets=["load.arrival.period=5ns"])
 
 
+MIX = """# a comment
+- {path: /a, weight: 3, headers: {X: y}}
+- {path: /b, method: POST, body: hi, check: {status: 201, body: done}}
+"""
+
+
+def with_mix(requests):
+    return HTTP.replace("  connections: 8\n", f"  connections: 8\n  requests: {requests}\n")
+
+
+def test_words_of_a_list_of_requests(tmp_path):
+    (tmp_path / "mix.yaml").write_text(MIX)
+    path = tmp_path / "x.yaml"
+    path.write_text(with_mix("mix.yaml\n  order: weighted"))
+    experiment = spec.load(path)
+    assert experiment.data["load"]["requests"][1]["method"] == "POST", (
+        "the file is not needed again"
+    )
+    words = spec.load_words(
+        experiment.cells[0].load, experiment.repeat, address="127.0.0.1", port=9, seed=7
+    )
+    listed = [word for word in words if word.startswith("request.")]
+    assert listed == [
+        "request.0.weight=3",
+        "request.0.method=GET",
+        "request.0.path=/a",
+        "request.0.header.X=y",
+        "request.1.weight=1",
+        "request.1.method=POST",
+        "request.1.path=/b",
+        "request.1.body=hi",
+        "request.1.check.status=201",
+        "request.1.check.body=done",
+    ]
+    assert "order=weighted" in words
+    assert not {"path=/", "method=GET"} & set(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("- {path: /a, wieght: 3}\n", "mix.yaml:1:14: unknown key `wieght`"),
+        ("- path: /a\n- path: b\n", "mix.yaml:2:9: `load.requests.1.path` does not fit"),
+        ("- {path: /a, weight: 0}\n", "mix.yaml:1:22: `load.requests.0.weight` has to be more"),
+        ("path: /a\n", "mix.yaml:1:1: this file has to be a list of requests"),
+        ("- {path: /a\n", "mix.yaml:2:1: not YAML"),
+        ("[]\n", "mix.yaml:1:1: `load.requests` has to have at least 1 entry"),
+        (
+            '[{"path": "/a", "body": "x", "body_bytes": 3}]',
+            "mix.yaml:1:30: `body` and `body_by",
+        ),
+    ],
+)
+def test_a_bad_list_of_requests_has_its_place(tmp_path, text, complaint):
+    (tmp_path / "mix.yaml").write_text(text)
+    path = tmp_path / "x.yaml"
+    path.write_text(with_mix("mix.yaml"))
+    with pytest.raises(SpecError) as caught:
+        spec.load(path)
+    assert f"{tmp_path}/{complaint}" in str(caught.value)
+    assert "did you mean `weight`?" in str(caught.value) or "wieght" not in text
+
+
+def test_a_factor_chooses_the_list_of_requests(tmp_path):
+    (tmp_path / "a.yaml").write_text("- {path: /a}\n")
+    (tmp_path / "b.json").write_text('[{"path": "/b"}, {"path": "/c"}]')
+    path = tmp_path / "x.yaml"
+    factors = "factors:\n  mix: {set: load.requests, values: [a.yaml, b.json]}\n"
+    path.write_text(HTTP + factors)
+    cells = spec.load(path).cells
+    assert {len(cell.load.requests) for cell in cells} == {1, 2}
+
+
+def test_what_does_not_go_with_a_list():
+    for extra, complaint in (
+        ("[{}]\n  path: /x", "`path` belongs to each of `requests`"),
+        ("[{weight: 2}]\n  order: sequential", "`weight` is for `order: weighted`"),
+    ):
+        with pytest.raises(SpecError, match=complaint):
+            spec.loads(with_mix(extra))
+    with pytest.raises(SpecError, match="there are none"):
+        spec.loads(with_mix("null\n  order: weighted"))
+
+
 def test_mean_rates():
     def mean(**keys):
         return Arrival.model_validate(keys).mean_per_second()

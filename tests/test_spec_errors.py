@@ -167,6 +167,7 @@ TOGETHER = [
     ("{law: closed}", "{law: @poisson}", "law poisson needs a rate", "such as `rate: 10000/s`"),
     ("{law: closed}", "{law: poisson, rate: @10}", "`10` is not a rate", "did you mean `10/s`?"),
     ("law: closed", "law: poisson, rate: 9/s, @think: 1ms", "`think` is for law closed", ""),
+    ("connections: 4", "connections: 4\n  @requests: [{}]", "`requests` is for protocol http1", ""),
     ("law: closed", "law: constant, rate: 9/s, @on: 1ms", "`on` is for law on-off", ""),
     ("{law: closed}", "{law: @on-off, rate: 9/s, on: 1s}", "on-off needs `off`", "`off: 100ms`"),
     ("{law: closed}", "{law: @ramp, from: 9/s}", "law ramp needs `to`", "such as `to: 1000/s`"),

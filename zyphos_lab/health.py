@@ -143,7 +143,7 @@ def _evidence(row: Row, *names: str) -> Row:
 
 
 def _arrivals(row: Row) -> Reason | None:
-    distance, sent = row["arrivals_ks"], row["requests_sent"]
+    distance, sent = row["arrivals_ks"], row.get("arrivals_observed") or row["requests_sent"]
     if distance is None or not sent:
         return None
     limit = max(ARRIVALS_KS_MAX, KS_CHANCE / math.sqrt(sent))

@@ -90,6 +90,7 @@ limited_by                    text        -       whose cores were full: server,
 rate_asked_per_second         per_second  -       rate that an open load was asked for
 rate_ratio                    ratio       higher  achieved rate / asked rate
 arrivals_ks                   ratio       lower   distance of the sent schedule from its law
+arrivals_observed             count       -       sends (of sessions: first ones) that this is of
 requests_in_flight_mean       count       -       requests under way from their schedule, over time
 little_ratio                  ratio       -       of them / (requests that ended per second x time)
 times_beyond_range            count       lower   times of requests beyond an hour, counted as one
@@ -248,6 +249,14 @@ STALLS = {"p50": "median", "p90": "90th percentile", "p99": "99th percentile",
 ROW = re.compile(r"(\w+) +(\w+) +(lower|higher|-) +(/r )? *(.+)")
 PER_REQUEST = "_per_request"
 FAMILIES = (
+    (
+        re.compile(r"request_\d+_(done|failed|censored)\Z"),
+        Metric("", "count", "", "requests of this place in the load's list that ended so"),
+    ),
+    (
+        re.compile(r"request_\d+_latency_ns_(mean|p50|p99)\Z"),
+        Metric("", "ns", "lower", "time of good answers to this one of the load's list"),
+    ),
     (
         re.compile(r"(server|client)_syscall_[a-z0-9_]+\Z"),
         Metric("", "count", "lower", "system calls of this name", "syscalls", per_request=True),

@@ -26,6 +26,12 @@ EDGE_LATE_MAX = 0.02
 # took for ever, a value is itself a lower bound.
 BOUND_TOLERANCE = 0.01
 
+# Where the lower bounds of the unfinished are, in a result's histograms.
+CENSORED = {
+    "latency_ns": "censored_ns",
+    "service_ns": "service_censored_ns",
+    "schedule_lag_ns": "schedule_lag_censored_ns",
+}
 PROBABILITIES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 RESULT_COLUMNS = (
     "window_ns",
@@ -39,6 +45,7 @@ RESULT_COLUMNS = (
     "rate_asked_per_second",
     "rate_ratio",
     "arrivals_ks",
+    "arrivals_observed",
     "requests_in_flight_mean",
     "little_ratio",
     "times_beyond_range",
@@ -111,15 +118,22 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
         if censored:
             row.update({f"{name}_at_least": True for name in censored})
             reasons.append(_censored(metric, censored))
+    for at, entry in enumerate(result.get("entries", [])):
+        row.update(_entry(f"request_{at}", entry))
     return row | reported, skipped | result.get("skipped", {}), reasons
+
+
+def _entry(name: str, entry: Mapping[str, Any]) -> Row:
+    """Columns of one of a list of requests; times are those of its good answers."""
+    row: Row = {f"{name}_{how}": entry[f"requests_{how}"] for how in ("done", "failed", "censored")}
+    values = _values(_decoded(entry["latency_ns"]), 0)
+    return row | {f"{name}_latency_ns_{which}": values[which] for which in ("mean", "p50", "p99")}
 
 
 def _percentiles(metric: str, text: str | None, result: Mapping[str, Any]) -> tuple[Row, list[str]]:
     """Columns of one histogram, and those of them that are only lower bounds."""
     done = _decoded(text)
-    unfinished = _decoded(
-        result["histograms"].get("censored_ns") if metric == "latency_ns" else None
-    )
+    unfinished = _decoded(result["histograms"].get(CENSORED.get(metric, "")))
     every = done.copy()
     every.add(unfinished)
     lower = {f"{metric}_{name}": value for name, value in _values(every, 0).items()}

@@ -13,7 +13,7 @@
 namespace zyphos {
 
 // Thread safety: const calls from any thread. Outlives the clients it makes: they refer to its
-// request.
+// requests.
 class Clients {
  public:
   explicit Clients(const LoadOptions& options);
@@ -21,29 +21,37 @@ class Clients {
   Clients& operator=(const Clients&) = delete;
 
   std::unique_ptr<Client> make() const;
-  // The one request that all submit.
-  const Request& request() const { return request_; }
+  // `entry` is a position in options.requests, or 0 where there is no list.
+  const Request& request(std::uint32_t entry) const { return asks_[entry]->request; }
   // ok: a good answer.
-  Errc verdict(const Completion& completion) const {
+  Errc verdict(const Completion& completion, std::uint32_t entry) const {
     if (completion.error != Errc::ok) return completion.error;
-    if (has_status_ && !good_status(completion.status)) return Errc::wrong_status;
+    const CheckOptions& check = asks_[entry]->check;
+    if (has_status_ && !good_status(completion.status, check)) return Errc::wrong_status;
     if (!completion.body_expected) return Errc::wrong_body;
-    if (check_.body_bytes && *check_.body_bytes != completion.body_bytes) return Errc::wrong_body;
+    if (check.body_bytes && *check.body_bytes != completion.body_bytes) return Errc::wrong_body;
     return Errc::ok;
   }
 
  private:
-  bool good_status(std::uint16_t status) const {
-    return check_.status ? status == *check_.status : status >= 200 && status < 300;
+  // A request and all that it refers to.
+  struct Ask {
+    RequestOptions options;
+    CheckOptions check;
+    std::string authority;
+    std::string body;
+    std::vector<Header> headers;
+    Request request;
+  };
+
+  static std::unique_ptr<Ask> ask(const LoadOptions& load, const RequestOptions& options);
+  static bool good_status(std::uint16_t status, const CheckOptions& check) {
+    return check.status ? status == *check.status : status >= 200 && status < 300;
   }
 
   LoadOptions options_;
-  CheckOptions check_;
   bool has_status_;
-  std::string authority_;
-  std::string body_;
-  std::vector<Header> headers_;
-  Request request_;
+  std::vector<std::unique_ptr<Ask>> asks_;
 };
 
 }  // namespace zyphos

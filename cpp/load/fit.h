@@ -35,6 +35,8 @@ class Fit {
   void sent(Time time);
   // Of another thread of the same load.
   void add(const Fit& other);
+  // How many observations the distance is of.
+  std::uint64_t observed() const { return count_; }
   // Of what was sent before `end`, which is in the window or at its end. Empty for the closed law
   // and when nothing was sent.
   std::optional<double> distance(Time end) const;

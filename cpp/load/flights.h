@@ -20,6 +20,7 @@ class Flights {
     Time scheduled;
     Time sent = Time::never();  // never(): not yet
     std::uint32_t channel = 0;
+    std::uint32_t entry = 0;  // of the list of requests
     bool opens_session = true;
     std::uint32_t before = kNone;
     std::uint32_t after = kNone;

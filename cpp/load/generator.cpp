@@ -135,7 +135,7 @@ LoadResult Generator::finish() {
     changed_.wait(lock, [this] { return ended_ == workers_.size(); });
   }
   LoadResult result;
-  result.recorder = Recorder(options_.interval_ns, options_.deadline_ns);
+  result.recorder = Recorder(options_.interval_ns, options_.deadline_ns, options_.requests.size());
   result.recorder.window(window_);
   result.client_threads = options_.threads;
   result.connections = connections_;
@@ -161,6 +161,7 @@ LoadResult Generator::finish() {
     }
   }
   result.arrivals_ks = fit.distance(end);
+  result.arrivals_observed = fit.observed();
   result.rate_asked_per_second = mean_rate_per_second(options_.arrival);
   return result;
 }

@@ -95,6 +95,38 @@ std::string echo_complaint(const LoadOptions& options) {
   return "";
 }
 
+// Whether something is said of the one request that there is without a list.
+bool single_given(const LoadOptions& options) {
+  const LoadOptions plain;
+  return options.method != plain.method || options.path != plain.path || !options.body.empty() ||
+         options.body_bytes != 0;
+}
+
+std::string list_complaint(const LoadOptions& options) {
+  if (options.requests.empty()) {
+    return options.in_order ? "order=sequential needs a list of requests: request.0.path=/" : "";
+  }
+  if (options.protocol != "http1") return "request.* belongs to protocol=http1";
+  if (single_given(options)) {
+    return "method, path, body and body_bytes stand in request.* where there is one";
+  }
+  const auto both = [](const RequestOptions& one) {
+    return !one.body.empty() && one.body_bytes != 0;
+  };
+  const auto wrong = std::ranges::find_if(options.requests, both);
+  if (wrong == options.requests.end()) return "";
+  return "request." + std::to_string(wrong - options.requests.begin()) +
+         ": body and body_bytes exclude each other";
+}
+
+std::string request_complaint(const LoadOptions& options) {
+  if (!options.body.empty() && options.body_bytes != 0) {
+    return "body and body_bytes exclude each other";
+  }
+  if (const std::string text = list_complaint(options); !text.empty()) return text;
+  return options.protocol == "echo" ? echo_complaint(options) : "";
+}
+
 }  // namespace
 
 std::optional<Law> law_named(const std::string& name) {
@@ -128,11 +160,8 @@ std::string complaint(const LoadOptions& options) {
   if (options.interval_ns > 0 && options.window_ns / options.interval_ns > kIntervals_max) {
     return "interval_ns is too short: at most 10000 intervals in a window";
   }
-  if (!options.body.empty() && options.body_bytes != 0) {
-    return "body and body_bytes exclude each other";
-  }
   if (const std::string text = arrival_complaint(options.arrival); !text.empty()) return text;
-  return options.protocol == "echo" ? echo_complaint(options) : "";
+  return request_complaint(options);
 }
 
 }  // namespace zyphos

@@ -48,6 +48,19 @@ struct CheckOptions {
   std::optional<std::uint16_t> status;  // empty: any 2xx, where the protocol has a status
   std::optional<std::uint64_t> body_bytes;
   std::optional<std::string> body;
+
+  bool given() const { return status || body_bytes || body; }
+};
+
+// http1: one of the requests of a mix. What it does not say, LoadOptions says for all.
+struct RequestOptions {
+  double weight = 1.0;  // weighted order: how often, against the others'
+  std::string method = "GET";
+  std::string path = "/";
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
+  std::size_t body_bytes = 0;
+  CheckOptions check{};
 };
 
 struct LoadOptions {
@@ -66,12 +79,14 @@ struct LoadOptions {
   std::size_t response_bytes = 0;     // echo; 0: as message_bytes
   std::string method = "GET";         // http1, from here on
   std::string path = "/";
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers;  // of all requests
   std::string body;
-  std::size_t body_bytes = 0;  // a body of so many bytes, where `body` is empty
+  std::size_t body_bytes = 0;            // a body of so many bytes, where `body` is empty
+  std::vector<RequestOptions> requests;  // in place of method, path, body; empty: just one
+  bool in_order = false;                 // the list from its start to its end, again and again
 
   ArrivalOptions arrival;
-  CheckOptions check;
+  CheckOptions check;  // of all requests that have none of their own
   std::int64_t warmup_ns = 100 * kMillisecond_ns;
   std::int64_t window_ns = kSecond_ns;
   std::int64_t interval_ns = 0;                      // 0: the whole window is one interval

@@ -6,8 +6,10 @@
 
 namespace zyphos {
 
-Recorder::Recorder(std::int64_t interval_ns, std::int64_t deadline_ns)
-    : interval_ns_(interval_ns), deadline_ns_(deadline_ns) {}
+Recorder::Recorder(std::int64_t interval_ns, std::int64_t deadline_ns, std::size_t entries)
+    : interval_ns_(interval_ns), deadline_ns_(deadline_ns) {
+  if (entries > 1 && entries <= kEntries_max) entries_.resize(entries);
+}
 
 void Recorder::window(Window window) {
   window_ = window;
@@ -37,42 +39,54 @@ void Recorder::enter(Time scheduled, Time sent) {
   schedule_lag_ns_.record(sent - scheduled);
 }
 
-void Recorder::fail(Errc error) {
+void Recorder::fail(Errc error, std::uint32_t entry) {
   ++counts_.failed;
   ++counts_.errors[static_cast<std::size_t>(error)];
+  if (EntryCounts* counted = entry_of(entry)) ++counted->failed;
 }
 
-void Recorder::done(Time scheduled, Time sent, Time done) {
+void Recorder::done(Time scheduled, Time sent, Time done, std::uint32_t entry) {
   const std::int64_t latency_ns = done - scheduled;
   const bool in_time = latency_ns <= deadline_ns_;
   if (in_time && window_.holds(done)) ++counts_.done_in_window;
   if (!in_cohort(scheduled)) return;
   enter(scheduled, sent);
   if (!in_time) {
-    fail(Errc::deadline);
+    fail(Errc::deadline, entry);
     censored_ns_.record(latency_ns);
+    service_censored_ns_.record(done - sent);
     return;
   }
   ++counts_.done;
   interval_of(scheduled).record(latency_ns);
   service_ns_.record(done - sent);
+  if (EntryCounts* counted = entry_of(entry)) {
+    ++counted->done;
+    counted->latency_ns.record(latency_ns);
+  }
 }
 
-void Recorder::failed(Time scheduled, Time sent, Errc error) {
+void Recorder::failed(Time scheduled, Time sent, Errc error, std::uint32_t entry) {
   if (!in_cohort(scheduled)) return;
   enter(scheduled, sent);
-  fail(error);
+  fail(error, entry);
 }
 
-void Recorder::unanswered(Time scheduled, Time sent, Time until, Errc error) {
+void Recorder::unanswered(Time scheduled, Time sent, Time until, Errc error, std::uint32_t entry) {
   if (!in_cohort(scheduled)) return;
   enter(scheduled, sent);
   censored_ns_.record(until - scheduled);
-  if (error == Errc::ok) {
-    ++counts_.censored;
+  if (sent.is_never()) {
+    schedule_lag_censored_ns_.record(until - scheduled);
   } else {
-    fail(error);
+    service_censored_ns_.record(until - sent);
   }
+  if (error != Errc::ok) {
+    fail(error, entry);
+    return;
+  }
+  ++counts_.censored;
+  if (EntryCounts* counted = entry_of(entry)) ++counted->censored;
 }
 
 void Recorder::add(const Recorder& other) {
@@ -83,6 +97,15 @@ void Recorder::add(const Recorder& other) {
   service_ns_.add(other.service_ns_);
   schedule_lag_ns_.add(other.schedule_lag_ns_);
   censored_ns_.add(other.censored_ns_);
+  service_censored_ns_.add(other.service_censored_ns_);
+  schedule_lag_censored_ns_.add(other.schedule_lag_censored_ns_);
+  ZY_CHECK(entries_.size() == other.entries_.size());
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    entries_[i].done += other.entries_[i].done;
+    entries_[i].failed += other.entries_[i].failed;
+    entries_[i].censored += other.entries_[i].censored;
+    entries_[i].latency_ns.add(other.entries_[i].latency_ns);
+  }
   counts_.scheduled += other.counts_.scheduled;
   counts_.sent += other.counts_.sent;
   counts_.done += other.counts_.done;

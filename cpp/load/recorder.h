@@ -7,8 +7,10 @@
 //   deadline. censored  no answer when the load stopped waiting.
 // latency_ns and service_ns hold good answers in time only: a fast error must not win. censored_ns
 // holds what else is known of waiting: lower bounds of the unanswered (censored, wire timeout), and
-// the latency of answers after the deadline. A quantile over latency_ns and censored_ns together
-// that lands in the latter is ">= x". Not thread-safe; knows no clock.
+// the latency of answers after the deadline; service_censored_ns the same from the send on, and
+// schedule_lag_censored_ns how long those waited that were never sent. A quantile over a histogram
+// and its censored one together that lands in the latter is ">= x". Not thread-safe; knows no
+// clock.
 #pragma once
 
 #include <array>
@@ -33,6 +35,14 @@ struct Counts {
   std::array<std::uint64_t, kErrcCount> errors{};  // of the failed
 };
 
+// Of the cohort, what became of one of the listed requests. Those never sent belong to none.
+struct EntryCounts {
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t censored = 0;
+  Histogram latency_ns;
+};
+
 struct Interval {
   Time start;
   Histogram latency_ns;  // of requests scheduled from here to the next interval
@@ -40,7 +50,12 @@ struct Interval {
 
 class Recorder {
  public:
-  Recorder(std::int64_t interval_ns, std::int64_t deadline_ns);
+  // Longer lists of requests than this are not counted one by one.
+  static constexpr std::size_t kEntries_max = 32;
+  static constexpr std::uint32_t kNoEntry = ~std::uint32_t{0};
+
+  // `entries`: of the list of requests; below 2 they are not counted one by one.
+  Recorder(std::int64_t interval_ns, std::int64_t deadline_ns, std::size_t entries = 0);
 
   // Allocates the intervals.
   void window(Window window);
@@ -50,11 +65,12 @@ class Recorder {
     if (window_.holds(time)) ++counts_.sent_in_window;
   }
   // A good answer.
-  void done(Time scheduled, Time sent, Time done);
+  void done(Time scheduled, Time sent, Time done, std::uint32_t entry = kNoEntry);
   // `sent` is never() when it was not.
-  void failed(Time scheduled, Time sent, Errc error);
+  void failed(Time scheduled, Time sent, Errc error, std::uint32_t entry = kNoEntry);
   // No answer until `until`: `error` is wire_timeout (failed), or ok (censored).
-  void unanswered(Time scheduled, Time sent, Time until, Errc error);
+  void unanswered(Time scheduled, Time sent, Time until, Errc error,
+                  std::uint32_t entry = kNoEntry);
 
   bool in_cohort(Time scheduled) const { return window_.holds(scheduled); }
   // Of another thread with the same window.
@@ -64,6 +80,10 @@ class Recorder {
   const Histogram& service_ns() const { return service_ns_; }
   const Histogram& schedule_lag_ns() const { return schedule_lag_ns_; }
   const Histogram& censored_ns() const { return censored_ns_; }
+  const Histogram& service_censored_ns() const { return service_censored_ns_; }
+  const Histogram& schedule_lag_censored_ns() const { return schedule_lag_censored_ns_; }
+  // Empty where there are none to count.
+  const std::vector<EntryCounts>& entries() const { return entries_; }
   const std::vector<Interval>& intervals() const { return intervals_; }
   // Of all intervals.
   Histogram latency_ns() const;
@@ -71,7 +91,10 @@ class Recorder {
  private:
   Histogram& interval_of(Time scheduled);
   void enter(Time scheduled, Time sent);
-  void fail(Errc error);
+  void fail(Errc error, std::uint32_t entry);
+  EntryCounts* entry_of(std::uint32_t entry) {
+    return entry < entries_.size() ? &entries_[entry] : nullptr;
+  }
 
   std::int64_t interval_ns_;
   std::int64_t deadline_ns_;
@@ -82,6 +105,9 @@ class Recorder {
   Histogram service_ns_;
   Histogram schedule_lag_ns_;
   Histogram censored_ns_;
+  Histogram service_censored_ns_;
+  Histogram schedule_lag_censored_ns_;
+  std::vector<EntryCounts> entries_;
   Counts counts_;
 };
 

@@ -75,6 +75,43 @@ TEST(Recorder, TheUnansweredAreLowerBounds) {
   EXPECT_EQ(r.censored_ns().count(), 3U);
   EXPECT_EQ(r.censored_ns().max_ns(), 1'400'000'000);
   EXPECT_EQ(r.schedule_lag_ns().count(), 2U);
+  // Also from the send, and of the one that was never sent, how late it is at least.
+  EXPECT_EQ(r.service_censored_ns().count(), 2U);
+  EXPECT_EQ(r.service_censored_ns().max_ns(), 1'300'000'000);
+  EXPECT_EQ(r.schedule_lag_censored_ns().count(), 1U);
+  EXPECT_EQ(r.schedule_lag_censored_ns().max_ns(), 600'000'000);
+}
+
+TEST(Recorder, EachEndIsCountedOfItsRequestToo) {
+  Recorder r(0, 500 * kMillisecond_ns, 3);
+  r.window(kWindow);
+  r.done(at(1100), at(1100), at(1110), 0);
+  r.done(at(1100), at(1100), at(1130), 2);
+  r.done(at(1100), at(1100), at(1900), 2);  // late
+  r.failed(at(1100), at(1100), Errc::wrong_status, 1);
+  r.unanswered(at(1200), at(1200), at(2500), Errc::ok, 1);
+  r.unanswered(at(1200), Time::never(), at(2500), Errc::ok);  // never sent: of none
+  r.done(at(500), at(500), at(510), 0);                       // not in the cohort
+  Recorder sum(0, 500 * kMillisecond_ns, 3);
+  sum.window(kWindow);
+  sum.add(r);
+  sum.add(r);
+  ASSERT_EQ(sum.entries().size(), 3U);
+  EXPECT_EQ(sum.entries()[0].done, 2U);
+  EXPECT_EQ(sum.entries()[0].latency_ns.max_ns(), 10'000'000);
+  EXPECT_EQ(sum.entries()[1].failed, 2U);
+  EXPECT_EQ(sum.entries()[1].censored, 2U);
+  EXPECT_EQ(sum.entries()[2].done, 2U);
+  EXPECT_EQ(sum.entries()[2].failed, 2U);
+  EXPECT_EQ(sum.counts().censored, 4U);
+}
+
+TEST(Recorder, LongListsAreNotCountedOneByOne) {
+  Recorder r(0, 500 * kMillisecond_ns, Recorder::kEntries_max + 1);
+  r.window(kWindow);
+  r.done(at(1100), at(1100), at(1110), 7);
+  EXPECT_TRUE(r.entries().empty());
+  EXPECT_EQ(r.counts().done, 1U);
 }
 
 TEST(Recorder, IntervalsAreCutByTheSchedule) {

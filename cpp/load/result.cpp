@@ -39,6 +39,7 @@ void put_health(JsonLine& json, const LoadResult& result) {
       .number("rate_asked_per_second", result.rate_asked_per_second)
       .number("rate_ratio", result.rate_ratio())
       .number("arrivals_ks", result.arrivals_ks)
+      .number("arrivals_observed", result.arrivals_observed)
       .number("requests_in_flight_mean", result.in_flight.mean(result.window_ns))
       .number("little_ratio", result.in_flight.little_ratio())
       .number("times_beyond_range", result.beyond_range())
@@ -81,11 +82,20 @@ std::string to_json(const LoadResult& result) {
   put(json, "service_ns", result.recorder.service_ns());
   put(json, "schedule_lag_ns", result.recorder.schedule_lag_ns());
   put(json, "censored_ns", result.recorder.censored_ns());
+  put(json, "service_censored_ns", result.recorder.service_censored_ns());
+  put(json, "schedule_lag_censored_ns", result.recorder.schedule_lag_censored_ns());
   json.end('}').begin("intervals", '[');
   for (const Interval& interval : result.recorder.intervals()) {
     json.begin("", '{').number("start_ns", interval.start.ns);
     json.number("requests_done", interval.latency_ns.count());
     put(json, "latency_ns", interval.latency_ns);
+    json.end('}');
+  }
+  json.end(']').begin("entries", '[');
+  for (const EntryCounts& entry : result.recorder.entries()) {
+    json.begin("", '{').number("requests_done", entry.done);
+    json.number("requests_failed", entry.failed).number("requests_censored", entry.censored);
+    put(json, "latency_ns", entry.latency_ns);
     json.end('}');
   }
   json.end(']').end('}');

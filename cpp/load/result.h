@@ -25,6 +25,7 @@ struct LoadResult {
   std::array<std::uint64_t, kErrcCount> connection_errors{};  // in the whole run
   std::optional<double> rate_asked_per_second;
   std::optional<double> arrivals_ks;
+  std::uint64_t arrivals_observed = 0;  // what arrivals_ks is of
   bool interrupted = false;
   InFlight in_flight;
   Recorder recorder{0, 0};

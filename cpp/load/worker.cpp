@@ -47,7 +47,8 @@ Worker::Worker(const LoadOptions& options, const Clients& clients, Counters& cou
       flights_(channels_.size() * options.pipeline),
       source_(make_source(options, static_cast<std::uint32_t>(channels_.size()), thread,
                           random_.split())),
-      recorder_(options.interval_ns, options.deadline_ns),
+      mix_(options, thread, random_.split()),
+      recorder_(options.interval_ns, options.deadline_ns, options.requests.size()),
       fit_(options.arrival, options.threads) {
   marked_.reserve(channels_.size());
   epoll_event event{.events = EPOLLIN, .data = {.u32 = kWakeNumber}};
@@ -227,7 +228,7 @@ void Worker::settle_accounts(Time end) {
   while (flights_.size() > 0) {
     const std::uint32_t number = flights_.oldest();
     const Flights::Flight& flight = flights_.at(number);
-    recorder_.unanswered(flight.scheduled, flight.sent, end, Errc::ok);
+    recorder_.unanswered(flight.scheduled, flight.sent, end, Errc::ok, flight.entry);
     flights_.give(number);
   }
   Time scheduled;

@@ -22,6 +22,7 @@
 #include "load/fit.h"
 #include "load/flights.h"
 #include "load/in_flight.h"
+#include "load/mix.h"
 #include "load/options.h"
 #include "load/recorder.h"
 #include "load/source.h"
@@ -117,6 +118,7 @@ class Worker final : private Dialer {
   Time timer_ = Time::never();  // not later than any channel's due
   Flights flights_;
   std::unique_ptr<Source> source_;
+  Mix mix_;
   Recorder recorder_;
   Fit fit_;
   InFlight in_flight_;

@@ -127,13 +127,13 @@ void Worker::collect(std::uint32_t number, Time now) {
     if (flight.sent.is_never()) stamp(channel);  // refused before it was sent
     if (recorder_.in_cohort(flight.scheduled)) --cohort_;
     in_flight_.ended(flight.scheduled, now);
-    const Errc error = clients_.verdict(completion);
+    const Errc error = clients_.verdict(completion, flight.entry);
     if (error == Errc::ok) {
       channel.backoff_ns = 0;
-      recorder_.done(flight.scheduled, flight.sent, now);
+      recorder_.done(flight.scheduled, flight.sent, now, flight.entry);
     } else {
       if (completion.error == Errc::ok) counters_.error(error);
-      recorder_.failed(flight.scheduled, flight.sent, error);
+      recorder_.failed(flight.scheduled, flight.sent, error, flight.entry);
     }
     flights_.give(tag);
     source_->freed(number, now);
@@ -144,12 +144,15 @@ bool Worker::submit(const Ticket& ticket) {
   Channel& channel = channels_[ticket.channel];
   if (channel.state != Channel::State::open) return false;
   const std::uint32_t tag = flights_.take(ticket.scheduled, ticket.channel);
-  if (!channel.client->submit(clients_.request(), tag)) {
+  const std::uint32_t entry = mix_.current();
+  if (!channel.client->submit(clients_.request(entry), tag)) {
     flights_.give(tag);
     return false;
   }
+  mix_.next();
   in_flight_.begun(ticket.scheduled, now_);
   if (recorder_.in_cohort(ticket.scheduled)) ++cohort_;
+  flights_.at(tag).entry = entry;
   flights_.at(tag).opens_session = ticket.opens_session;
   if (channel.unsent_first == Flights::kNone) {
     channel.unsent_first = tag;
@@ -257,9 +260,9 @@ void Worker::fail_flights(std::uint32_t number, Errc error, Time now) {
       if (recorder_.in_cohort(flight.scheduled)) --cohort_;
       in_flight_.ended(flight.scheduled, now);
       if (error == Errc::wire_timeout) {
-        recorder_.unanswered(flight.scheduled, flight.sent, now, error);
+        recorder_.unanswered(flight.scheduled, flight.sent, now, error, flight.entry);
       } else {
-        recorder_.failed(flight.scheduled, flight.sent, error);
+        recorder_.failed(flight.scheduled, flight.sent, error, flight.entry);
       }
       flights_.give(tag);
     }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -21,6 +22,8 @@ struct Request {
   std::string_view authority;
   std::span<const Header> headers;
   ConstBytes body;
+  // Where set, what a right answer's body is.
+  std::optional<ConstBytes> expected_body{};
 };
 
 struct Completion {

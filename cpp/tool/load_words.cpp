@@ -4,12 +4,15 @@
 #include <cctype>
 #include <charconv>
 #include <memory>
+#include <utility>
+#include <vector>
 
 namespace zyphos {
 namespace {
 
 // header.NAME=VALUE, or header.0=NAME: VALUE where a name is to be given twice.
-Words::Result add_header(LoadOptions& load, std::string_view name, std::string_view value) {
+Words::Result add_header(std::vector<std::pair<std::string, std::string>>& headers,
+                         std::string_view name, std::string_view value) {
   const bool numbered = std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c); });
   if (numbered) {
     const std::size_t colon = value.find(':');
@@ -23,8 +26,49 @@ Words::Result add_header(LoadOptions& load, std::string_view name, std::string_v
   if (value.find_first_of("\r\n") != std::string_view::npos) {
     return std::unexpected("must be one line");
   }
-  load.headers.emplace_back(name, value);
+  headers.emplace_back(name, value);
   return {};
+}
+
+// Of the one request, or of one of a list.
+template <typename Options>
+void http_words(Words& words, Options& request) {
+  words.text("method", "http1: request method", request.method);
+  words.text("path", "http1: request target", request.path);
+  words.text("body", "http1: request body", request.body);
+  words.number("body_bytes", "http1: a request body of so many bytes", request.body_bytes,
+               std::size_t{0});
+  words.add_family("header.", "http1: a header field",
+                   [&request](std::string_view name, std::string_view value) {
+                     return add_header(request.headers, name, value);
+                   });
+  words.number("check.status", "the only good status; else any 2xx", request.check.status,
+               std::uint16_t{100});
+  words.number("check.body_bytes", "the only good size of a body", request.check.body_bytes,
+               std::uint64_t{0});
+  words.add("check.body", "the only good body",
+            [&request](std::string_view value) -> Words::Result {
+              request.check.body = std::string(value);
+              return {};
+            });
+}
+
+// request.N.KEY=VALUE, N from 0 on without a gap.
+Words::Result set_listed(LoadOptions& load, std::string_view name, std::string_view value) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  const auto digits = static_cast<std::size_t>(end - name.data());
+  if (error != std::errc{} || digits >= name.size() || name[digits] != '.') {
+    return std::unexpected("must be request.NUMBER.KEY=VALUE");
+  }
+  if (number > load.requests.size()) {
+    return std::unexpected("must come after request." + std::to_string(number - 1));
+  }
+  if (number == load.requests.size()) load.requests.emplace_back();
+  Words words;
+  words.real("weight", "how often, against the others", load.requests[number].weight, 0.0);
+  http_words(words, load.requests[number]);
+  return words.apply(name.substr(digits + 1), value);
 }
 
 void request_words(Words& words, LoadOptions& load) {
@@ -33,23 +77,19 @@ void request_words(Words& words, LoadOptions& load) {
                {"one", "two", "writev", "cork"});
   words.number("response_bytes", "echo: size of an answer; 0: as the message", load.response_bytes,
                std::size_t{0});
-  words.text("method", "http1: request method", load.method);
-  words.text("path", "http1: request target", load.path);
-  words.text("body", "http1: request body", load.body);
-  words.number("body_bytes", "http1: a request body of so many bytes", load.body_bytes,
-               std::size_t{0});
-  words.add_family("header.", "http1: a header field",
+  http_words(words, load);
+  words.add_family("request.", "http1: of a list, request.0.path=/a: the keys above, and weight",
                    [&load](std::string_view name, std::string_view value) {
-                     return add_header(load, name, value);
+                     return set_listed(load, name, value);
                    });
-  words.number("check.status", "the only good status; else any 2xx", load.check.status,
-               std::uint16_t{100});
-  words.number("check.body_bytes", "the only good size of a body", load.check.body_bytes,
-               std::uint64_t{0});
-  words.add("check.body", "the only good body", [&load](std::string_view value) -> Words::Result {
-    load.check.body = std::string(value);
-    return {};
-  });
+  words.add("order", "of the list: weighted, sequential",
+            [&load](std::string_view value) -> Words::Result {
+              if (value != "weighted" && value != "sequential") {
+                return std::unexpected("must be weighted or sequential");
+              }
+              load.in_order = value == "sequential";
+              return {};
+            });
 }
 
 Words::Result at_least_one(std::string_view value, ArrivalOptions& arrival) {

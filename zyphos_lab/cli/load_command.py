@@ -34,6 +34,7 @@ Examples:
   zyphos-lab load http://127.0.0.1:8080/ --law partly-open --rate 100/s --session 5 --think 20ms
   zyphos-lab load http://[::1]:8080/path --method POST --body hello --header accept=*/*
   zyphos-lab load 127.0.0.1:7000 --protocol echo --message-bytes 64 --write-pattern two
+  zyphos-lab load http://127.0.0.1:8080/ --rate 1000/s --requests mix.yaml --order sequential
 
 Only addresses of this machine are loaded: loopback, or one of its own interfaces.
 """
@@ -72,6 +73,13 @@ class Place:
 @click.option("--method", default="GET", show_default=True)
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 @click.option("--body", help="Body of each request.")
+@click.option(
+    "--requests",
+    default="",
+    metavar="FILE",
+    help="A list (YAML, JSON) of {path, weight, method, headers, body, check}.",
+)
+@click.option("--order", type=click.Choice(["weighted", "sequential"]), help="Of it. [weighted]")
 @click.option("--status", type=click.IntRange(100, 599), help="The only good one. [any 2xx]")
 @click.option("--message-bytes", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option(
@@ -157,13 +165,28 @@ def _request_words(given: dict[str, Any], place: Place) -> Iterator[str]:
         yield f"message_bytes={given['message_bytes']}"
         yield f"write_pattern={given['write_pattern']}"
         return
-    yield f"method={given['method']}"
-    yield f"path={place.path}"
+    if given["requests"]:
+        yield from _listed_words(given)
+    elif given["order"]:
+        raise UsageError("--order is that of --requests FILE")
+    else:
+        yield f"method={given['method']}"
+        yield f"path={place.path}"
     yield from (f"header.{word}" for word in given["headers"])
     if given["body"] is not None:
         yield f"body={given['body']}"
     if given["status"] is not None:
         yield f"check.status={given['status']}"
+
+
+def _listed_words(given: dict[str, Any]) -> Iterator[str]:
+    from zyphos_lab.spec import load_files, words
+
+    if given["method"] != "GET" or given["body"] is not None:
+        raise UsageError("--method and --body belong into the file of --requests")
+    if given["order"]:
+        yield f"order={given['order']}"
+    yield from words.listed_words(load_files.listed_in(given["requests"]))
 
 
 def _run(

@@ -201,7 +201,11 @@ def _cell(
     draft: _Draft, dimensions: list[factors.Dimension], choice: factors.Choice
 ) -> Cell | None:
     """The cell of one combination; None (and complaints) when it does not hold together."""
-    source = factors.applied(draft.source, dimensions, choice)
+    try:
+        source = load_files.inlined(factors.applied(draft.source, dimensions, choice))
+    except SpecError as error:
+        draft.complaints += error.complaints
+        return None
     name = factors.target_name(source, dimensions, choice)
     parts: list[Any] = []
     for path, adapter in (
@@ -335,7 +339,7 @@ def loads(
     only: Sequence[str] = (),
 ) -> Experiment:
     """The experiment in `text`; `file` is what complaints call it. Raises SpecError."""
-    source = read(text, file)
+    source = load_files.inlined(read(text, file))
     _check_version(source)
     draft = _checked(source, profile, sets)
     cells = chosen(draft.cells, only)

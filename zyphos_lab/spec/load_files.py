@@ -1,4 +1,4 @@
-"""Files that a load names: arrivals of the law `trace`.
+"""Files that a load names: arrivals of the law `trace`, lists of requests.
 
 A relative name is looked for beside the file that names it (the experiment, or the working folder
 for an option). What is in the file is judged here, before anything runs.
@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
-from zyphos_lab.errors import Complaint
-from zyphos_lab.spec.models import Arrival, Load
-from zyphos_lab.spec.source import Mark, Path, Source
+from pydantic import TypeAdapter, ValidationError
+
+from zyphos_lab.errors import Complaint, SpecError
+from zyphos_lab.spec.complaints import complaints_of
+from zyphos_lab.spec.models import Arrival, Listed, ListOfRequests, Load
+from zyphos_lab.spec.source import Mark, Path, Source, read_list
 
 TRACE: Path = ("load", "arrival", "file")
+REQUESTS: Path = ("load", "requests")
+_LISTED: TypeAdapter[tuple[Listed, ...]] = TypeAdapter(ListOfRequests)
 
 
 def beside(name: str, mark: Mark) -> str:
@@ -21,6 +26,41 @@ def beside(name: str, mark: Mark) -> str:
     namer = FilePath(mark.file)
     folder = namer.parent if namer.is_file() else FilePath()
     return str(folder / name)
+
+
+def inlined(source: Source) -> Source:
+    """The experiment with the list of requests in place of the name of its file.
+
+    Complaints about the list then point into that file. Raises SpecError when it cannot be read.
+    """
+    name = source.at(REQUESTS)
+    if not isinstance(name, str) or not name:
+        return source
+    mark = source.mark(REQUESTS)
+    return source.put(REQUESTS, read_requests(beside(name, mark), mark))
+
+
+def read_requests(path: str, mark: Mark) -> Source:
+    """The list in the file at `path`, which was named at `mark`."""
+    try:
+        text = FilePath(path).read_text(encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SpecError([mark.complaint(f"cannot read {path}: {reason}")]) from None
+    except UnicodeDecodeError:
+        raise SpecError([mark.complaint(f"cannot read {path}: it is not UTF-8 text")]) from None
+    return read_list(text, path, "requests such as `- {path: /, weight: 3}`")
+
+
+def listed_in(path: str) -> tuple[Listed, ...]:
+    """The requests listed in a file that an option names. Raises SpecError with all its faults."""
+    source = read_requests(path, Mark("--requests"))
+    try:
+        found: tuple[Listed, ...] = _LISTED.validate_python(source.data)
+    except ValidationError as error:
+        placed = Source({}, {}, {(): Mark(path)}).put(REQUESTS, source)
+        raise SpecError(complaints_of(error, placed, REQUESTS)) from None
+    return found
 
 
 def located(load: Load, source: Source) -> Load:

@@ -77,6 +77,30 @@ class Check(Model):
     body: str | None = None
 
 
+class Listed(Model):
+    """One of a list of requests (http1); `weight`: how often, against the others'."""
+
+    weight: Annotated[float, Field(gt=0, le=1e9, strict=False)] = 1.0
+    method: Annotated[str, Field(pattern="^[A-Z]+$")] = "GET"
+    path: Annotated[str, Field(pattern=r"^/\S*$")] = "/"
+    headers: dict[str, str] = {}
+    body: str | None = None
+    body_bytes: Size | None = None
+    check: Check | None = None
+
+
+def requests_kind(value: Any) -> str:
+    """Tag of the two ways to give a list of requests."""
+    return "<file>" if isinstance(value, str) else "<list>"
+
+
+ListOfRequests = Annotated[tuple[Listed, ...], Field(strict=False, min_length=1, max_length=1000)]
+Requests = Annotated[
+    Annotated[str, Field(min_length=1), Tag("<file>")] | Annotated[ListOfRequests, Tag("<list>")],
+    Discriminator(requests_kind),
+]
+
+
 class Generator(Model):
     """Whose program sends the load; `arguments` stand before the ones that the lab makes."""
 
@@ -117,6 +141,8 @@ class Load(Model):
     body: str | None = None
     body_bytes: Size | None = None
     check: Check = Check()
+    requests: Requests | None = None
+    order: Literal["weighted", "sequential"] = "weighted"
 
     @property
     def ruler(self) -> Generator:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec import disturb_rules, ruler_rules
 from zyphos_lab.spec.cell import Cell
+from zyphos_lab.spec.models import Listed
 from zyphos_lab.spec.shape import meant, spelled
 from zyphos_lab.spec.source import Mark, Path, Source
 from zyphos_lab.spec.target_models import CommandTarget, EngineTarget, ReferenceTarget
@@ -22,7 +23,7 @@ Found = Iterator[Complaint]
 PLACEHOLDERS = ("{port}", "{dir}")
 LOAD_KEYS = {
     "echo": ("message_bytes", "write_pattern"),
-    "http1": ("method", "path", "headers", "body", "body_bytes", "check"),
+    "http1": ("method", "path", "headers", "body", "body_bytes", "check", "requests", "order"),
 }
 ARRIVAL: Path = ("load", "arrival")
 # What each law must have, and what it may have besides.
@@ -194,6 +195,27 @@ def connections(cell: Cell, source: Source) -> Found:
         yield source.mark(("load", "threads")).complaint(message)
 
 
+def listed(cell: Cell, source: Source) -> Found:
+    """What a list of requests says in place of the load, and what only it can say."""
+    path: Path = ("load", "requests")
+    if cell.load.requests is None:
+        if _given(source, ("load", "order")):
+            mark = source.key_mark(("load", "order"))
+            yield mark.complaint("`order` is that of `requests`, and there are none")
+        return
+    for key in ("method", "path", "body", "body_bytes"):
+        if _given(source, ("load", key)):
+            mark = source.key_mark(("load", key))
+            yield mark.complaint(f"`{key}` belongs to each of `requests`, where there are any")
+    for at, one in enumerate(cell.load.requests):
+        if isinstance(one, Listed) and None not in (one.body, one.body_bytes):
+            mark = source.key_mark((*path, at, "body_bytes"))
+            yield mark.complaint("`body` and `body_bytes` exclude each other")
+        if cell.load.order == "sequential" and _given(source, (*path, at, "weight")):
+            mark = source.key_mark((*path, at, "weight"))
+            yield mark.complaint("`weight` is for `order: weighted`, this is sequential")
+
+
 def body(cell: Cell, source: Source) -> Found:
     load = cell.load
     if load.body is not None and load.body_bytes is not None:
@@ -275,6 +297,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     offered,
     write_pattern,
     connections,
+    listed,
     body,
     cpus,
     ready,

@@ -50,6 +50,8 @@ def shape_of(annotation: Any, data: Any) -> Shape:
     """Shape behind `annotation`; `data`, what the file has there, tells kinds of target apart."""
     bare = _bare(annotation)
     if get_origin(bare) in (Union, types.UnionType):
+        if isinstance(data, list):
+            return _list_among(get_args(bare))
         kind = target_kind(data)
         if EngineTarget not in [_bare(part) for part in get_args(bare)] or kind is None:
             return Shape({})
@@ -61,6 +63,12 @@ def shape_of(annotation: Any, data: Any) -> Shape:
     if get_origin(bare) is tuple:
         return Shape({}, get_args(bare)[0])
     return Shape({})
+
+
+def _list_among(parts: Iterable[Any]) -> Shape:
+    """Shape of the one of several ways to write a value that is a list."""
+    lists = [_bare(part) for part in parts if get_origin(_bare(part)) is tuple]
+    return Shape({}, get_args(lists[0])[0]) if lists else Shape({})
 
 
 def shape_at(path: Path, data: Any) -> Shape | None:

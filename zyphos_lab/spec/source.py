@@ -266,6 +266,18 @@ def read(text: str, file: str) -> Source:
     return Source(data, reader.keys, reader.values)
 
 
+def read_list(text: str, file: str, what: str) -> Source:
+    """A YAML (or JSON) file that is a list of `what`; raises SpecError with all that is wrong."""
+    node = _composed(text, file, located=True)
+    if not isinstance(node, SequenceNode):
+        raise SpecError([Complaint(file, 1, 1, f"this file has to be a list of {what}")])
+    reader = _Reader(file, located=True)
+    data = reader.read(node, ())
+    if reader.complaints:
+        raise SpecError(reader.complaints)
+    return Source(data, reader.keys, reader.values)
+
+
 def read_value(text: str, origin: str) -> Source:
     """One YAML value given outside a file; `origin` (`--set a.b=c`) is what complaints name."""
     reader = _Reader(origin, located=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zyphos_lab.spec.models import Arrival, Load, Repeat
+from zyphos_lab.spec.models import Arrival, Check, Listed, Load, Repeat
 from zyphos_lab.spec.target_models import EngineTarget, Model, ReferenceTarget, Socket
 
 
@@ -73,12 +73,31 @@ def _request_words(load: Load) -> Iterator[str]:
         yield from _word("message_bytes", load.message_bytes)
         yield from _word("write_pattern", load.write_pattern)
         return
-    for name in ("method", "path", "body", "body_bytes"):
-        yield from _word(name, getattr(load, name))
+    if load.requests is None:
+        for name in ("method", "path", "body", "body_bytes"):
+            yield from _word(name, getattr(load, name))
     for name, text in load.headers.items():
         yield from _word(f"header.{name}", text)
+    yield from _check_words("", load.check)
+    if load.requests is not None:
+        yield from _word("order", load.order)
+        yield from listed_words([one for one in load.requests if isinstance(one, Listed)])
+
+
+def _check_words(prefix: str, check: Check) -> Iterator[str]:
     for name in ("status", "body_bytes", "body"):
-        yield from _word(f"check.{name}", getattr(load.check, name))
+        yield from _word(f"{prefix}check.{name}", getattr(check, name))
+
+
+def listed_words(requests: Sequence[Listed]) -> Iterator[str]:
+    """Words of a list of requests."""
+    for at, one in enumerate(requests):
+        for name in ("weight", "method", "path", "body", "body_bytes"):
+            yield from _word(f"request.{at}.{name}", getattr(one, name))
+        for name, text in one.headers.items():
+            yield from _word(f"request.{at}.header.{name}", text)
+        if one.check is not None:
+            yield from _check_words(f"request.{at}.", one.check)
 
 
 def arrival_words(arrival: Arrival) -> list[str]:

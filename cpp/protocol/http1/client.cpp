@@ -188,8 +188,8 @@ bool Http1Client::read_body(Bytes& rest, Peer peer, Errc& error) {
 }
 
 void Http1Client::take(ConstBytes bytes) {
-  if (options_.expected_body && response_.as_expected) {
-    const ConstBytes expected = *options_.expected_body;
+  if (expected_body() && response_.as_expected) {
+    const ConstBytes expected = *expected_body();
     const std::size_t from = response_.size;
     response_.as_expected =
         from + bytes.size() <= expected.size() &&
@@ -201,7 +201,7 @@ void Http1Client::take(ConstBytes bytes) {
 void Http1Client::complete(Errc error) {
   const Sent& sent = ring_[first_];
   const bool whole =
-      sent.head_only || !options_.expected_body || response_.size == options_.expected_body->size();
+      sent.head_only || !expected_body() || response_.size == expected_body()->size();
   completed_.push_back({.tag = sent.tag,
                         .error = error,
                         .status = response_.status,

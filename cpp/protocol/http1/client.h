@@ -21,7 +21,8 @@ namespace zyphos::http1 {
 struct ClientOptions {
   std::size_t pipeline = 1;  // requests outstanding at once
   ReadLimits limits;
-  // Where set, every final response's body is compared with it; the bytes outlive the clients.
+  // Where set, the body of every final response to a request that expects none of its own is
+  // compared with it; the bytes outlive the clients.
   std::optional<ConstBytes> expected_body;
 };
 
@@ -68,6 +69,11 @@ class Http1Client final : public Client {
   void remember(ConstBytes head, std::uint16_t status, const Framing& framing);
   void open_body(std::uint16_t status, const Framing& framing);
   bool read_body(Bytes& rest, Peer peer, Errc& error);
+  // Of the request that the response under way answers.
+  const std::optional<ConstBytes>& expected_body() const {
+    const std::optional<ConstBytes>& own = ring_[first_].request->expected_body;
+    return own ? own : options_.expected_body;
+  }
   void take(ConstBytes bytes);
   void complete(Errc error);
   Step end(std::size_t consumed, Errc error, Next next);

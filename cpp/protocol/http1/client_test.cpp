@@ -208,6 +208,16 @@ TEST(Http1Client, ComparesBodies) {
   EXPECT_EQ(answer(""), "1 ok 200 0 wrong;");
 }
 
+TEST(Http1Client, ARequestsOwnExpectedBodyComesFirst) {
+  Asking asking({.pipeline = 2, .limits = {}, .expected_body = as_bytes("other")});
+  Request own = asking.request;
+  own.expected_body = as_bytes("hello");
+  asking.ask(own, 1);
+  asking.ask(2);
+  asking.peer.feed(std::string(kOk) + std::string(kOk));
+  EXPECT_EQ(asking.completed(), "1 ok 200 5;2 ok 200 5 wrong;");
+}
+
 TEST(Http1Client, AHeadIsKnownOnlyByAllItsBytes) {
   Asking asking({.pipeline = 1, .limits = {}, .expected_body = {}});
   for (int i = 0; i < 3; ++i) {
