@@ -137,6 +137,7 @@ def result(script: dict[str, Any], words: dict[str, str], latency_ns: int) -> di
         "rate_ratio": script.get("rate_ratio", 1.0) if open_loop else None,
         "client_cpu_ns": int(script.get("cpu_ratio", 0.1) * window_ns),
         "client_threads": int(words["threads"]),
+        "client_threads_run_delay_ns": int(script.get("run_delay_ns", 0)),
         "arrivals_ks": script.get("arrivals_ks", 0.001) if open_loop else None,
         "histograms": histograms,
         "intervals": [{"start_ns": 0, "requests_done": done, "latency_ns": text}],
