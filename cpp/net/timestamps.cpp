@@ -11,6 +11,8 @@
 #include <system_error>
 
 #include "net/clock.h"
+#include "net/fd.h"
+#include "net/socket.h"
 
 namespace zyphos {
 namespace {
@@ -66,6 +68,31 @@ void enable_timestamps(int fd) {
   if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) != 0) {
     throw std::system_error(errno, std::generic_category(), "setsockopt SO_TIMESTAMPING");
   }
+}
+
+void await_timestamps() {
+  constexpr int kTries = 1000;
+  const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  SocketAddress own(Address::loopback(0));
+  if (!fd || bind(fd.get(), &own.generic, own.size) != 0 ||
+      getsockname(fd.get(), &own.generic, &own.size) != 0 ||
+      connect(fd.get(), &own.generic, own.size) != 0) {
+    throw std::system_error(errno, std::generic_category(), "a socket to try timestamps with");
+  }
+  enable_timestamps(fd.get());
+  const timespec pause = to_timespec(kMillisecond_ns);
+  for (int i = 0; i < kTries; ++i) {
+    std::byte byte{};
+    std::int64_t stamp_ns = 0;
+    if (send(fd.get(), &byte, 1, MSG_DONTWAIT) == 1) {
+      static_cast<void>(receive_stamped(fd.get(), Bytes(&byte, 1), stamp_ns));
+    }
+    if (stamp_ns != 0) return;
+    while (take_sent_stamp(fd.get())) {
+    }
+    nanosleep(&pause, nullptr);
+  }
+  throw std::system_error(ENOTSUP, std::generic_category(), "kernel timestamps (SO_TIMESTAMPING)");
 }
 
 Received receive_stamped(int fd, Bytes buffer, std::int64_t& stamp_ns) {

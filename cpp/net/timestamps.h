@@ -13,10 +13,13 @@
 
 namespace zyphos {
 
-// From here on receives and sends of `fd` are stamped. On a listening socket: the kernel begins to
-// stamp arrivals on the machine (some ms after the first such call). std::system_error where the
-// kernel does not know it.
+// From here on receives and sends of `fd` are stamped. std::system_error where the kernel does not
+// know it.
 void enable_timestamps(int fd);
+
+// Returns when the kernel stamps what arrives on loopback: it begins to some time after the first
+// socket of the machine asks for it. std::system_error when it does not within a second.
+void await_timestamps();
 
 // One receive, never blocking; `stamp_ns` is set.
 Received receive_stamped(int fd, Bytes buffer, std::int64_t& stamp_ns);

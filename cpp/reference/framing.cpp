@@ -102,6 +102,7 @@ std::unique_ptr<Framing> make_framing(const Options& options) {
 
 std::vector<std::string> protocol_names() {
   std::vector<std::string> names;
+  names.reserve(kTable.size());
   for (const Entry& entry : kTable) names.emplace_back(entry.name);
   return names;
 }

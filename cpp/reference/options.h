@@ -42,17 +42,17 @@ struct LossOptions {
 struct Options {
   std::string protocol = "http1";
   Address listen = Address::loopback(0);
-  std::vector<int> cpus;
-  std::size_t message_bytes = 64;             // echo
-  std::optional<std::size_t> response_bytes;  // echo: as the message; http1: 13
-  DelayOptions delay;
+  std::vector<int> cpus = {};
+  std::size_t message_bytes = 64;                  // echo
+  std::optional<std::size_t> response_bytes = {};  // echo: as the message; http1: 13
+  DelayOptions delay = {};
   std::int64_t work_ns = 0;
-  StallOptions stall;
+  StallOptions stall = {};
   double rate_per_second = 0.0;  // 0: no cap
-  LossOptions loss;
+  LossOptions loss = {};
   std::uint64_t seed = 1;
-  std::optional<bool> busy_poll;  // empty: where answers have their time
-  std::optional<bool> truth;      // empty: where answers have their time or are lost
+  std::optional<bool> busy_poll = {};  // empty: where answers have their time
+  std::optional<bool> truth = {};      // empty: where answers have their time or are lost
   int commands_fd = -1;
 
   // Answers do not leave at once.

@@ -44,7 +44,11 @@ Server::Server(const Options& options)
       buffer_(new std::byte[kBuffer_bytes]) {
   ZY_CHECK(framing_ != nullptr);
   if (!epoll_) throw std::system_error(errno, std::generic_category(), "epoll_create1");
-  if (truthful_) enable_timestamps(listener_.get());
+  if (truthful_) {
+    // The listener's keep them switched on as long as it lives.
+    enable_timestamps(listener_.get());
+    await_timestamps();
+  }
   watch(listener_.get(), EPOLLIN, 0);
 }
 
@@ -66,6 +70,10 @@ void Server::run(int stop_fd) {
   watch(stop_fd, EPOLLIN, 0);
   if (options_.commands_fd >= 0) watch(options_.commands_fd, EPOLLIN, 0);
   while (wait_and_handle(stop_fd)) {
+  }
+  // Stamps of answers that left just before.
+  for (const auto& peer : peers_) {
+    if (peer != nullptr && truthful_) take_stamps(*peer);
   }
 }
 
