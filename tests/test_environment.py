@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -171,7 +173,7 @@ load: {{protocol: echo, connections: 2, deadline: 200ms}}
 factors:
   nodelay: {{set: load.socket.tcp_nodelay, values: [false, true]}}
 compare: [{{factor: nodelay, baseline: false, metrics: [latency_ns_p50]}}]
-repeat: {{starts: 6, warmup: 0, window: 20ms}}
+repeat: {{starts: 6, warmup: 0, window: 100ms}}
 probes: [rusage]
 """
 
@@ -213,3 +215,48 @@ def test_a_program_replaced_between_the_arms_is_confounded(tmp_path: Path) -> No
     [delta] = report.answer(store).deltas
     assert delta.comparison.verdict == "cannot tell"
     assert delta.comparison.reason.startswith("CONFOUNDED: server.program server ")
+
+
+SYSCTL = """
+import fcntl, socket, struct, sys
+from pathlib import Path
+from test_environment import LOOPBACK, Replacer
+from zyphos_lab import report, runner, spec
+
+class Corker(Replacer):
+    def __init__(self):
+        pass
+
+    def trial_begins(self, planned):
+        Path("/proc/sys/net/ipv4/tcp_autocorking").write_text(
+            str(int(planned.cell.factors["nodelay"]))
+        )
+
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+    SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+    fcntl.ioctl(asking, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+run = runner.begin(spec.loads(LOOPBACK), Path(sys.argv[1]))
+[delta] = report.answer(runner.execute(run, Corker())).deltas
+print(delta.comparison.reason)
+"""
+LOOPBACK = REAL.replace(
+    '{{command: [{program}, engine=epoll, protocol=echo, message_bytes=64, "port={{port}}"]}}',
+    "{{engine: epoll, protocol: echo}}",
+).format()
+
+
+def test_a_sysctl_changed_between_the_arms_is_confounded(tmp_path: Path) -> None:
+    """In a network namespace of its own: nobody else's setting is touched."""
+    apart = ["unshare", "--map-root-user", "--net"]
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("no user or network namespace may be made here")
+    paths = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [*apart, sys.executable, "-c", SYSCTL, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    changed = "CONFOUNDED: host.sysctls.net.ipv4.tcp_autocorking 0 -> 1 (baseline -> arm)"
+    assert done.stdout.startswith(f"{changed} in ")

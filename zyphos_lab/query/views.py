@@ -136,11 +136,12 @@ def name_of(run: Path) -> Row:
 
 
 def runs(run: Path) -> Iterator[Row]:
+    from zyphos_lab.host import roles
     from zyphos_lab.store import JOURNAL, count_planned, live_status
     from zyphos_lab.tables import count_finished
 
     said = manifest(run)
-    host = said.get("host") or {}
+    host = roles(said.get("host"))["server"]
     experiment = said["experiment"]
     yield {
         **name_of(run),

@@ -36,7 +36,9 @@ STYLE = (
 def headline(answer: Answer) -> str:
     """Question, sentence, scope and verdict as Markdown."""
     warning = "" if answer.evidence else f"**NOT EVIDENCE: {answer.profile} profile**\n\n"
-    reasons = "".join(f"\n- {remark.message}" for remark in answer.reasons)
+    reasons = "".join(
+        f"\n- {remark.severity} `{remark.code}`: {remark.message}" for remark in answer.reasons
+    )
     return (
         f"{warning}*{answer.question}*\n\n### {answer.sentence}\n\n{answer.scope}\n\n"
         f"**{answer.verdict}**, {answer.trials_done} of {answer.trials_planned} trials{reasons}"
