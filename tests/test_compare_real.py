@@ -136,6 +136,10 @@ BAD: list[tuple[list[str], str]] = [
      "--load arrival.rate=3: "),
     (["--target", "./a {port}", "--target", "./b {port}", "--window", "3"], "--window: "),
     (["--target", "./a {port}", "--target", "./b {port}", "last"], "--target measures anew"),
+    (["--target", "engine:epoll", "--target", "engine:uring", "--starts", "3",
+      "--gate", "p50 < 1s"], "refused: 3 starts"),
+    (["--target", "engine:epoll", "--target", "engine:uring", "--load", "rate=100/s"], "refused: "),
+    (["--target", "engine:epoll", "--target", "engine:uring", "--until", "p99 < 1ms"], "--until "),
     (["last", "--starts", "3"], "--starts is about --target"),
 ]  # fmt: skip
 

@@ -128,7 +128,12 @@ def _measured(asked: Asked) -> Source:
         )
     metrics = (*asked.metrics, *gates.metrics_of(asked.gates)) if asked.metrics else ()
     store = compare_targets.measured(
-        asked.programs, metrics, asked.floor, asked.results, table=asked.form == "text"
+        asked.programs,
+        metrics,
+        asked.floor,
+        asked.results,
+        table=asked.form == "text",
+        conclusive=asked.require_conclusive or bool(asked.gates),
     )
     made = source.of_store(store, asked.include_invalid)
     if asked.save is not None:

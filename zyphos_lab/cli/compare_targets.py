@@ -14,6 +14,7 @@ from zyphos_lab.cli.shared import cpus, parsed
 from zyphos_lab.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from zyphos_lab.spec import Experiment
     from zyphos_lab.store import Store
 
 OPTIONS = (
@@ -26,6 +27,11 @@ OPTIONS = (
     click.option("--starts", type=click.IntRange(min=1), help="Starts of each target. [8]"),
     click.option("--window", help="Measured in each start. [1s]"),
     click.option("--warmup", help="Load before it, not measured. [200ms]"),
+    click.option("--until", metavar="STATEMENT",
+                 help="As many starts as 'ci(p99) < 3%' takes, in place of --starts."),
+    click.option("--budget", metavar="TIME", help="No more starts than fit, such as 10min."),
+    click.option("--force", is_flag=True, default=None,
+                 help="Run also what arithmetic forbids to conclude from."),
     click.option("--port", type=click.IntRange(1, 65535),
                  help="Where targets listen that have no {port}."),
     click.option("--ready", metavar="HOW", help="tcp, http:/path or log:REGEX. [tcp]"),
@@ -34,8 +40,8 @@ OPTIONS = (
     click.option("--cpus", help="Processors of the targets, like 0,1; the load has another."),
     click.option("--seed", type=click.IntRange(min=0), help="Of order and schedules."),
 )  # fmt: skip
-NAMES = ("targets", "names", "load", "starts", "window", "warmup", "port", "ready", "files", "cpus",
-         "seed")  # fmt: skip
+NAMES = ("targets", "names", "load", "starts", "window", "warmup", "until", "budget", "force",
+         "port", "ready", "files", "cpus", "seed")  # fmt: skip
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,15 +63,26 @@ def taken(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def measured(
-    given: dict[str, Any], metrics: tuple[str, ...], floor: float | None, results: Path, table: bool
+    given: dict[str, Any],
+    metrics: tuple[str, ...],
+    floor: float | None,
+    results: Path,
+    table: bool,
+    conclusive: bool,
 ) -> Store:
-    """Runs what the options say and finishes the run as `zyphos-lab run` does."""
+    """Runs what the options say and finishes the run as `zyphos-lab run` does.
+
+    `table`: whether its own answer is printed. `conclusive`: whether it must be able to conclude.
+    """
     from zyphos_lab import finish, orphans, progress, runner
     from zyphos_lab.compare import adhoc
 
-    seed = given.pop("seed", None)
+    seed, forced = given.pop("seed", None), bool(given.pop("force", False))
+    experiment = adhoc.experiment(_programs(given, metrics, floor))
+    if not forced:
+        _refuse(experiment, conclusive)
     orphans.adopt()
-    running = runner.begin(adhoc.experiment(_programs(given, metrics, floor)), results, seed)
+    running = runner.begin(experiment, results, seed, forced)
     # What is typed again to have it again: there is no file.
     running.store.manifest["command"] = shlex.join(["zyphos-lab", *sys.argv[1:]])
     for note in running.plan.notes:
@@ -79,6 +96,17 @@ def measured(
     for name, path in {**paths, "run": store.path}.items():
         click.echo(f"{name + ':':10}{path}", err=True)
     return store
+
+
+def _refuse(experiment: Experiment, conclusive: bool) -> None:
+    """UsageError where arithmetic forbids what is asked for."""
+    from zyphos_lab import plan
+
+    notes = plan.make(experiment).notes
+    wrong = [n for n in notes if n.refuses or (conclusive and n.code == "too_few_starts")]
+    if wrong:
+        hint = "a longer --window, another --load or more --starts; --force runs it all the same"
+        raise UsageError(f"refused: {wrong[0].message}", hint)
 
 
 def _programs(given: dict[str, Any], metrics: tuple[str, ...], floor: float | None) -> Any:

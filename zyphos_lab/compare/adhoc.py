@@ -47,6 +47,8 @@ class Programs:
     cpus: tuple[int, ...] = ()
     metrics: tuple[str, ...] = METRICS
     floor: float = 0.01
+    until: str = ""
+    budget: str = ""
 
 
 def experiment(asked: Programs) -> Experiment:
@@ -62,7 +64,10 @@ def experiment(asked: Programs) -> Experiment:
 
 
 def _in_our_words(complaint: Complaint) -> Complaint:
-    return replace(complaint, file=complaint.file.replace("--set load.", "--load "))
+    file = complaint.file.replace("--set load.", "--load ")
+    for name in ("until", "budget"):
+        file = file.replace(f"--set repeat.{name}=", f"--{name} ")
+    return replace(complaint, file=file)
 
 
 def _sets(asked: Programs) -> Iterator[str]:
@@ -76,6 +81,9 @@ def _sets(asked: Programs) -> Iterator[str]:
         yield f"load.{SHORT.get(key, key)}={value}"
     if given & {"rate", "arrival.rate"} and not given & {"law", "arrival.law"}:
         yield "load.arrival.law=constant"
+    yield from (
+        f"repeat.{k}={v}" for k, v in (("until", asked.until), ("budget", asked.budget)) if v
+    )
 
 
 def _value(sets: Sequence[str], key: str, otherwise: Any) -> Any:
