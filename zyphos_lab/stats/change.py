@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,10 @@ VALUES_MIN = 10  # fewer cannot tell a change from noise that depends on itself
 FLOOR = 0.01  # a change by less is none, however sure
 _SIMULATIONS = 1_000
 _NORMAL_MAD = 0.6745  # median absolute deviation of a normal, in standard deviations
-_CLIP = 3.0
+_CLIP = 4.0
 _EDGE = 2  # values on each side of a change, at least
 _PHI_MAX = 0.9
+_FADINGS = (1.5, 3.0, 6.0, 12.0)  # slices in which a warm-up falls to 37 %
 _PHI_STEP = 0.1
 
 
@@ -120,12 +122,10 @@ def _statistics(rows: Floats) -> Floats:
 
 
 def _autocorrelation(scores: Floats, split: int) -> float:
-    """Of neighbours, about a step or a line, whichever fits better (a change is no dependence)."""
-    left, right = scores[:split], scores[split:]
-    step = np.concatenate([left - left.mean(), right - right.mean()])
-    time = np.arange(len(scores)) - (len(scores) - 1) / 2
-    line = scores - scores.mean() - time * (time @ scores) / (time @ time)
-    rest = min(step, line, key=lambda residual: float(residual @ residual))
+    """Of neighbours, about the best of a step, a line and fading ones (a change is none)."""
+    time = np.arange(len(scores), dtype=np.float64)
+    shapes = [time < split, time, *(np.exp(-time / fading) for fading in _FADINGS)]
+    rest = min((_residual(scores, shape) for shape in shapes), key=lambda r: float(r @ r))
     total = float(rest @ rest)
     if total == 0:
         return 0.0
@@ -134,6 +134,12 @@ def _autocorrelation(scores: Floats, split: int) -> float:
     phi += (2 + 4 * phi) / n  # Kendall's bias, two means
     phi += (1 + 10 / n) * math.sqrt(max(0.0, 1 - phi**2) / n)  # and a standard error to be sure
     return float(np.clip(phi, 0.0, _PHI_MAX))
+
+
+def _residual(scores: Floats, shape: NDArray[Any]) -> Floats:
+    """What is left of the scores beside a level and a multiple of `shape`."""
+    centred, flat = shape - shape.mean(), scores - scores.mean()
+    return np.asarray(flat - centred * (centred @ flat) / (centred @ centred))
 
 
 def _null(n: int, phi: float) -> Floats:
