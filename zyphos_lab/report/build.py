@@ -14,18 +14,27 @@ from typing import TYPE_CHECKING, Any
 from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
+from zyphos_lab.report import aa as aa_checks
 from zyphos_lab.report import capacity, confounded, counters, stall, texts, trust
 from zyphos_lab.report.advise import advise
 from zyphos_lab.report.damage import with_damage
 from zyphos_lab.report.expectations import check
-from zyphos_lab.report.model import Answer, CapacityResult, Column, Delta, Row, Stalled
+from zyphos_lab.report.model import (
+    Answer,
+    CapacityResult,
+    Column,
+    Delta,
+    ExpectationResult,
+    Row,
+    Stalled,
+)
 from zyphos_lab.report.sentence import against, findings, sentence
 from zyphos_lab.stage import SEARCH
 from zyphos_lab.stats import (
     Comparison,
     Contrast,
     compare,
-    compare_arms,
+    compare_self,
     differs,
     estimate,
     explain_all,
@@ -42,6 +51,7 @@ if TYPE_CHECKING:
 
 DEFAULT_METRICS = ("latency_ns_p50", "latency_ns_p99", "requests_per_second")
 PRIMARY = "primary"
+FLOOR_MIN = 0.01
 ANSWER_FILE = "answer.json"
 
 
@@ -50,21 +60,20 @@ def answer(store: Store) -> Answer:
     manifest = {**store.manifest, "plan": store.planned()}
     experiment: Mapping[str, Any] = manifest["experiment"]
     frame = usable(store.trials())
-    comparisons = compare(frame, contrasts_of(experiment), seed=int(manifest.get("seed") or 0))
     around = confounded.environments(frame, store.environments())
+    comparisons = compare(frame, contrasts_of(experiment), seed=int(manifest.get("seed") or 0))
     comparisons = confounded.mark(comparisons, around, experiment)
     aa = confounded.mark(_aa(frame, experiment), around, experiment)
     changed = confounded.remarks([*comparisons, *aa], around)
     verdict, reasons, remarks = trust.judge(frame, manifest, comparisons, aa, changed)
     verdict, reasons = with_damage(store, verdict, reasons)
     deltas = _deltas(store, frame, comparisons)
-    found = findings(deltas)
-    evidence = bool(manifest.get("evidence", experiment.get("evidence", True)))
-    profile = str(manifest.get("profile") or "default")
+    evidence, profile = _standing(manifest)
     capacities = capacity.capacities(experiment, store.rows(SEARCH))
     rows = tuple(_rows(frame, experiment, deltas))
     stalls = stall.stalls(frame, [row.cell for row in rows])
-    told = _told(deltas, experiment, capacities, stalls)
+    only_aa = aa_checks.sentence(aa, experiment) if aa and not deltas else ""
+    told = only_aa or _told(deltas, experiment, capacities, stalls)
     return Answer(
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
@@ -75,7 +84,7 @@ def answer(store: Store) -> Answer:
         evidence=evidence,
         status=str(manifest.get("status", "")),
         sentence=texts.warned(told, verdict, evidence, profile),
-        findings=tuple(f"{finding.text()}." for finding in found),
+        findings=tuple(f"{finding.text()}." for finding in findings(deltas)),
         scope=texts.scope(manifest, frame),
         verdict=verdict,
         reasons=tuple(reasons),
@@ -84,7 +93,7 @@ def answer(store: Store) -> Answer:
         columns=tuple(_column(name) for name in shown_metrics(experiment)),
         factors=tuple(factor_columns(frame)),
         rows=rows,
-        expectations=tuple(check(frame, entry) for entry in experiment.get("expect", ())),
+        expectations=_expectations(frame, experiment, aa),
         aa=tuple(aa),
         method=tuple(texts.method(manifest, frame, comparisons)),
         threats=tuple(texts.threats(manifest, frame, comparisons, aa)),
@@ -122,6 +131,7 @@ def contrasts_of(experiment: Mapping[str, Any]) -> list[Contrast]:
 def shown_metrics(experiment: Mapping[str, Any]) -> list[str]:
     """The metrics that are compared, in order; a default set where nothing is."""
     names = [str(name) for entry in experiment.get("compare", ()) for name in entry["metrics"]]
+    names += [] if names else aa_checks.settings(experiment).get("metrics") or []
     return list(dict.fromkeys(names)) or list(DEFAULT_METRICS)
 
 
@@ -131,6 +141,20 @@ def usable(frame: pd.DataFrame) -> pd.DataFrame:
         if name not in frame.columns:
             frame[name] = "" if name == "target" else None
     return frame
+
+
+def _standing(manifest: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether the run is evidence, and the name of its profile."""
+    evidence = bool(manifest.get("evidence", manifest["experiment"].get("evidence", True)))
+    return evidence, str(manifest.get("profile") or "default")
+
+
+def _expectations(
+    frame: pd.DataFrame, experiment: Mapping[str, Any], aa: Sequence[Comparison]
+) -> tuple[ExpectationResult, ...]:
+    """Those of the file, then what is expected of A/A."""
+    declared = [check(frame, entry) for entry in experiment.get("expect", ())]
+    return (*declared, *aa_checks.expectation(aa, experiment))
 
 
 def _told(
@@ -160,16 +184,18 @@ def _first_family(experiment: Mapping[str, Any]) -> str:
 
 
 def _aa(frame: pd.DataFrame, experiment: Mapping[str, Any]) -> list[Comparison]:
-    """B against A in every cell that has both, on metrics and floor of the first `compare`."""
-    wanted = contrasts_of(experiment)[:1]
-    if not wanted or "arm" not in frame.columns:
+    """B against A in every cell that has both, on metrics and floor of `design.aa`, or else of the
+    first `compare`.
+    """
+    first, asked = contrasts_of(experiment)[:1], aa_checks.settings(experiment)
+    metrics = asked.get("metrics") or [name for one in first for name in one.metrics]
+    if not metrics or "arm" not in frame.columns:
         return []
+    floor = next((one.floor for one in first), FLOOR_MIN)
+    if asked.get("floor") is not None:
+        floor = parse_fraction(str(asked["floor"]))
     cells = list(dict.fromkeys(str(cell) for cell in frame.loc[frame["arm"] == "B", "cell"]))
-    return [
-        compare_arms(frame, cell, metric, wanted[0].floor)
-        for cell in cells
-        for metric in wanted[0].metrics
-    ]
+    return compare_self(frame, cells, [str(name) for name in metrics], floor)
 
 
 def _column(name: str) -> Column:

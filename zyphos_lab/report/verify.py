@@ -151,12 +151,8 @@ class Verifier:
         for key, found in self._compared.items():
             if found["p_raw"] is not None:
                 families.setdefault(key[0], []).append(key)
-        for family, keys in families.items():
-            if family == AA:
-                adjusted: Sequence[float | None] = [self._compared[key]["p_raw"] for key in keys]
-            else:
-                adjusted = _adjusted([logs[key] for key in keys])
-            for key, p in zip(keys, adjusted, strict=True):
+        for keys in families.values():
+            for key, p in zip(keys, _adjusted([logs[key] for key in keys]), strict=True):
                 self._compared[key]["p_adjusted"] = p
 
     def _comparison(self, told: Data) -> None:
@@ -178,7 +174,11 @@ class Verifier:
 
     def _floors(self, told: Data) -> list[float]:
         """The floors that the experiment declares for this factor and metric; at least 1 %."""
-        declared = self._manifest["experiment"].get("compare") or ()
+        experiment = self._manifest["experiment"]
+        declared = experiment.get("compare") or ()
+        own = _aa_floor(experiment) if told["family"] == AA else None
+        if own is not None:
+            declared = [{"metrics": [told["metric"]], "factor": told["factor"], "floor": own}]
         meant = [
             one
             for one in declared
@@ -295,6 +295,11 @@ class Verifier:
 
 def _deltas(answer: Data) -> list[Data]:
     return [delta["comparison"] for row in answer["rows"] for delta in row["deltas"]]
+
+
+def _aa_floor(experiment: Data) -> Any:
+    """`design.aa.floor`, if it is declared."""
+    return ((experiment.get("design") or {}).get("aa") or {}).get("floor")
 
 
 def _key(c: Data) -> tuple[str, str, str, str]:

@@ -126,10 +126,31 @@ def _no_ratio(pairs: Sequence[tuple[Reading, Reading]], both_zero: bool) -> str:
     return f"no ratio: 0 in {lost} of {len(pairs)} blocks" if lost else ""
 
 
+def compare_self(
+    frame: pd.DataFrame,
+    cells: Sequence[str],
+    metrics: Sequence[str],
+    floor: float = FLOOR_MIN,
+    seed: int = 0,
+) -> list[Comparison]:
+    """A/A: arm B of each cell against its arm A in each metric, adjusted as one family.
+
+    Anything but `same` says that the floor is not held.
+    """
+    found = [_self(frame, cell, metric, floor, seed) for cell in cells for metric in metrics]
+    return [judge(comparison) for comparison in _adjust(found, seed)]
+
+
 def compare_arms(
     frame: pd.DataFrame, cell: str, metric: str, floor: float = FLOOR_MIN, seed: int = 0
 ) -> Comparison:
-    """A/A: the cell's arm B against its arm A. Anything but `same` says the floor is not held."""
+    """The same for one cell and metric by themselves."""
+    return compare_self(frame, [cell], [metric], floor, seed)[0]
+
+
+def _self(
+    frame: pd.DataFrame, cell: str, metric: str, floor: float, seed: int
+) -> tuple[Comparison, Pairs]:
     pairs = _pairs(by_block(frame, cell, metric, "B"), by_block(frame, cell, metric, "A"))
     comparison = Comparison(
         cell=cell,
@@ -146,8 +167,7 @@ def compare_arms(
         reason=pairs.reason,
         verdict=SAME if pairs.both_zero else CANNOT_TELL,
     )
-    measured = _with_numbers(comparison, _values(pairs), seed)
-    return judge(replace(measured, p_adjusted=measured.p_raw))
+    return _with_numbers(comparison, _values(pairs), seed), pairs
 
 
 def differs(comparison: Comparison) -> bool:
