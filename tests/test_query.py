@@ -146,6 +146,22 @@ def test_a_broken_table_is_made_again_and_said(
     assert rows == [{"n": 17}] and not error
 
 
+def test_a_torn_line_makes_no_table_old_and_no_journal_short(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = store_factory.make_store(tmp_path, starts=1)
+    with (made.path / JOURNAL).open("ab") as journal:
+        journal.write(b'{"event":"trial","row":')
+    for _ in range(2):
+        (made.path / "tables.json").unlink()
+        code, rows, _ = ask(tmp_path, capsys, "SELECT count(*) AS n FROM trials")
+        assert code == 0 and rows == [{"n": 17}]
+    _, _, error = ask(tmp_path, capsys, "SELECT count(*) AS n FROM trials")
+    assert not error
+    Store.open(made.path, write=True).close()
+    assert not Store.open(made.path).damaged
+
+
 def test_a_run_under_way_is_read_and_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

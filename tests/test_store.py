@@ -15,7 +15,7 @@ import pytest
 
 from zyphos_lab.errors import StoreError
 from zyphos_lab.record import Record
-from zyphos_lab.store import JOURNAL, Store
+from zyphos_lab.store import JOURNAL, Store, damage_text
 
 ENCODED = base64.b64encode(b"histogram").decode()
 
@@ -84,7 +84,7 @@ def test_every_cut_of_the_last_line_loses_only_that_line(tmp_path: Path) -> None
         assert Store.open(store.path).finished() == {0}
         with Store.open(store.path, write=True) as again:
             notes = [event["code"] for event in again.events() if event["event"] == "note"]
-            assert notes == ([] if size == first_bytes else ["torn_line"])
+            assert notes == (["torn_line"] if size > first_bytes else []) + ["damaged_line"]
             again.append(record(1))
         assert journal.read_bytes().startswith(whole[:first_bytes])
         assert Store.open(store.path).finished() == {0, 1}
@@ -136,6 +136,17 @@ def test_a_damaged_line_is_noted_once_and_its_trial_is_to_be_run_again(tmp_path:
     with Store.open(store.path, write=True) as again:
         again.append(record(1))
     assert Store.open(store.path).finished() == {0, 1, 2}
+
+
+def test_a_journal_that_was_cut_between_lines_is_said_to_be(tmp_path: Path) -> None:
+    with new_store(tmp_path) as store:
+        for trial in range(2):
+            store.append(record(trial))
+    journal = store.path / JOURNAL
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(lines[0])
+    [damage] = Store.open(store.path).damaged
+    assert f"{len(lines[1])} bytes shorter" in damage_text(damage)
 
 
 def test_a_journal_from_before_the_checksum_is_read(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_every_number_of_the_answer_is_watched(parts: Any) -> None:
     kinds: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for path in leaves(told):
         kinds.setdefault(tuple(key for key in path if isinstance(key, str)), path)
-    for path in [*kinds.values(), ("trials_done",)]:
+    for path in [*kinds.values(), ("trials_done",), ("trials_planned",)]:
         if has_no_second_way(path):
             continue
         planted = copy.deepcopy(answer)

@@ -29,7 +29,7 @@ _TRIAL = b'{"event":"trial"'
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A line (from 1) that is no event any more; `bytes` of it are lost."""
+    """A line (from 1; 0: the file's end) that is no event any more; `bytes` of it are lost."""
 
     line: int
     bytes: int
@@ -135,3 +135,13 @@ def count_trials(path: Path, offset: int = 0) -> int:
             return sum(line.startswith(_TRIAL) and line.endswith(b"\n") for line in file)
     except FileNotFoundError:
         return 0
+
+
+def has_line(path: Path, offset: int) -> bool:
+    """Whether a whole line stands at `offset` or after it; a torn one is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.readline().endswith(b"\n")
+    except FileNotFoundError:
+        return False

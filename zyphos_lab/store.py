@@ -167,8 +167,8 @@ class Store:
 
         `folder`: somewhere else than in the run's own.
         """
-        size = _size(self.path / JOURNAL)
-        tables.write(folder or self.path, self.rows(), self.trial_events(), size)
+        read_bytes = self._journal.whole_bytes
+        tables.write(folder or self.path, self.rows(), self.trial_events(), read_bytes)
         self._trials_derived = self._trials_now
 
     # Reading
@@ -289,7 +289,11 @@ class Store:
                 line.light["row"].setdefault("stage", MEASURE)
         self._trials_now = len(self.rows())
         index = tables.read_index(self.path)
-        self._trials_derived = index.trials if index is not None else 0
+        if index is not None:
+            self._trials_derived = index.trials
+            cut_bytes = index.journal_bytes - self._journal.whole_bytes
+            if cut_bytes > 0:
+                self._journal.damaged.append(Damage(0, cut_bytes))
 
     def _trial_lines(self, stage: str | None) -> list[Line]:
         trials = (line for line in self._journal.lines if line.light["event"] == "trial")
@@ -351,6 +355,7 @@ class Store:
             os.ftruncate(self._journal_fd, size_before)
             raise store_error(self.path / JOURNAL, error) from error
         self._journal.lines.append(Line(size_before, len(line) - 1, journal.light(event)))
+        self._journal.whole_bytes = size_before + len(line)
 
     def _write_manifest(self) -> None:
         """`planned` counts the trials of each stage, for those who do not read the journal."""
@@ -364,7 +369,12 @@ class Store:
 
 
 def damage_text(damage: Damage) -> str:
-    """What is said of a damaged line."""
+    """What is said of a damaged line, or (line 0) of a journal whose end is gone."""
+    if not damage.line:
+        return (
+            f"{JOURNAL} is {damage.bytes} bytes shorter than when its tables were made; what stood "
+            "at its end is lost"
+        )
     return (
         f"line {damage.line} of {JOURNAL} is damaged ({damage.bytes} bytes are lost); every whole "
         "line before and after it is used"
@@ -445,7 +455,3 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def _write_all(fd: int, data: bytes) -> None:
     while data:
         data = data[os.write(fd, data) :]
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -105,7 +105,7 @@ def fault(run: Path, name: str, journal_file: Path) -> str:
     if index is None:
         return f"{INDEX} is missing or damaged"
     try:
-        if journal_file.exists() and journal_file.stat().st_size > index.journal_bytes:
+        if journal.has_line(journal_file, index.journal_bytes):
             return "older than the journal"
         whole = checksum(file_of(run, name)) == index.files.get(name)
     except FileNotFoundError:

@@ -58,16 +58,27 @@ def _table(found: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _experiment(path: Path) -> dict[str, Any]:
-    """Name and question; a file that cannot be read is listed with its complaint."""
+    """Name and question, without checking the rest; a file that has none is listed with what is
+    wrong.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return {"path": str(path), "name": str(data["name"]), "question": str(data["question"])}
+    except (OSError, ValueError, KeyError, TypeError, YAMLError):
+        return {"path": str(path), "name": None, "question": _complaint(path)}
+
+
+def _complaint(path: Path) -> str:
     from zyphos_lab import spec
     from zyphos_lab.errors import UsageError
 
     try:
-        found = spec.load(path)
+        return spec.load(path).question
     except UsageError as error:
-        first = str(error).splitlines()[0]
-        return {"path": str(path), "name": None, "question": f"cannot be used: {first}"}
-    return {"path": str(path), "name": found.name, "question": found.question}
+        return f"cannot be used: {str(error).splitlines()[0]}"
 
 
 def _run(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zyphos_lab.cli.shared import open_run, results_option
+from zyphos_lab.cli.shared import json_option, open_run, print_json, results_option
 
 EPILOG = """\b
 Examples:
@@ -17,8 +17,13 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("run", default="last")
 @results_option
-def command(run: str, results: Path) -> None:
+@json_option
+def command(run: str, results: Path, as_json: bool) -> None:
     """Make notebook.ipynb of RUN from notebooks/ and execute it."""
     from zyphos_lab import report
 
-    click.echo(f"notebook: {report.notebook(open_run(results, run))}")
+    path = report.notebook(open_run(results, run))
+    if as_json:
+        print_json({"notebook": str(path)})
+    else:
+        click.echo(f"notebook: {path}")

@@ -23,6 +23,9 @@ EXACT = 1e-9
 BLOCKS_MIN = 6
 FLOOR_MIN = 0.01
 Data = Mapping[str, Any]
+# Parts of an answer that are verified, or whose numbers are no measurements.
+HANDLED = {"aa", "columns", "expectations", "reasons", "remarks", "rows", "schema_version"}
+HANDLED |= {"trials_done", "trials_planned"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Check:
         return {
             "verified": self.verified,
             "differences": [vars(one) for one in self.differences],
-            "unverified": dict(self.unverified),
+            "unverified": {what: count for what, count in self.unverified.items() if count},
         }
 
 
@@ -92,6 +95,7 @@ class Verifier:
         told = self._answer
         self._compare_all([*_deltas(told), *told["aa"]])
         self.check.same("trials_done", told["trials_done"], self._numbers.trials())
+        self.check.same("trials_planned", told["trials_planned"], self._planned())
         for row in told["rows"]:
             self._row(row)
         for one in told["aa"]:
@@ -102,8 +106,13 @@ class Verifier:
         self.check.unverified["trials that a remark counts"] += len(
             [*told["reasons"], *told["remarks"]]
         )
-        for capacity in told.get("capacities", ()):
-            self.check.unverified["capacity"] += 3 + len(capacity["tries"])
+        for name in told.keys() - HANDLED:
+            self.check.unverified[name] += _numbers_in(told[name])
+
+    def _planned(self) -> int:
+        """As the manifest counts them: those of stage `measure`, or the plan of an older run."""
+        counted = self._manifest.get("planned")
+        return len(self._manifest.get("plan", ())) if counted is None else counted["measure"]
 
     def _row(self, row: Data) -> None:
         cell = row["cell"]
@@ -250,7 +259,7 @@ class Verifier:
 
     def _count(self, source: Data) -> Any:
         if source["what"] == "planned":
-            return self._answer["trials_planned"]
+            return self._planned()
         verdict = "INVALID" if source["what"] == "invalid" else None
         return self._numbers.trials(source["cell"] or None, verdict)
 
@@ -291,6 +300,15 @@ class Verifier:
         yield from (c["floor"] for c in _deltas(self._answer))
         for one in self._answer.get("capacities", ()):
             yield from (one["lower_per_second"], one["upper_per_second"], one["closed_per_second"])
+
+
+def _numbers_in(value: Any) -> int:
+    """How many numbers a part of an answer holds."""
+    if isinstance(value, Mapping):
+        return sum(map(_numbers_in, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_numbers_in, value))
+    return int(isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _deltas(answer: Data) -> list[Data]:

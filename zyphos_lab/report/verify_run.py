@@ -120,7 +120,7 @@ def lines(check: Check, most: int = 20) -> Iterator[str]:
         yield f"differs: {one}"
     if len(check.differences) > most:
         yield f"and {len(check.differences) - most} more"
-    for what, count in check.unverified.items():
+    for what, count in check.as_dict()["unverified"].items():
         yield f"not verified: {count} numbers ({what})"
     yield f"{check.verified} numbers verified, {len(check.differences)} differ"
 
