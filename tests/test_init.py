@@ -103,7 +103,7 @@ def test_what_is_commented_out_is_right_too() -> None:
     lines = Path("mine.yaml").read_text(encoding="ascii").splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("    engine: uring"))
     kept = lines[:start] + lines[start + 3 :]
-    offered = r"^( *)# (?=(command|port|ready|stop|cwd|cpus|env|files|method|body|headers): )"
+    offered = r"^( *)# (?=(command|port|ready|stop|cwd|cpus|env|files|method|body|headers|until|budget): )"
     text = "\n".join(re.sub(offered, r"\1", line) for line in kept)
     text = re.sub(r"^# (?=expect:|  )", "", text.partition("\nschema")[2], flags=re.MULTILINE)
     experiment = spec.loads(f"schema{text}")
@@ -112,6 +112,7 @@ def test_what_is_commented_out_is_right_too() -> None:
     assert (mine.env, list(mine.files)) == ({"LOG": "error"}, ["server.conf"])
     assert experiment.expect[0].id == "mine_is_quick"
     assert experiment.load.method == "POST"
+    assert experiment.repeat.until == "ci(p99) < 3%"
 
 
 def test_every_line_explains_or_is_short() -> None:
