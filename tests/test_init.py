@@ -103,7 +103,8 @@ def test_what_is_commented_out_is_right_too() -> None:
     lines = Path("mine.yaml").read_text(encoding="ascii").splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("    engine: uring"))
     kept = lines[:start] + lines[start + 3 :]
-    offered = r"^( *)# (?=(command|port|ready|stop|cwd|cpus|env|files|method|body|headers|until|budget): )"
+    keys = "command|port|ready|stop|cwd|cpus|env|files|method|body|headers|until|budget"
+    offered = rf"^( *)# (?=({keys}): )"
     text = "\n".join(re.sub(offered, r"\1", line) for line in kept)
     text = re.sub(r"^# (?=expect:|  )", "", text.partition("\nschema")[2], flags=re.MULTILINE)
     experiment = spec.loads(f"schema{text}")
