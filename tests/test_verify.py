@@ -181,6 +181,17 @@ def test_command_says_how_many_and_fails_with_5(
         page.write_text(whole)
 
 
+def test_trials_of_other_stages_do_not_count(tmp_path: Path) -> None:
+    def search(row: dict[str, Any]) -> None:
+        row["stage"] = "search"
+
+    made = store_factory.make_store(tmp_path, starts=1, change=search, histograms=False)
+    report.write_answer(made, report.answer(made))
+    check = verify(made.path, print)
+    assert not check.differences and check.verified
+    assert json.loads((made.path / "answer.json").read_text())["trials_done"] == 0
+
+
 def test_a_trial_that_is_not_its_histogram_is_found(tmp_path: Path) -> None:
     made = store_factory.make_store(tmp_path, starts=1)
     report.write_answer(made, report.answer(made))

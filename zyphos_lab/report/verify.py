@@ -112,7 +112,7 @@ class Verifier:
     def _planned(self) -> int:
         """As the manifest counts them: those of stage `measure`, or the plan of an older run."""
         counted = self._manifest.get("planned")
-        return len(self._manifest.get("plan", ())) if counted is None else counted["measure"]
+        return len(self._manifest.get("plan", ())) if counted is None else counted.get("measure", 0)
 
     def _row(self, row: Data) -> None:
         cell = row["cell"]
@@ -300,6 +300,7 @@ class Verifier:
         yield from (c["floor"] for c in _deltas(self._answer))
         for one in self._answer.get("capacities", ()):
             yield from (one["lower_per_second"], one["upper_per_second"], one["closed_per_second"])
+            yield from (shown.value for shown in printed(one["slo"]))  # declared, not measured
 
 
 def _numbers_in(value: Any) -> int:
