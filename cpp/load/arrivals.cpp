@@ -35,7 +35,8 @@ void Arrivals::start(Time start, Window window) {
 Time Arrivals::dealt() {
   const double offset_ns = intensity_.offset_ns(index_);
   index_ += threads_;
-  return std::max(start_, origin_ + std::llround(offset_ns));
+  const double half = offset_ns < 0.0 ? -0.5 : 0.5;
+  return std::max(start_, origin_ + static_cast<std::int64_t>(offset_ns + half));
 }
 
 }  // namespace zyphos

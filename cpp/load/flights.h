@@ -52,7 +52,6 @@ class Flights {
   const Flight& at(std::uint32_t number) const { return flights_[number]; }
   // kNone when there is none.
   std::uint32_t oldest() const { return oldest_; }
-  std::uint32_t newest() const { return newest_; }
   std::size_t size() const { return flights_.size() - free_.size(); }
 
  private:

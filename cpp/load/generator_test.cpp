@@ -145,6 +145,32 @@ TEST(Generator, TheSilentAreCensored) {
   EXPECT_FALSE(result.interrupted);
 }
 
+// A session that waited for a connection is sent after later requests of others: that its own
+// deadline has passed says nothing of theirs.
+TEST(Generator, TheDrainLastsToEveryonesDeadline) {
+  EchoBack server;
+  LoadOptions options = echo_load(server);
+  options.arrival = {.law = Law::partly_open,
+                     .rate_per_second = 2000.0,
+                     .think_ns = 5 * kMillisecond_ns,
+                     .requests_mean = 10.0};
+  options.window_ns = 600 * kMillisecond_ns;
+  options.deadline_ns = 60 * kMillisecond_ns;
+  Board board;
+  Generator generator(options, board);
+  generator.connect();
+  generator.start();
+  wait_for_requests(board, 20);
+  server.fall_silent();
+  const LoadResult result = generator.finish();
+  const Counts& counts = result.recorder.counts();
+  EXPECT_GT(counts.censored, 0U);
+  EXPECT_GE(result.recorder.censored_ns().min_ns(), options.deadline_ns);
+  EXPECT_GE(result.recorder.schedule_lag_censored_ns().min_ns(), options.deadline_ns);
+  EXPECT_EQ(counts.done + counts.failed + counts.censored, counts.scheduled);
+  EXPECT_GT(result.in_flight.little_ratio().value_or(0), 1.5) << "most never ended";
+}
+
 TEST(Generator, StoppedBeforeItBeganIsEmpty) {
   EchoBack server;
   Board board;

@@ -52,7 +52,7 @@ double Intensity::count(double offset_ns) const {
   }
 }
 
-double Intensity::offset_ns(std::int64_t k) const {
+double Intensity::uneven_offset_ns(std::int64_t k) const {
   switch (law_) {
     case Law::on_off: return on_off_offset_ns(static_cast<double>(k));
     case Law::ramp: return ramp_offset_ns(static_cast<double>(k));

@@ -25,11 +25,15 @@ class Intensity {
   // Arrivals in [0, offset_ns), negative for those before 0. O(1); a trace: O(log arrivals).
   double count(double offset_ns) const;
   // When arrival `k` is due. O(1), no allocation.
-  double offset_ns(std::int64_t k) const;
+  double offset_ns(std::int64_t k) const {
+    if (law_ == Law::constant) return static_cast<double>(k) / per_ns_;
+    return uneven_offset_ns(k);
+  }
   // The pattern repeats after so long; 0: it does not.
   std::int64_t cycle_ns() const { return law_ == Law::on_off ? cycle_ns_ : 0; }
 
  private:
+  double uneven_offset_ns(std::int64_t k) const;
   double on_off_offset_ns(double k) const;
   double ramp_count(double offset_ns) const;
   double ramp_offset_ns(double k) const;

@@ -133,7 +133,7 @@ bool Worker::finished(Time now) const {
   if (source_->has_backlog()) return false;
   if (cohort_ == 0) return true;
   // All that is left is past its deadline.
-  return now >= flights_.at(flights_.newest()).scheduled + options_.deadline_ns;
+  return now >= last_scheduled_ + options_.deadline_ns;
 }
 
 std::int64_t Worker::sleep_ns(Time now) const {
@@ -143,7 +143,7 @@ std::int64_t Worker::sleep_ns(Time now) const {
     due = std::min(due, flights_.at(flights_.oldest()).sent + options_.wire_timeout_ns);
   }
   if (window_left_ && flights_.size() > 0) {
-    due = std::min(due, flights_.at(flights_.newest()).scheduled + options_.deadline_ns);
+    due = std::min(due, last_scheduled_ + options_.deadline_ns);
   }
   const Time send = source_->due();
   if (!send.is_never()) due = std::min(due, Time{send.ns - spin_ns_});

@@ -126,6 +126,7 @@ class Worker final : private Dialer {
   bool window_entered_ = false;
   bool window_left_ = false;
   std::size_t cohort_ = 0;  // flights scheduled within the window
+  Time last_scheduled_{};   // the latest of all that were submitted
   Errc dial_error_ = Errc::connect_failed;
   WorkerHealth health_;
 };

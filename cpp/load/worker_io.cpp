@@ -151,6 +151,7 @@ bool Worker::submit(const Ticket& ticket) {
   }
   mix_.next();
   in_flight_.begun(ticket.scheduled, now_);
+  last_scheduled_ = std::max(last_scheduled_, ticket.scheduled);
   if (recorder_.in_cohort(ticket.scheduled)) ++cohort_;
   flights_.at(tag).entry = entry;
   flights_.at(tag).opens_session = ticket.opens_session;
