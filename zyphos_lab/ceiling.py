@@ -3,7 +3,8 @@
 A measured rate near it says as much about the generator as about the server. Each distinct shape of
 load in a run is tried a few times, closed-loop, against the no-op server (zyphos-reference) on the
 target's CPUs, in the same session, before anything is measured. What makes a load slow on purpose
-(think time, a schedule, split writes, socket options) is left out of its shape.
+(think time, a schedule, split writes) is left out of its shape; socket options stay, as Nagle's
+algorithm makes pipelined requests travel together.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from zyphos_lab.record import DEGRADED, INVALID, Reason, Row
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Load, Repeat
-from zyphos_lab.spec.target_models import Reference, ReferenceTarget, Socket
+from zyphos_lab.spec.target_models import Reference, ReferenceTarget
 from zyphos_lab.stage import CEILING, Outlook, Planned
 
 if TYPE_CHECKING:
     from zyphos_lab.spec import Experiment
 
 RATIO_MAX = 0.8
+DISPROVED = 1.25  # more than noise above the ceiling: then it was none
 TRIALS = 3
 # `design.ceiling: auto` measures it where it takes at most this share of the run.
 AUTO_SHARE = 0.1
@@ -34,7 +36,7 @@ BODY_BYTES = 13  # of an answer whose size the experiment does not tell
 
 # Of the load, what its cost for the generator depends on.
 LOAD_KEYS = (
-    *("protocol", "connections", "pipeline", "threads", "cpus", "message_bytes"),
+    *("protocol", "connections", "pipeline", "threads", "cpus", "message_bytes", "socket"),
     *("path", "headers", "body", "body_bytes", "generator"),
 )
 REPEAT = Repeat.model_validate({"starts": TRIALS, "warmup": "100ms", "window": "300ms"})
@@ -91,10 +93,14 @@ def shape(cell: Cell) -> str:
 
 
 def rates(rows: Iterable[Row]) -> dict[str, float]:
-    """Shape to requests per second (median of its usable trials), from all rows recorded so far."""
+    """Shape to requests per second (median of its usable trials), from all rows recorded so far.
+
+    Where the no-op server was full before the load was, the load's ceiling lies higher: not usable.
+    """
     found: dict[str, list[float]] = {}
     for row in rows:
-        if row.get("stage") == CEILING and row["verdict"] != INVALID:
+        usable = row["verdict"] != INVALID and row.get("limited_by") != "server"
+        if row.get("stage") == CEILING and usable:
             name = str(row["cell"]).removeprefix(f"{CEILING}:")
             found.setdefault(name, []).append(float(row["requests_per_second"]))
     return {name: statistics.median(values) for name, values in found.items()}
@@ -107,10 +113,28 @@ def columns(row: Row, ceiling: float | None) -> Row:
     return {"ceiling_requests_per_second": ceiling, "ceiling_ratio": ratio}
 
 
+def skipped(row: Row, ceilings: Mapping[str, float]) -> dict[str, str]:
+    """Why a measured row has no ceiling, or has one that it shows to be none."""
+    ratio = row.get("ceiling_ratio")
+    if not ceilings:
+        return {"ceiling": NOT_MEASURED}
+    if row.get("ceiling_requests_per_second") is None:
+        return {
+            "ceiling": "every trial against the no-op server was INVALID, or the server's limit"
+        }
+    if ratio is not None and ratio > DISPROVED:
+        return {"ceiling": "the no-op server was slower than the target: it shows no ceiling"}
+    return {}
+
+
 def reason(row: Row) -> Reason | None:
     """Against a rate that the generator may have limited; a server with full cores did that."""
     ratio = row.get("ceiling_ratio")
-    if ratio is None or ratio <= RATIO_MAX or row.get("limited_by") in ("server", "both"):
+    if (
+        ratio is None
+        or not RATIO_MAX < ratio <= DISPROVED
+        or row.get("limited_by") in ("server", "both")
+    ):
         return None
     message = (
         f"the rate is {ratio:.0%} of what the same load reaches against a server that does "
@@ -135,7 +159,7 @@ def _load(load: Load) -> Load:
     kept = {key: getattr(load, key) for key in LOAD_KEYS if key in Load.model_fields}
     plain = Load(protocol=load.protocol).model_copy(update=kept)
     method = "POST" if load.body is not None or load.body_bytes else "GET"
-    return plain.model_copy(update={"socket": Socket(tcp_nodelay=True), "method": method})
+    return plain.model_copy(update={"method": method})
 
 
 def _target(cell: Cell) -> ReferenceTarget:

@@ -156,13 +156,13 @@ def _arrivals(row: Row) -> Reason | None:
 def _littles_law(row: Row) -> Reason | None:
     """Mean number under way against rate times mean time: the two are counted independently.
 
-    At the window's edges one of them counts what the other leaves out: about one mean latency of
-    the window on either side, and what was never finished.
+    At the window's edges one of them counts what the other leaves out: up to a long latency of the
+    window on either side (a stall there), and what was never finished.
     """
     ratio, scheduled = row.get("little_ratio"), row.get("requests_scheduled")
     if ratio is None or not scheduled:
         return None
-    edges = 2 * (row.get("latency_ns_mean") or 0) / row["window_ns"]
+    edges = 2 * (row.get("latency_ns_p99") or 0) / row["window_ns"]
     limit = LITTLE_MAX + edges + (row.get("requests_censored") or 0) / scheduled
     if abs(ratio - 1) <= limit:
         return None
@@ -170,5 +170,5 @@ def _littles_law(row: Row) -> Reason | None:
         f"requests under way are {ratio:.2f} times rate x latency (Little's law: 1 within "
         f"{limit:.2f}): times or counts are wrong"
     )
-    names = ("little_ratio", "requests_in_flight_mean", "requests_per_second", "latency_ns_mean")
+    names = ("little_ratio", "requests_in_flight_mean", "requests_per_second", "latency_ns_p99")
     return Reason(DEGRADED, "littles_law", message, {**_evidence(row, *names), "limit": limit})

@@ -198,7 +198,7 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
     if planned.stage != CEILING:
         row.update(ceiling.columns(row, bench.ceilings.get(ceiling.shape(cell))))
-        skipped |= {} if bench.ceilings else {"ceiling": ceiling.NOT_MEASURED}
+        skipped |= ceiling.skipped(row, bench.ceilings)
     reasons += _against(row, cell, bench, measured)
     health.mark_limits(row, reasons)
     histograms = {name: text for name, text in result["histograms"].items() if text}
