@@ -306,7 +306,12 @@ def test_a_factor_that_was_not_adjacent_is_said(tmp_path: Path) -> None:
     table = compare_factor(side(tmp_path, 1, experiment=EXPERIMENT), "write", None, P99)
     assert [remark.code for remark in table.warnings] == ["not_adjacent"]
     assert len(table.blocks) == 3
-    assert table.blocks[0].lines[0].label == "nodelay=false ack=delayed"
+    assert [line.label for line in table.blocks[0].lines] == [  # the order of the file
+        "nodelay=false ack=delayed",
+        "nodelay=false ack=quick",
+        "nodelay=true ack=delayed",
+        "nodelay=true ack=quick",
+    ]
 
 
 @pytest.mark.parametrize(

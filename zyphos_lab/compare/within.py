@@ -95,11 +95,11 @@ def _lines(
             refused[c.cell] = Refusal(c.cell, why)
         else:
             lines.append(_line(source, c, names, len(found)))
-    order, values = list(dict.fromkeys(conditions)), labels_of(source, factor)
+    order, values = list(source.cells()), labels_of(source, factor)
     lines.sort(
         key=lambda line: (
             values.index(line.comparison.value),
-            order.index(line.comparison.conditions),
+            order.index(line.cell_b),
         )
     )
     return lines, list(refused.values())
