@@ -213,3 +213,43 @@ def test_schema_is_a_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["schema"]) == 0
     schema: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert "targets" in json.dumps(schema)
+
+
+RARE = """
+schema: 1
+name: rare
+question: Can so few requests have a p99?
+targets: {echo: {engine: epoll, protocol: echo}}
+load: {protocol: echo, connections: 2, arrival: {law: constant, rate: 100/s}}
+factors: {nodelay: {set: load.socket.tcp_nodelay, values: [false, true]}}
+compare: [{factor: nodelay, baseline: false, metrics: [latency_ns_p99]}]
+repeat: {starts: 2, warmup: 0, window: 20ms}
+"""
+
+
+def test_what_arithmetic_forbids_is_refused_up_front(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "rare.yaml").write_text(RARE)
+    assert run(["run", "rare.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "refused: nodelay=false: 2 requests per start are too few for latency_ns_p99" in said
+    assert "--force" in said
+    assert not list(here.glob("results/rare/*"))
+    assert run(["run", "rare.yaml", "--plan"]) == 2
+    assert "refused: nodelay=true: 2 requests" in capsys.readouterr().out
+    run(["run", "rare.yaml", "--force", "--no-notebook", "--no-report"])
+    answer = json.loads(next(here.glob("results/rare/*/answer.json")).read_text())
+    assert answer["command"].endswith("--force")
+    assert "forced_too_few_requests" in [remark["code"] for remark in answer["remarks"]]
+
+
+def test_a_plan_says_what_could_be_detected(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "rare.yaml").write_text(RARE.replace("p99", "p50").replace("starts: 2", "starts: 8"))
+    assert run(["run", "rare.yaml", "--plan", "--set", "repeat.window=1s"]) == 0
+    said = capsys.readouterr().out
+    noise = "latency_ns_p50: with 8 starts and run-to-run noise of 3 % (assumed) a difference of"
+    assert noise in said
+    assert "stage measure: 16 trials" in said
+    run(["run", "rare.yaml", "--plan", "--set", "repeat.starts=4", "--set", "repeat.window=1s"])
+    assert "no difference can be found" in capsys.readouterr().out

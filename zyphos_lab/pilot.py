@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import random
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SLICES = 80  # of the pilot's window: enough for the test of a change to keep its level
 TRIES_MAX = 3
 FLOOR = 0.02  # a level that moves by less has settled
+DRIFT_MAX = 0.1  # between the thirds of what has settled
 ALPHA = 0.01  # two series in every cell are looked at: few may alarm by chance
 WARMUP_MIN_NS = 100_000_000
 ROUND_NS = 10_000_000
@@ -119,14 +121,27 @@ def settled_after_ns(intervals: Sequence[Mapping[str, Any]], slice_ns: int) -> i
     """When rate and median latency per slice had both settled; None where one did not."""
     from zyphos_lab.stats import warmup_end
 
-    series = [[float(part["requests_done"]) for part in intervals]]
+    series = _series(intervals)
+    ends = [warmup_end(values, ALPHA, FLOOR) for values in series]
+    known = [end for end in ends if end is not None]
+    if len(known) < len(ends) or any(_drifts(values[max(known) :]) for values in series):
+        return None
+    return max(known) * slice_ns
+
+
+def _series(intervals: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+    """Requests per slice and, where every slice has one, the median latency."""
+    rates = [float(part["requests_done"]) for part in intervals]
     medians = [_median(part.get(LATENCY)) for part in intervals]
     known = [value for value in medians if value is not None]
-    if len(known) == len(medians):
-        series.append(known)
-    ends = [warmup_end(values, ALPHA, FLOOR) for values in series]
-    latest = [end for end in ends if end is not None]
-    return max(latest) * slice_ns if len(latest) == len(ends) else None
+    return [rates, known] if len(known) == len(medians) else [rates]
+
+
+def _drifts(values: Sequence[float]) -> bool:
+    """Whether the last third lies elsewhere than the first: a slow trend has no change point."""
+    third = len(values) // 3
+    first, last = statistics.median(values[:third]), statistics.median(values[-third:])
+    return abs(last - first) > DRIFT_MAX * max(first, last)
 
 
 def _median(text: str | None) -> float | None:
