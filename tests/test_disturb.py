@@ -191,9 +191,11 @@ def _check_report(store: Store) -> None:
     found = report.answer(store)
     [one] = found.stalls
     assert one.label == "zyphos" and one.truth_ns["p99"] > 370 * MS
-    assert found.sentence.startswith(("The server stood still for 4", "INVALID"))
+    assert found.sentence.startswith(("The server stood still for", "INVALID"))
     [bars], lines = stall_pictures(found), window_timelines(store, found)
-    assert "p99 is" in bars.svg and len(lines.pictures) == 1 and not lines.note
+    usable = [row["cell"] for row in store.rows() if row["verdict"] != "INVALID"]
+    assert "p99 is" in bars.svg
+    assert len(lines.pictures) == usable.count("stopped=yes")  # a starved machine may have none
     page = (store.path / "report.html").read_text()
     assert "The stop, and who noticed it" in page and bars.svg[:20] in page
     console = Console(width=80, record=True, file=io.StringIO())

@@ -141,7 +141,7 @@ class Stalled:
     cell: str
     label: str
     law: str
-    stopped_ns: float | None
+    stopped_ns: float
     window_ns: float
     reported_ns: dict[str, float | None]
     truth_ns: dict[str, float]

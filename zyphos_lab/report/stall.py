@@ -7,8 +7,8 @@ it did not notice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from zyphos_lab.report.model import Stalled
 from zyphos_lab.stats import estimate
@@ -31,7 +31,7 @@ def stalls(frame: pd.DataFrame, order: Sequence[str]) -> tuple[Stalled, ...]:
     stopped = frame[frame["server_stopped_ns"].fillna(0) > 0]
     names = _varying(stopped)
     found = {
-        str(cell): _stalled(frame, str(cell), part.iloc[0], names)
+        str(cell): _stalled(frame, part, names)
         for cell, part in stopped.groupby("cell", sort=False)
     }
     return tuple(found[cell] for cell in order if cell in found)
@@ -43,20 +43,18 @@ def _varying(stopped: pd.DataFrame) -> list[str]:
     return [name for name in factors if stopped[name].nunique(dropna=False) > 1] or ["generator"]
 
 
-def _stalled(
-    frame: pd.DataFrame, cell: str, first: Mapping[Any, Any], names: Sequence[str]
-) -> Stalled:
-    def value(metric: str) -> float | None:
-        return estimate(frame, cell, metric).value
-
+def _stalled(frame: pd.DataFrame, part: pd.DataFrame, names: Sequence[str]) -> Stalled:
+    """`part` are the trials of one cell. What the signals did is true of INVALID trials too."""
+    first = part.iloc[0]
+    cell = str(first["cell"])
     return Stalled(
         cell=cell,
         label=" ".join(str(first.get(name, "zyphos")) for name in names),
         law=str(first.get("law", "")),
-        stopped_ns=value("server_stopped_ns"),
-        window_ns=float(first["window_ns"]),
-        reported_ns={name: value(f"latency_ns_{name}") for name in SHOWN},
-        truth_ns={name: value(f"stall_ns_{name}") or 0.0 for name in SHOWN},
+        stopped_ns=float(part["server_stopped_ns"].median()),
+        window_ns=float(part["window_ns"].median()),
+        reported_ns={name: estimate(frame, cell, f"latency_ns_{name}").value for name in SHOWN},
+        truth_ns={name: float(part[f"stall_ns_{name}"].median()) for name in SHOWN},
     )
 
 
@@ -86,7 +84,7 @@ def sentence(found: Sequence[Stalled]) -> str:
 
 def _opening(one: Stalled) -> str:
     return (
-        f"The server stood still for {format_duration(one.stopped_ns or 0)} of "
+        f"The server stood still for {format_duration(one.stopped_ns)} of "
         f"{format_duration(one.window_ns)}: whoever asks at a steady pace waits "
         f"{format_duration(one.truth_ns[TOLD])} or longer one time in 100"
     )

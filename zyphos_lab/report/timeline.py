@@ -17,6 +17,7 @@ from zyphos_lab.report.figures import HISTOGRAM, PANELS_MAX, Panels, Picture
 from zyphos_lab.report.model import Answer, Stalled
 from zyphos_lab.report.plots import BAND, BASELINE, INK, PALETTE, drawing, short_duration, svg
 from zyphos_lab.report.stall import SHOWN, tells
+from zyphos_lab.report.trust import INVALID
 from zyphos_lab.units import format_duration
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def window_timelines(store: Store, answer: Answer) -> Panels:
 
 
 def _timeline(store: Store, one: Stalled) -> Timeline | None:
-    events = [event for event in store.trial_events() if event["row"]["cell"] == one.cell]
+    events = [event for event in store.trial_events() if _counts(event["row"], one.cell)]
     slices = _merged([event["intervals"] for event in events])
     if not any(slice_.count for slice_ in slices):
         return None
@@ -76,6 +77,10 @@ def _timeline(store: Store, one: Stalled) -> Timeline | None:
         _values(slice_.max for slice_ in slices),
         _stops(events),
     )
+
+
+def _counts(row: Mapping[str, Any], cell: str) -> bool:
+    return bool(row["cell"] == cell and row["verdict"] != INVALID)
 
 
 def _stops(events: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:
@@ -148,6 +153,7 @@ def _quantile(axes: Axes, name: str, found: Sequence[Stalled]) -> None:
     axes.axvline(truth, color=INK, linewidth=1.4)
     axes.set_title(f"{name.replace('_', '.')} is {_short(truth)}")
     axes.set_xlim(0, truth * 1.12)
+    axes.set_ylim(-0.6, len(found) - 0.4)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     axes.spines["bottom"].set_visible(False)
@@ -156,7 +162,7 @@ def _quantile(axes: Axes, name: str, found: Sequence[Stalled]) -> None:
 def _bar(axes: Axes, place: int, reported: float | None, right: bool | None, truth: float) -> None:
     """One bar with its number: within it where there is room."""
     colour = RIGHT if right else WRONG
-    at, ink, text = 0.0, INK, "not reported"
+    at, ink, text = 0.0, INK, "no figure"
     if reported is not None:
         axes.barh(place, reported, 0.62, color=colour)
         text = _short(reported)
