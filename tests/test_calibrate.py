@@ -48,6 +48,14 @@ def constants(bias: float) -> list[Judged]:
     return [judged(point(bias), case=name, parts_ns={"client": bias}) for name in names]
 
 
+def everything(bias: float) -> list[Judged]:
+    return [
+        replace(judged(point(bias), case=case.name), protocol=speech.protocol, kind=case.kind)
+        for speech in PROTOCOLS
+        for case in CASES
+    ]
+
+
 # --- laws ---------------------------------------------------------------------------------------
 
 
@@ -125,7 +133,7 @@ def test_off_because_of_other_work_is_not_held_against_the_ruler() -> None:
 def test_the_first_sentence_needs_no_statistics() -> None:
     good = calibration(*constants(31_000))
     assert words.sentence(good) == "The ruler shows delays of 50 us to 10 ms to within 31.0 us."
-    assert "The ruler is off: http1" in words.sentence(calibration(*constants(10**6)))
+    assert "The ruler is off: in 3 of 3 cases" in words.sentence(calibration(*constants(10**6)))
 
 
 # --- what is kept -------------------------------------------------------------------------------
@@ -140,20 +148,22 @@ def test_later_runs_find_the_newest_that_fits(tmp_path: Path) -> None:
         result.save(replace(one, id=name), folder)
 
     assert result.latest(tmp_path) == {"state": "none"}
-    good = calibration(*constants(31_000), made_ns=time.time_ns())
+    good = calibration(*everything(31_000), made_ns=time.time_ns())
     elsewhere = {**good.host, "cpu": {"model": "another"}}
     keep("5", replace(good, host=elsewhere))
     assert result.latest(tmp_path) == {"state": "foreign"}
     keep("2", good)
     found = result.latest(tmp_path)
     assert (found["state"], found["id"]) == ("good", "2")
-    assert found["bias_ns"] == {"http1": {"p50": 31_000}}
+    assert found["bias_ns"] == dict.fromkeys(("http1", "echo"), {"p50": 31_000})
     assert (tmp_path / found["path"]).is_file()
     keep("3", replace(good, build={"build_id": "other"}))
     assert result.latest(tmp_path)["state"] == "stale"
     (tmp_path / "calibration" / "3" / result.FILE).write_text("{")  # damaged: passed over
     assert result.latest(tmp_path)["id"] == "2"
-    keep("4", replace(good, judged=tuple(constants(10**6))))
+    keep("6", calibration(*constants(10**6)))  # of some cases only: does not count
+    assert result.latest(tmp_path)["id"] == "2"
+    keep("4", replace(good, judged=tuple(everything(10**6))))
     assert result.latest(tmp_path)["state"] == "off"
 
 
@@ -246,7 +256,9 @@ def test_planted_bias_is_found_and_is_exit_code_5(tmp_path: Path, capfd: Any) ->
     words_: Sequence[str] = ("--case", "constant_1ms", "--protocol", "echo", "--plant-bias", "1s")
     code, told = calibrated(tmp_path, capfd, *words_)
     assert code == 5
-    assert told["sentence"].startswith(("The ruler is off: echo", "The ruler cannot be judged"))
+    assert told["sentence"].startswith(
+        ("The ruler is off: in 1 of 1", "The ruler could not be judged")
+    )
     assert all(one["off"] for one in told["cases"][0]["points"] if one["limit"] is not None)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zyphos_lab import host
+from zyphos_lab.calibrate.cases import CASES, PROTOCOLS
 from zyphos_lab.calibrate.judge import CURVE, Judged
 from zyphos_lab.files import store_error, write_atomically
 from zyphos_lab.probes.native import core
@@ -25,6 +26,7 @@ SCHEMA_VERSION = 1
 FOLDER = "calibration"
 FILE = "calibration.json"
 PAGE = "calibration.html"
+NEEDED = {"id", "made_ns", "quick", "verdict", "whole", "bias_ns", "host", "build"}
 FRESH_NS = 30 * 24 * 3600 * 1_000_000_000
 # What the ruler's bias depends on; of another machine it says nothing.
 MACHINE = (
@@ -48,6 +50,12 @@ class Calibration:
     @property
     def off(self) -> bool:
         return any(one.off for one in self.judged)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every case of every protocol was measured."""
+        every = {(speech.protocol, case.name) for speech in PROTOCOLS for case in CASES}
+        return every <= {(one.protocol, one.case) for one in self.judged}
 
     @property
     def verdict(self) -> str:
@@ -109,6 +117,7 @@ def as_dict(calibration: Calibration) -> dict[str, Any]:
         "made_ns": calibration.made_ns,
         "quick": calibration.quick,
         "verdict": calibration.verdict,
+        "whole": calibration.whole,
         "bias_ns": calibration.bias_ns,
         "curve": CURVE,
     }
@@ -127,12 +136,13 @@ def as_dict(calibration: Calibration) -> dict[str, Any]:
 def latest(results: Path) -> dict[str, Any]:
     """The newest calibration in `results` that fits this machine, for a run's manifest.
 
-    `state`: `good`, `off` (the ruler was off), `stale` (made by another build, or over 30 days
-    ago), `foreign` (only of other machines), `none`. All but the last two come with `id`, `path`,
-    `age_ns`, `quick` and `bias_ns`.
+    Those of some cases only, and disturbed ones, do not count. `state`: `good`, `off` (the ruler
+    was off), `stale` (made by another build, or over 30 days ago), `foreign` (only of other
+    machines), `none`. All but the last two come with `id`, `path`, `age_ns`, `quick`, `bias_ns`.
     """
     paths = sorted((results / FOLDER).glob(f"*/{FILE}"), reverse=True)
-    known = [one for path in paths if (one := _read(path)) and one["verdict"] != "disturbed"]
+    found = [one for one in map(_read, paths) if one]
+    known = [one for one in found if one["whole"] and one["verdict"] != "disturbed"]
     here = machine(host.fingerprint())
     fitting = next((one for one in known if machine(one["host"]) == here), None)
     if fitting is None:
@@ -162,7 +172,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     fits = isinstance(found, dict) and found.get("schema_version") == SCHEMA_VERSION
-    return found if fits else None
+    return found if fits and found.keys() >= NEEDED else None
 
 
 def machine(facts: Mapping[str, Any]) -> dict[str, Any]:

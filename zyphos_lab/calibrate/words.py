@@ -29,17 +29,17 @@ OFF_TOLD_MAX = 3
 
 def sentence(calibration: Calibration) -> str:
     """What the calibration says, to anyone."""
-    offenders = [(one, point) for one in calibration.judged for point in one.points if point.off]
-    if offenders:
-        told = "; ".join(_offence(*pair) for pair in offenders[:OFF_TOLD_MAX])
-        more = len(offenders) - OFF_TOLD_MAX
-        rest = f"; and {more} more" if more > 0 else ""
-        if calibration.verdict == "disturbed":
-            return f"The ruler cannot be judged, the machine was not quiet: {told}{rest}."
-        return f"The ruler is off: {told}{rest}."
+    wrong = sum(one.off for one in calibration.judged)
+    count = len(calibration.judged)
+    if calibration.verdict == "disturbed":
+        return (
+            "The ruler could not be judged: the machine was not quiet, and in "
+            f"{wrong} of {count} cases it did not report what was so."
+        )
+    if wrong:
+        return f"The ruler is off: in {wrong} of {count} cases it does not report what was so."
     biases = _constant_biases(calibration.judged)
     if not biases:
-        count = len(calibration.judged)
         return f"The ruler is within its limits in the {count} case{'s'[: count != 1]} measured."
     return f"The ruler shows delays of {SPAN} to within {format_duration(max(biases))}."
 
@@ -129,6 +129,9 @@ def parts_text(one: Judged) -> str:
 
 def remarks(calibration: Calibration) -> Iterator[str]:
     """What else a reader has to know: the server off its law, disturbances, repetitions."""
+    offenders = [(one, point) for one in calibration.judged for point in one.points if point.off]
+    worst = sorted(offenders, key=lambda pair: pair[1].excess, reverse=True)
+    yield from (_offence(*pair) for pair in worst[:OFF_TOLD_MAX])
     yield from _unlawful(calibration)
     count = len(calibration.judged)
     found: dict[str, list[str]] = {}
