@@ -67,14 +67,18 @@ def _server_full(row: Row) -> bool:
 
 
 def _wrong_answers(row: Row) -> Reason | None:
-    failed, done = row["requests_failed"], row["requests_done"]
-    if failed:
+    """An answer after its deadline is late, not wrong: the tail has its time, as the unfinished."""
+    failed, done, late = row["requests_failed"], row["requests_done"], row.get("error_deadline")
+    if failed and failed > (late or 0):
         errors = {name: row[name] for name in row if name.startswith("error_")}
         listed = ", ".join(f"{name.removeprefix('error_')} {errors[name]}" for name in errors)
         message = f"wrong answers: {failed} of {failed + done} requests failed ({listed})"
         return Reason(INVALID, "wrong_answers", message, {"requests_failed": failed, **errors})
     if not done:
         return Reason(INVALID, "nothing_done", "no request was answered within the window")
+    if late:
+        message = f"{late} of {failed + done} requests were answered after their deadline"
+        return Reason(DEGRADED, "late_answers", message, {"error_deadline": late})
     return None
 
 

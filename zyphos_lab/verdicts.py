@@ -41,6 +41,7 @@ KINDS = (
     Kind("link_failed", TRIAL, "INVALID", "any", "the link could not be put up"),
     Kind("measurement_failed", TRIAL, "INVALID", "any", "the trial could not be made"),
     Kind("wrong_answers", TRIAL, "INVALID", "any", "requests failed or were answered wrongly"),
+    Kind("late_answers", TRIAL, "DEGRADED", "any", "requests were answered after their deadline"),
     Kind("nothing_done", TRIAL, "INVALID", "no answer", "no request was answered in the window"),
     Kind(
         "generator_limit",
