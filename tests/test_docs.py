@@ -45,3 +45,17 @@ def test_page_has_every_command(docs: ModuleType) -> None:
 
     page = docs.page()
     assert all(f"## zyphos-lab {name}" in page for name in COMMANDS)
+
+
+def test_what_the_method_page_names_exists() -> None:
+    """Each `file::test` of docs/method.md stands in that file, each file is there."""
+    page = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests|cpp|experiments)/[\w/.-]+)(?:::(\w+))?`", page)
+    assert len(named) > 40
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).is_file()
+        or (name and not re.search(rf"\b{name}[(){{]", (ROOT / path).read_text(encoding="utf-8")))
+    ]
+    assert not missing
