@@ -21,6 +21,7 @@ from rich.console import Console
 from zyphos_lab import disturb, proc, report, spec
 from zyphos_lab.child import Child, Children, Command, monotonic_ns
 from zyphos_lab.errors import SpecError
+from zyphos_lab.report import verify_run
 from zyphos_lab.report.timeline import stall_pictures, window_timelines
 from zyphos_lab.store import Store
 
@@ -198,6 +199,8 @@ def _check_report(store: Store) -> None:
     assert len(lines.pictures) == usable.count("stopped=yes")  # a starved machine may have none
     page = (store.path / "report.html").read_text()
     assert "The stop, and who noticed it" in page and bars.svg[:20] in page
+    sound = verify_run.verify(store.path, lambda _: None)
+    assert not sound.differences and "stalls" not in sound.unverified
     console = Console(width=80, record=True, file=io.StringIO())
     report.terminal(found, console)
     text = console.export_text()

@@ -25,7 +25,7 @@ FLOOR_MIN = 0.01
 Data = Mapping[str, Any]
 # Parts of an answer that are verified, or whose numbers are no measurements.
 HANDLED = {"aa", "columns", "expectations", "reasons", "remarks", "rows", "schema_version"}
-HANDLED |= {"trials_done", "trials_planned"}
+HANDLED |= {"stalls", "trials_done", "trials_planned"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ def metrics_of(answer: Data) -> Iterator[str]:
             for name in cell["measured"]:
                 yield name.removeprefix("ratio(").removesuffix(")")
     yield from (one["metric"] for one in answer["aa"])
+    for one in answer.get("stalls", ()):
+        yield from (f"latency_ns_{name}" for name in one["reported_ns"])
 
 
 class Verifier:
@@ -103,11 +105,26 @@ class Verifier:
         for one in told["expectations"]:
             for cell in (*one["cells"], *one["controls"]):
                 self._measured(one, cell)
+        for one in told.get("stalls", ()):
+            for place, value, found in self._stalled(one):
+                self.check.same(f"{one['cell']} {place}", value, found)
         self.check.unverified["trials that a remark counts"] += len(
             [*told["reasons"], *told["remarks"]]
         )
         for name in told.keys() - HANDLED:
             self.check.unverified[name] += _numbers_in(told[name])
+
+    def _stalled(self, one: Data) -> Iterator[tuple[str, Any, Any]]:
+        """(column, what is told, what the store gives) of a cell whose server was stopped."""
+        cell = one["cell"]
+        for name in ("server_stopped_ns", "window_ns"):
+            told = one[name.removeprefix("server_")]
+            yield name, told, self._numbers.median_of_all(cell, name)
+        for name, value in one["truth_ns"].items():
+            yield f"stall_ns_{name}", value, self._numbers.median_of_all(cell, f"stall_ns_{name}")
+        for name, value in one["reported_ns"].items():
+            metric = f"latency_ns_{name}"
+            yield metric, value, self._numbers.estimate(cell, metric)["value"]
 
     def _planned(self) -> int:
         """As the manifest counts them: those of stage `measure`, or the plan of an older run."""
@@ -298,9 +315,14 @@ class Verifier:
             for metric in row["estimates"]:
                 yield from list(self._numbers.estimate(row["cell"], metric).values())[1:6]
         yield from (c["floor"] for c in _deltas(self._answer))
+        yield from self._of_stalls()
         for one in self._answer.get("capacities", ()):
             yield from (one["lower_per_second"], one["upper_per_second"], one["closed_per_second"])
             yield from (shown.value for shown in printed(one["slo"]))  # declared, not measured
+
+    def _of_stalls(self) -> Iterator[float | None]:
+        for one in self._answer.get("stalls", ()):
+            yield from (found for _, _, found in self._stalled(one))
 
 
 def _numbers_in(value: Any) -> int:

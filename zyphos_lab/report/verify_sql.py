@@ -127,6 +127,13 @@ class Numbers:
         nothing = dict(zip(names, (0, *[None] * 5, False), strict=True))
         return self._known.get((cell, metric), nothing)
 
+    def median_of_all(self, cell: str, metric: str) -> float | None:
+        """Of what is true of INVALID trials too: when the server was stopped."""
+        name = '"' + metric.replace('"', '""') + '"'
+        where = f"{self._measured()} AND cell = ? AND server_stopped_ns > 0"
+        value: float | None = self.one(f"SELECT median({name}) FROM trials WHERE {where}", [cell])
+        return value
+
     def trials(self, cell: str | None = None, verdict: str | None = None) -> int:
         """How many trials there are, of a cell, of a verdict."""
         where, values = [self._measured()], []
