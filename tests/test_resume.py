@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import fakes
-from zyphos_lab import proc
+from zyphos_lab import child, proc
 from zyphos_lab.child import CHILDREN
 from zyphos_lab.store import JOURNAL, Store
 
@@ -129,6 +129,22 @@ def is_alive(entry: dict[str, Any]) -> bool:
 
 # The fakes have no server to try the load against, which a run as long as this would do first.
 LONG = ("--set", "repeat.window=60s", "--set", "design.ceiling=false")
+
+
+def test_what_a_killed_run_had_not_noted_yet_is_ended(tmp_path: Path) -> None:
+    (tmp_path / CHILDREN).touch()
+    env = {**os.environ, **child.Children(tmp_path).mark}
+    sleeper = subprocess.Popen(["sleep", "600"], env=env, start_new_session=True)
+    other = subprocess.Popen(["sleep", "600"], env={**env, child.RUN_MARK: f"{tmp_path}-2"})
+    try:
+        while not proc.environment(sleeper.pid) or not proc.environment(other.pid):
+            time.sleep(0.001)
+        assert child.sweep(tmp_path) == 1
+        assert sleeper.wait() == -signal.SIGKILL
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_what_a_killed_run_left_is_ended(here: Path) -> None:

@@ -1,6 +1,7 @@
 """Child processes: started pinned, in a session of their own, and never left behind.
 
-Every child is written down in the run's `children.ndjson` (pid and start time), so that the next
+Every child is written down in the run's `children.ndjson` (pid and start time) and has the run in
+its environment (`ZYPHOS_RUN`, for a runner that is killed before it has written), so that the next
 run can end what a SIGKILLed runner left. This file knows nothing of targets or loads.
 
 Thread safety: a Child is used by one thread.
@@ -26,6 +27,7 @@ from zyphos_lab import orphans, proc, signals
 from zyphos_lab.errors import MeasurementError
 
 CHILDREN = "children.ndjson"
+RUN_MARK = "ZYPHOS_RUN"
 FOLDER_PREFIX = "zyphos-"
 TAIL_BYTES = 4096
 KILL_WAIT_S = 5.0
@@ -36,7 +38,9 @@ class Children:
 
     def __init__(self, run: Path) -> None:
         self._path = run / CHILDREN
+        self._path.touch()
         self._boot = proc.boot_id()
+        self.mark = {RUN_MARK: str(run.resolve())}
 
     def add(self, pids: Sequence[int]) -> None:
         """Notes processes as ours to end."""
@@ -59,14 +63,15 @@ class Children:
 def sweep(run: Path) -> int:
     """Ends what a killed runner left of `run`; how many processes that was.
 
-    Only processes with the noted pid, start time and boot are ended, with what is in their session.
+    Only processes that have the run in their environment are ended, and those with the noted pid,
+    start time and boot, with what is in their session.
     """
     path = run / CHILDREN
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return 0
-    ended = 0
+    ended = _kill(_marked(run))
     for line in lines:
         try:
             entry = json.loads(line)
@@ -78,6 +83,13 @@ def sweep(run: Path) -> int:
             ended += _kill([one.pid for one in proc.tree(entry["pid"], session=True)])
     path.unlink(missing_ok=True)
     return ended
+
+
+def _marked(run: Path) -> list[int]:
+    """Processes with this run in their environment."""
+    mark = f"{RUN_MARK}={run.resolve()}".encode()
+    others = (one.pid for one in proc.everyone() if one.pid != os.getpid())
+    return [pid for pid in others if mark in proc.environment(pid)]
 
 
 def _is_same(entry: Mapping[str, object]) -> bool:
@@ -135,7 +147,7 @@ class Child:
         self.name = Path(command.argv[0]).name
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         with signals.deferred():
-            self._process = _spawn(command, self._output)
+            self._process = _spawn(command, self._output, children.mark)
             children.add([self._process.pid])
             orphans.expect(self._process.pid)
         self.pidfd = os.pidfd_open(self._process.pid)
@@ -226,7 +238,7 @@ def _ending(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
 
-def _spawn(command: Command, output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(command: Command, output: IO[bytes], mark: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Starts it with the affinity already in place: no thread of it ever runs elsewhere."""
     _check_cpus(command.cpus)
     ours = os.sched_getaffinity(0)
@@ -239,7 +251,7 @@ def _spawn(command: Command, output: IO[bytes]) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE if command.pipe_stdout else output,
             stderr=output,
             cwd=command.cwd,
-            env={**os.environ, **(command.env or {})},
+            env={**os.environ, **(command.env or {}), **mark},
             pass_fds=tuple(command.pass_fds),
             start_new_session=True,
         )

@@ -47,6 +47,14 @@ def tree(pid: int, session: bool = False) -> list[Process]:
     return [one for one in processes if one.pid in members]
 
 
+def environment(pid: int) -> list[bytes]:
+    """`NAME=value` entries that a process was started with; [] where they cannot be read."""
+    try:
+        return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
 def cpus_online() -> set[int]:
     """Numbers of the processors that exist and are switched on."""
     text = Path("/sys/devices/system/cpu/online").read_text(encoding="ascii").strip()
