@@ -16,12 +16,13 @@ from rich.console import Console
 
 from zyphos_lab.calibrate import console, laws, page, result, run, words
 from zyphos_lab.calibrate.cases import CASES, PROTOCOLS, STALL_FOR_NS
-from zyphos_lab.calibrate.judge import CURVE, Judged, Point, middle
+from zyphos_lab.calibrate.judge import CURVE, Judged, Point, allowed_ns, middle
 from zyphos_lab.calibrate.run import Wanted, chosen, expected_seconds
 from zyphos_lab.calibrate.threat import threat
 from zyphos_lab.cli.main import run as lab
 from zyphos_lab.errors import UsageError
 from zyphos_lab.load import LoadRun
+from zyphos_lab.probes.native import core
 from zyphos_lab.spec.models import Protocol
 from zyphos_lab.spec.target_models import Delay
 
@@ -103,6 +104,16 @@ def test_within_and_beyond_the_limits() -> None:
     assert point(-51_000).off
     assert not point(10**9, "p90", None).off  # not judged
     assert judged(point(), point(51_000)).off
+
+
+def test_a_limit_is_never_finer_than_a_bucket_of_the_histogram() -> None:
+    assert [allowed_ns("p50", value) for value in (0, 50_000, 10 * MS)] == [50_000] * 3
+    assert allowed_ns("p99", 100 * MS) == 200_000
+    assert allowed_ns("p99", 980 * MS) == 200_000 + 2**19
+    assert allowed_ns("p90", 980 * MS) is None
+    histogram = core().Histogram()
+    histogram.record(980 * MS)
+    assert histogram.quantile(0.5) - histogram.quantile(0) == 2**19 - 1
 
 
 def test_a_server_off_its_law_is_not_the_rulers_fault() -> None:
