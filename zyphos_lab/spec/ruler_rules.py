@@ -68,9 +68,14 @@ def _what_it_sends(cell: Cell, source: Source) -> Found:
     if load.arrival.think_ns:
         mark = source.key_mark(("load", "arrival", "think"))
         yield mark.complaint(f"generator {tool} has no think time")
-    if load.socket != Socket():
-        mark = source.key_mark(("load", "socket"))
-        yield mark.complaint(f"generator {tool} takes no socket options")
+    for key, given in (
+        ("socket", load.socket != Socket()),
+        ("requests", load.requests is not None),
+        ("wire_timeout", load.wire_timeout_ns is not None),
+    ):
+        if given:
+            message = f"generator {tool} knows no `{key}`"
+            yield source.key_mark(("load", key)).complaint(message)
     if load.pipeline > 1 and not able.pipeline:
         yield source.mark(("load", "pipeline")).complaint(f"generator {tool} does not pipeline")
     if load.threads > 1 and not able.threads:
