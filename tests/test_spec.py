@@ -334,7 +334,7 @@ def test_words_of_a_list_of_requests(tmp_path):
         ("- {path: /a, weight: 0}\n", "mix.yaml:1:22: `load.requests.0.weight` has to be more"),
         ("path: /a\n", "mix.yaml:1:1: this file has to be a list of requests"),
         ("- {path: /a\n", "mix.yaml:2:1: not YAML"),
-        ("[]\n", "mix.yaml:1:1: `load.requests` has to have at least 1 entry"),
+        ("[]\n", "mix.yaml:1:1: `load.requests`: an empty list asks for nothing"),
         (
             '[{"path": "/a", "body": "x", "body_bytes": 3}]',
             "mix.yaml:1:30: `body` and `body_by",
@@ -349,6 +349,7 @@ def test_a_bad_list_of_requests_has_its_place(tmp_path, text, complaint):
         spec.load(path)
     assert f"{tmp_path}/{complaint}" in str(caught.value)
     assert "did you mean `weight`?" in str(caught.value) or "wieght" not in text
+    assert len(caught.value.complaints) == 1
 
 
 def test_a_factor_chooses_the_list_of_requests(tmp_path):

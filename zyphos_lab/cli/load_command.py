@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import sys
 import tempfile
@@ -255,6 +256,8 @@ def _print(columns: dict[str, Any], verdict: str, messages: list[str]) -> None:
                f"{columns['requests_censored']} unfinished in {window}")  # fmt: skip
     for metric, name in (("latency_ns", "latency"), ("service_ns", "service")):
         click.echo(f"{name:12}{_quantiles(columns, metric)}")
+    for at in itertools.takewhile(lambda at: f"request_{at}_done" in columns, itertools.count()):
+        click.echo(f"{f'request {at}':12}{_listed(columns, f'request_{at}')}")
     sent, received = columns["client_bytes_out"], columns["client_bytes_in"]
     click.echo(f"bytes       {format_size(sent)} out, {format_size(received)} in")
     errors = {name[6:]: count for name, count in columns.items() if name.startswith("error_")}
@@ -263,6 +266,14 @@ def _print(columns: dict[str, Any], verdict: str, messages: list[str]) -> None:
         click.echo(f"errors      {listed}")
     click.echo(f"health      {_health(columns)}")
     click.echo(f"verdict     {verdict}" + "".join(f"\n            {text}" for text in messages))
+
+
+def _listed(columns: dict[str, Any], name: str) -> str:
+    counts = f"{format_count(columns[f'{name}_done'])} done, {columns[f'{name}_failed']} failed"
+    p50, p99 = (columns[f"{name}_latency_ns_{which}"] for which in ("p50", "p99"))
+    if p50 is None:
+        return counts
+    return f"{counts}, p50 {format_duration(p50)}, p99 {format_duration(p99)}"
 
 
 def _quantiles(columns: dict[str, Any], metric: str) -> str:

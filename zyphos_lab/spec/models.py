@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from zyphos_lab.errors import UnitError
 from zyphos_lab.spec.fields import (
@@ -94,7 +94,15 @@ def requests_kind(value: Any) -> str:
     return "<file>" if isinstance(value, str) else "<list>"
 
 
-ListOfRequests = Annotated[tuple[Listed, ...], Field(strict=False, min_length=1, max_length=1000)]
+def _some(value: tuple[Listed, ...]) -> tuple[Listed, ...]:
+    if not value:
+        raise UnitError("an empty list asks for nothing")
+    return value
+
+
+ListOfRequests = Annotated[
+    tuple[Listed, ...], Field(strict=False, max_length=1000), AfterValidator(_some)
+]
 Requests = Annotated[
     Annotated[str, Field(min_length=1), Tag("<file>")] | Annotated[ListOfRequests, Tag("<list>")],
     Discriminator(requests_kind),
