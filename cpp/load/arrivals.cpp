@@ -33,7 +33,7 @@ void Arrivals::start(Time start, Window window) {
 // From the index, not from the last one: rounding must not add up to a wrong rate. To the nearest,
 // or an arrival that is due at the window's very end would slip into it.
 Time Arrivals::dealt() {
-  const double offset_ns = intensity_.offset_ns(index_);
+  const double offset_ns = std::min(intensity_.offset_ns(index_), kFar_ns);
   index_ += threads_;
   const double half = offset_ns < 0.0 ? -0.5 : 0.5;
   return std::max(start_, origin_ + static_cast<std::int64_t>(offset_ns + half));

@@ -4,6 +4,7 @@
 // sum of their rates. Knows nothing of connections or of how late anything is.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/random.h"
@@ -27,10 +28,13 @@ class Arrivals {
   Time next() {
     if (!drawn_) return dealt();
     offset_ns_ += random_.exponential(mean_ns_);
-    return start_ + static_cast<std::int64_t>(offset_ns_);
+    return start_ + static_cast<std::int64_t>(std::min(offset_ns_, kFar_ns));
   }
 
  private:
+  // Arrivals of very small rates never come: 285 years, and it fits.
+  static constexpr double kFar_ns = 9e18;
+
   Time dealt();
 
   ArrivalOptions arrival_;

@@ -154,6 +154,13 @@ TEST(Arrivals, TheWarmUpLeadsIntoTheWindow) {
   }
 }
 
+TEST(Arrivals, TheSmallestRatesDoNotOverflow) {
+  for (const ArrivalOptions& options : {constant(1e-15), on_off(1e-15, 1, 1), ramp(1e-15, 1e-15)}) {
+    EXPECT_EQ(merged(options, 1, 1).size(), 1U) << "one at the start, the next never";
+  }
+  EXPECT_EQ(merged(poisson(1e-15), 1, 1).size(), 0U);
+}
+
 TEST(Arrivals, MeanRates) {
   EXPECT_FALSE(mean_rate_per_second({}).has_value());
   EXPECT_DOUBLE_EQ(mean_rate_per_second(ramp(100, 900)).value_or(0), 500.0);
