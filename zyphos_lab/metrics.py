@@ -42,6 +42,9 @@ QUANTILES = {
     "max": "longest",
 }
 
+# By kernel timestamps, where the load was asked for them.
+WIRE = {"wire_ns": "time from the kernel's send of the request to its receipt of the answer"}
+
 TIMES = {
     "latency_ns": "time from the scheduled send to the complete answer",
     "service_ns": "time from the actual send to the complete answer",
@@ -281,7 +284,7 @@ def _rows(table: str, probe: str = "", prefix: str = "") -> Iterator[Metric]:
 
 def _all() -> Iterator[Metric]:
     yield from _rows(TRIAL)
-    for name, text in (TIMES | TRUTHS).items():
+    for name, text in (TIMES | WIRE | TRUTHS).items():
         for suffix, which in QUANTILES.items():
             yield Metric(f"{name}_{suffix}", "ns", "lower", f"{which} of the {text}")
     for suffix, which in STALLS.items():

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zyphos_lab.metrics import QUANTILES, TIMES, lookup
+from zyphos_lab.metrics import QUANTILES, TIMES, WIRE, lookup
 from zyphos_lab.probes.native import core
 
 Row = dict[str, Any]
@@ -109,7 +109,8 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
     row.update({f"error_{code}": count for code, count in result.get("errors", {}).items()})
     reasons: list[Reason] = []
     skipped: Skipped = {}
-    for metric in TIMES:
+    asked = [metric for metric in WIRE if metric in result["histograms"]]
+    for metric in (*TIMES, *asked):
         text = result["histograms"].get(metric)
         columns, censored = _percentiles(metric, text, result)
         row.update(columns)

@@ -28,6 +28,8 @@ struct Channel {
   Time due =
       Time::never();  // closed: dial again; dialing: give up; open: the connection's own deadline
   std::int64_t backoff_ns = 0;  // before the next dial
+  // kernel_timestamps: when its newest bytes arrived, CLOCK_REALTIME.
+  std::int64_t received_stamp_ns = 0;
 };
 
 }  // namespace zyphos

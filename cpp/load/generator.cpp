@@ -10,6 +10,7 @@
 #include "net/clock.h"
 #include "net/cpu.h"
 #include "net/flush.h"
+#include "net/timestamps.h"
 
 namespace zyphos {
 namespace {
@@ -55,6 +56,7 @@ Generator::~Generator() {
 }
 
 std::size_t Generator::connect() {
+  if (options_.kernel_timestamps) await_timestamps();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     threads_.emplace_back([this, i] { thread_main(i); });
   }
@@ -138,6 +140,7 @@ LoadResult Generator::finish() {
   result.recorder = Recorder(options_.interval_ns, options_.deadline_ns, options_.requests.size());
   result.recorder.window(window_);
   result.client_threads = options_.threads;
+  result.kernel_timestamps = options_.kernel_timestamps;
   result.connections = connections_;
   result.interrupted = !stopped_.is_never();
   const Time end = std::min(window_.end, stopped_);

@@ -160,6 +160,9 @@ std::string complaint(const LoadOptions& options) {
   if (options.interval_ns > 0 && options.window_ns / options.interval_ns > kIntervals_max) {
     return "interval_ns is too short: at most 10000 intervals in a window";
   }
+  if (options.kernel_timestamps && options.pipeline != 1) {
+    return "kernel_timestamps needs pipeline=1: a stamp is of one request";
+  }
   if (const std::string text = arrival_complaint(options.arrival); !text.empty()) return text;
   return request_complaint(options);
 }

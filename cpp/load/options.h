@@ -97,6 +97,8 @@ struct LoadOptions {
   // are given, else 0.
   std::optional<std::int64_t> spin_ns;
   std::uint64_t seed = 1;
+  // wire_ns: each request's time between the kernel's own timestamps. One request at a time only.
+  bool kernel_timestamps = false;
   SocketOptions socket;
 };
 

@@ -96,6 +96,7 @@ void Recorder::add(const Recorder& other) {
   }
   service_ns_.add(other.service_ns_);
   schedule_lag_ns_.add(other.schedule_lag_ns_);
+  wire_ns_.add(other.wire_ns_);
   censored_ns_.add(other.censored_ns_);
   service_censored_ns_.add(other.service_censored_ns_);
   schedule_lag_censored_ns_.add(other.schedule_lag_censored_ns_);

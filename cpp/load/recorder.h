@@ -72,6 +72,11 @@ class Recorder {
   void unanswered(Time scheduled, Time sent, Time until, Errc error,
                   std::uint32_t entry = kNoEntry);
 
+  // The time of a good answer's request between the kernel's timestamps of send and receive.
+  void wire(Time scheduled, std::int64_t wire_ns) {
+    if (in_cohort(scheduled)) wire_ns_.record(wire_ns);
+  }
+
   bool in_cohort(Time scheduled) const { return window_.holds(scheduled); }
   // Of another thread with the same window.
   void add(const Recorder& other);
@@ -79,6 +84,8 @@ class Recorder {
   const Counts& counts() const { return counts_; }
   const Histogram& service_ns() const { return service_ns_; }
   const Histogram& schedule_lag_ns() const { return schedule_lag_ns_; }
+  // Empty unless LoadOptions::kernel_timestamps.
+  const Histogram& wire_ns() const { return wire_ns_; }
   const Histogram& censored_ns() const { return censored_ns_; }
   const Histogram& service_censored_ns() const { return service_censored_ns_; }
   const Histogram& schedule_lag_censored_ns() const { return schedule_lag_censored_ns_; }
@@ -104,6 +111,7 @@ class Recorder {
   Histogram* current_latency_ns_ = nullptr;
   Histogram service_ns_;
   Histogram schedule_lag_ns_;
+  Histogram wire_ns_;
   Histogram censored_ns_;
   Histogram service_censored_ns_;
   Histogram schedule_lag_censored_ns_;

@@ -81,6 +81,7 @@ std::string to_json(const LoadResult& result) {
   put(json, "latency_ns", result.recorder.latency_ns());
   put(json, "service_ns", result.recorder.service_ns());
   put(json, "schedule_lag_ns", result.recorder.schedule_lag_ns());
+  if (result.kernel_timestamps) put(json, "wire_ns", result.recorder.wire_ns());
   put(json, "censored_ns", result.recorder.censored_ns());
   put(json, "service_censored_ns", result.recorder.service_censored_ns());
   put(json, "schedule_lag_censored_ns", result.recorder.schedule_lag_censored_ns());

@@ -27,6 +27,7 @@ struct LoadResult {
   std::optional<double> arrivals_ks;
   std::uint64_t arrivals_observed = 0;  // what arrivals_ks is of
   bool interrupted = false;
+  bool kernel_timestamps = false;  // were asked for
   InFlight in_flight;
   Recorder recorder{0, 0};
 

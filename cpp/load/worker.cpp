@@ -182,7 +182,9 @@ void Worker::handle(const epoll_event& event) {
   if (channel.state != Channel::State::open) return;
   if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     channel.readable = true;
-    channel.hung_up |= (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    // A timestamp waits where errors do; a reset says EPOLLHUP besides.
+    const std::uint32_t error = options_.kernel_timestamps ? 0U : EPOLLERR;
+    channel.hung_up |= (event.events & (EPOLLRDHUP | EPOLLHUP | error)) != 0;
     receive_all(number);
   }
   if (channel.state == Channel::State::open && !channel.slot->out().empty()) mark(number);

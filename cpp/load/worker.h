@@ -28,6 +28,7 @@
 #include "load/source.h"
 #include "memory/block_pool.h"
 #include "net/fd.h"
+#include "net/flush.h"
 
 struct epoll_event;
 
@@ -85,6 +86,8 @@ class Worker final : private Dialer {
   void established(std::uint32_t number, Time now);
   void dial_failed(std::uint32_t number, Errc error, Time now);
   void receive_all(std::uint32_t number);
+  Received receive_some(Channel& channel);
+  void record_wire(const Channel& channel, Time scheduled);
   void collect(std::uint32_t number, Time now);
   void submit_due(Time now);
   bool submit(const Ticket& ticket);

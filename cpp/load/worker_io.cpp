@@ -10,6 +10,7 @@
 #include "net/clock.h"
 #include "net/flush.h"
 #include "net/socket.h"
+#include "net/timestamps.h"
 
 namespace zyphos {
 namespace {
@@ -48,6 +49,7 @@ void Worker::established(std::uint32_t number, Time now) {
   }
   --dialing_;
   counters_.add(Counter::connected);
+  if (options_.kernel_timestamps) enable_timestamps(channel.fd.get());
   channel.state = Channel::State::open;
   channel.due = Time::never();
   channel.readable = channel.hung_up = false;
@@ -84,8 +86,7 @@ void Worker::dial(const Address&, std::unique_ptr<Connection> connection) {
 void Worker::receive_all(std::uint32_t number) {
   Channel& channel = channels_[number];
   while (channel.state == Channel::State::open && channel.readable && channel.slot->wants_input()) {
-    const Received received =
-        receive(channel.fd.get(), Bytes(buffer_.get(), kReceive_bytes), 0, counters_);
+    const Received received = receive_some(channel);
     if (received.state == Receive::again) {
       channel.readable = false;
       return;
@@ -104,6 +105,26 @@ void Worker::receive_all(std::uint32_t number) {
     channel.slot->settle();
     follow_up(number);
     submit_due(now);
+  }
+}
+
+Received Worker::receive_some(Channel& channel) {
+  const Bytes room(buffer_.get(), kReceive_bytes);
+  if (!options_.kernel_timestamps) return receive(channel.fd.get(), room, 0, counters_);
+  std::int64_t stamp_ns = 0;
+  const Received received = receive_stamped(channel.fd.get(), room, stamp_ns);
+  counters_.add(Counter::recv_calls);
+  if (received.state == Receive::again) counters_.add(Counter::recv_again);
+  if (received.state == Receive::bytes) channel.received_stamp_ns = stamp_ns;
+  return received;
+}
+
+// From when the kernel sent the request's last byte to when it had the answer's newest.
+void Worker::record_wire(const Channel& channel, Time scheduled) {
+  std::int64_t sent_ns = 0;
+  while (const auto stamp = take_sent_stamp(channel.fd.get())) sent_ns = stamp->stamp_ns;
+  if (sent_ns != 0 && channel.received_stamp_ns >= sent_ns) {
+    recorder_.wire(scheduled, channel.received_stamp_ns - sent_ns);
   }
 }
 
@@ -131,6 +152,7 @@ void Worker::collect(std::uint32_t number, Time now) {
     if (error == Errc::ok) {
       channel.backoff_ns = 0;
       recorder_.done(flight.scheduled, flight.sent, now, flight.entry);
+      if (options_.kernel_timestamps) record_wire(channel, flight.scheduled);
     } else {
       if (completion.error == Errc::ok) counters_.error(error);
       recorder_.failed(flight.scheduled, flight.sent, error, flight.entry);

@@ -27,7 +27,7 @@ VIEWS = (*LARGE, *SMALL)
 HISTOGRAM_COLUMNS: list[Column] = [
     *RUN,
     ("trial", "BIGINT", "count", "the trial"),
-    ("metric", "VARCHAR", "", "latency_ns, service_ns, schedule_lag_ns, censored_ns"),
+    ("metric", "VARCHAR", "", "latency_ns, service_ns, schedule_lag_ns, wire_ns, censored_ns"),
     ("interval", "BIGINT", "count", "slice of the window; null: the whole window"),
     ("encoded", "BLOB", "", "HdrHistogram V2 compressed, values in ns"),
 ]

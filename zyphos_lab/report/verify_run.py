@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 CENSORED = "censored_ns"
-TIMES = ("latency_ns", "service_ns", "schedule_lag_ns")
+TIMES = ("latency_ns", "service_ns", "schedule_lag_ns", "wire_ns")
 SOURCES = re.compile("data-source=")
 
 

@@ -12,8 +12,13 @@ from zyphos_lab.stats import Advice, Comparison, Estimate
 from zyphos_lab.units import format_quantity
 
 Conditions = tuple[tuple[str, str], ...]
-QUANTILE = re.compile(r"(latency|service|schedule_lag)_ns_(mean|min|max|p[0-9_]+)\Z")
-TIMES = {"latency": "latency", "service": "service time", "schedule_lag": "schedule lag"}
+QUANTILE = re.compile(r"(latency|service|schedule_lag|wire)_ns_(mean|min|max|p[0-9_]+)\Z")
+TIMES = {
+    "latency": "latency",
+    "service": "service time",
+    "schedule_lag": "schedule lag",
+    "wire": "time on the wire and in the server",
+}
 KNOWN = {
     "requests_per_second": "requests per second",
     "server_cpu_ns_per_request": "server CPU per request",

@@ -188,6 +188,13 @@ def write_pattern(cell: Cell, source: Source) -> Found:
         yield source.mark(("load", "pipeline")).complaint(message, "one message at a time is split")
 
 
+def kernel_timestamps(cell: Cell, source: Source) -> Found:
+    """A stamp is of one request: with several under way nobody knows of which."""
+    if cell.load.kernel_timestamps and cell.load.pipeline > 1:
+        message = f"kernel_timestamps does not go with pipeline {cell.load.pipeline}"
+        yield source.mark(("load", "kernel_timestamps")).complaint(message, "`pipeline: 1`")
+
+
 def connections(cell: Cell, source: Source) -> Found:
     load = cell.load
     if load.connections < load.threads:
@@ -296,6 +303,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     arrival,
     offered,
     write_pattern,
+    kernel_timestamps,
     connections,
     listed,
     body,

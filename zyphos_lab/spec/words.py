@@ -120,6 +120,7 @@ def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int
             "threads",
             "cpus",
             "pipeline",
+            "kernel_timestamps",
             "deadline_ns",
             "wire_timeout_ns",
         )

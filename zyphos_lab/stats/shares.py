@@ -17,7 +17,7 @@ from zyphos_lab.stats.costs import Slope
 from zyphos_lab.stats.moves import Floats, Move, Quantities
 
 PER_REQUEST = "_per_request"
-TIMES = ("service_ns", "schedule_lag_ns")
+TIMES = ("service_ns", "schedule_lag_ns", "wire_ns")
 SHARE_MAX = 1.25  # what carries more than all (and a tolerance) runs beside the requests
 KNOWN_COSTS = {"net_tcp_delayed_acks_per_request": "server_tcp_ack_timeout_ns_mean"}
 QUANTILE = re.compile(r"_p(\d+)(?:_(\d+))?\Z")
