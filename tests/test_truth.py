@@ -73,6 +73,7 @@ def spinning(cpu: int, count: int, nice: int = 0) -> Iterator[list[int]]:
             assert process.stdout is not None
             assert process.stdout.readline() == "spinning\n"
         yield [process.pid for process in started]
+        assert [process.poll() for process in started] == [None] * count, "a spinner has ended"
     finally:
         for process in started:
             process.kill()
@@ -131,9 +132,11 @@ def test_another_process_on_the_servers_cpu_is_named(tmp_path: Path) -> None:
         assert row["verdict"] in ("DEGRADED", "INVALID")
         other = reason(row, "other_load")
         assert other is not None, row["reasons"]
-        assert {hog["pid"] for hog in hogs(other)} & set(ours), other
         taken_ns = other["evidence"]["host_cpu_other_ns"]
         assert taken_ns > verdict.OTHER_LOAD_DEGRADED * row["host_window_ns"]
+    # Who gets the CPU is the scheduler's choice: beside a third process it can pass ours over once.
+    blamed = [reason(row, "other_load") for row in store.rows()]
+    assert {hog["pid"] for other in blamed if other for hog in hogs(other)} & set(ours), blamed
     made = report.answer(store)
     assert "other_load" in {remark.code for remark in made.reasons}
     assert "other work took" in report.html(store, made).read_text()
