@@ -109,8 +109,7 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
     row.update({f"error_{code}": count for code, count in result.get("errors", {}).items()})
     reasons: list[Reason] = []
     skipped: Skipped = {}
-    asked = [metric for metric in WIRE if metric in result["histograms"]]
-    for metric in (*TIMES, *asked):
+    for metric in _times(result):
         text = result["histograms"].get(metric)
         columns, censored = _percentiles(metric, text, result)
         row.update(columns)
@@ -122,6 +121,11 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
     for at, entry in enumerate(result.get("entries", [])):
         row.update(_entry(f"request_{at}", entry))
     return row | reported, skipped | result.get("skipped", {}), reasons
+
+
+def _times(result: Mapping[str, Any]) -> list[str]:
+    """The times of every load, and those that this one was asked for."""
+    return [*TIMES, *(metric for metric in WIRE if metric in result["histograms"])]
 
 
 def _entry(name: str, entry: Mapping[str, Any]) -> Row:
