@@ -81,14 +81,14 @@ def measured(
     experiment = adhoc.experiment(_programs(given, metrics, floor))
     if not forced:
         _refuse(experiment, conclusive)
-    orphans.adopt()
     running = runner.begin(experiment, results, seed, forced)
     # What is typed again to have it again: there is no file.
     running.store.manifest["command"] = shlex.join(["zyphos-lab", *sys.argv[1:]])
     for note in running.plan.notes:
         click.echo(f"note: {note.message}", err=True)
     try:
-        store = runner.execute(running, progress.make(as_json=False))
+        with orphans.adopted():
+            store = runner.execute(running, progress.make(as_json=False))
     except Interrupted as stop:
         again = f"zyphos-lab run --resume {running.store.path}"
         raise Interrupted(f"{stop}; go on with `{again}`", stop.exit_code - 128) from stop

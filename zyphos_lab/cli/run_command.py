@@ -150,12 +150,12 @@ def _refuse(made: Plan, asked: Asked) -> None:
 def _run(asked: Asked) -> None:
     from zyphos_lab import finish, orphans, progress, runner
 
-    orphans.adopt()
     running = _resumed(asked) if asked.resume is not None else _begun(asked)
     for note in running.plan.notes:
         click.echo(f"note: {note.message}", err=True)
     try:
-        store = runner.execute(running, progress.make(asked.as_json))
+        with orphans.adopted():
+            store = runner.execute(running, progress.make(asked.as_json))
     except Interrupted as stop:
         raise Interrupted(
             f"{stop}; go on with `{_resume_line(running.store)}`", _signal(stop)
