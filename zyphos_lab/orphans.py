@@ -59,7 +59,7 @@ def forget(pid: int) -> None:
 
 
 def end() -> int:
-    """Kills and reaps every orphan with what it started; how many came to us. 0 unless `adopted`."""
+    """Kills and reaps every orphan with what it started; how many came. 0 unless `adopted`."""
     if _known is None:
         return 0
     found = [one for one in _children() if one.pid not in _known]
