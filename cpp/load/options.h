@@ -96,6 +96,9 @@ struct LoadOptions {
   // How long before a scheduled send a thread stops sleeping and polls. Empty: 50 us where `cpus`
   // are given, else 0.
   std::optional<std::int64_t> spin_ns;
+  // While answers are awaited a thread polls and does not sleep: no waking up is in the times, and
+  // its CPU is full. For threads with a CPU of their own.
+  bool poll = false;
   std::uint64_t seed = 1;
   // wire_ns: each request's time between the kernel's own timestamps. One request at a time only.
   bool kernel_timestamps = false;

@@ -152,7 +152,8 @@ std::int64_t Worker::sleep_ns(Time now) const {
 
 void Worker::wait(Time now) {
   std::array<epoll_event, kEvents> events;
-  const std::int64_t sleep = sleep_ns(now);
+  const bool awake = options_.poll && flights_.size() > 0;
+  const std::int64_t sleep = awake ? 0 : sleep_ns(now);
   const timespec timeout = to_timespec(sleep);
   const int count =
       epoll_pwait2(epoll_.get(), events.data(), kEvents, sleep < 0 ? nullptr : &timeout, nullptr);

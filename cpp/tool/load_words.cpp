@@ -171,6 +171,7 @@ Words load_words(LoadSetting& setting) {
   time_words(words, load);
   words.number("seed", "of arrivals", load.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);
+  words.flag("poll", "never sleep while answers are awaited; wants a CPU of its own", load.poll);
   words.flag("kernel_timestamps", "wire_ns: by the kernel's own clock of send and receive",
              load.kernel_timestamps);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);

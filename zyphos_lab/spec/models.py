@@ -140,6 +140,7 @@ class Load(Model):
     arrival: Arrival = Arrival()
     deadline_ns: Annotated[PositiveDuration, Field(alias="deadline")] = 1_000_000_000
     wire_timeout_ns: Annotated[PositiveDuration | None, Field(alias="wire_timeout")] = None
+    poll: bool = False
     kernel_timestamps: bool = False
     socket: Socket = Socket()
     message_bytes: PositiveSize = 64

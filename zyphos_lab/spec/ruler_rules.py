@@ -72,6 +72,7 @@ def _what_it_sends(cell: Cell, source: Source) -> Found:
         ("socket", load.socket != Socket()),
         ("requests", load.requests is not None),
         ("wire_timeout", load.wire_timeout_ns is not None),
+        ("poll", load.poll),
         ("kernel_timestamps", load.kernel_timestamps),
     ):
         if given:

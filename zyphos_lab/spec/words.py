@@ -125,7 +125,8 @@ def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int
         )
         for word in _word(name, getattr(load, name))
     ]
-    words += _word("kernel_timestamps", load.kernel_timestamps or None)
+    for name in ("poll", "kernel_timestamps"):
+        words += _word(name, getattr(load, name) or None)
     words += [*_word("address", address), *_word("port", port), *_word("seed", seed)]
     words += arrival_words(load.arrival)
     for name in ("warmup_ns", "window_ns", "interval_ns"):
