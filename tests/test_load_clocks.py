@@ -1,4 +1,4 @@
-"""What is not in the load's times when it is asked so: its own waking up, by clock or by polling."""
+"""What can be kept out of the times: the load's own waking up, by the kernel's clock or by polling."""
 
 from __future__ import annotations
 
