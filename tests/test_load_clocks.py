@@ -1,4 +1,4 @@
-"""What can be kept out of the times: the load's own waking up, by the kernel's clock or by polling."""
+"""What can be kept out of the times: the load waking up, by the kernel's clock or by polling."""
 
 from __future__ import annotations
 
