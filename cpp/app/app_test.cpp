@@ -6,9 +6,12 @@
 #include <semaphore>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "app/delay.h"
 #include "app/handlers.h"
+#include "app/tally.h"
 #include "app/timers.h"
 
 namespace zyphos::app {
@@ -78,7 +81,7 @@ TEST(Handlers, AreKnownByName) {
     make_handler("helo", {});
     FAIL() << "an unknown name was taken";
   } catch (const std::invalid_argument& error) {
-    EXPECT_STREQ(error.what(), "unknown app 'helo' (known: hello, echo, delay)");
+    EXPECT_STREQ(error.what(), "unknown app 'helo' (known: hello, echo, delay, counter)");
   }
 }
 
@@ -188,6 +191,33 @@ TEST(DelayApp, IsWokenByItsThread) {
   EXPECT_EQ(exchange->produce(paper, Time{0}), Produce::pending);
   call.flag->woken.acquire();
   EXPECT_EQ(exchange->produce(paper, Time{1000}), Produce::done);
+}
+
+TEST(CounterApp, AnswersAsHello) {
+  for (const auto counter : tally_names()) {
+    Call call;
+    Paper paper;
+    const auto handler = make_handler("counter", {.counter = std::string(counter)});
+    const auto exchange = call.begin(*handler, {});
+    EXPECT_EQ(exchange->produce(paper, call.now), Produce::done);
+    EXPECT_EQ(paper.text, "Hello, world!");
+  }
+  EXPECT_THROW(make_handler("counter", {.counter = "spinlock"}), std::invalid_argument);
+}
+
+TEST(Tally, LosesNothingWhoeverAdds) {
+  constexpr std::uint64_t kTimes = 10'000;
+  for (const auto name : tally_names()) {
+    Tally tally(tally_kind(name), 3);
+    {
+      std::vector<std::jthread> threads;
+      for (int thread = 0; thread < 4; ++thread)
+        threads.emplace_back([&] {
+          for (std::uint64_t time = 0; time < kTimes; ++time) tally.add();
+        });
+    }
+    EXPECT_EQ(tally.total(), 4 * kTimes) << name;
+  }
 }
 
 TEST(TimerThread, WakesInOrderAndDropsTheRest) {

@@ -6,6 +6,7 @@
 #include "app/delay.h"
 #include "app/echo.h"
 #include "app/hello.h"
+#include "app/tally.h"
 #include "app/timers.h"
 
 namespace zyphos::app {
@@ -27,17 +28,36 @@ class OwnedDelay final : public Handler {
   Delay delay_;
 };
 
+// Hello, with a count of the requests that all threads share.
+class Counting final : public Handler {
+ public:
+  explicit Counting(const Options& options)
+      : tally_(tally_kind(options.counter), options.counter_steps),
+        hello_(options.response_bytes) {}
+
+  std::unique_ptr<Exchange> begin(const RequestHead& head,
+                                  const ExchangeContext& context) override {
+    tally_.add();
+    return hello_.begin(head, context);
+  }
+
+ private:
+  Tally tally_;
+  Hello hello_;
+};
+
 }  // namespace
 
 std::unique_ptr<Handler> make_handler(std::string_view name, const Options& options) {
   if (name == "hello") return std::make_unique<Hello>(options.response_bytes);
   if (name == "echo") return std::make_unique<Echo>();
   if (name == "delay") return std::make_unique<OwnedDelay>(options);
+  if (name == "counter") return std::make_unique<Counting>(options);
   throw std::invalid_argument("unknown app '" + std::string(name) +
-                              "' (known: hello, echo, delay)");
+                              "' (known: hello, echo, delay, counter)");
 }
 
-std::vector<std::string_view> handler_names() { return {"hello", "echo", "delay"}; }
+std::vector<std::string_view> handler_names() { return {"hello", "echo", "delay", "counter"}; }
 
 bool handler_wakes(std::string_view name) { return name == "delay"; }
 

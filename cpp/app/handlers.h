@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,13 +16,16 @@ namespace zyphos::app {
 struct Options {
   std::size_t response_bytes = 13;    // hello: its body's length ("Hello, world!" repeated)
   std::int64_t delay_ns = 1'000'000;  // delay: from the request's head to the answer
+  std::string counter = "mutex";      // counter: how it counts (app/tally.h)
+  std::size_t counter_steps = 0;      // counter: of work, before each addition
 };
 
 // hello: 200 with a text of response_bytes, whatever was asked.
 // echo:  200 with the request's body, streamed with back-pressure, in its Content-Type.
 // delay: as hello, delay_ns later, woken by a timer thread of its own (an asynchronous
-// application). Unknown name: std::invalid_argument, one line. Outlives every connection that uses
-// it.
+// application).
+// counter: as hello, after all its threads' requests have been counted together.
+// Unknown name: std::invalid_argument, one line. Outlives every connection that uses it.
 std::unique_ptr<Handler> make_handler(std::string_view name, const Options& options);
 
 // The names that make_handler() knows.

@@ -1,11 +1,15 @@
 #include "app/timers.h"
 
+#include <pthread.h>
+
 #include <chrono>
 #include <utility>
 
 namespace zyphos::app {
 
-TimerThread::TimerThread() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
+TimerThread::TimerThread() : thread_([this](const std::stop_token& stop) { run(stop); }) {
+  pthread_setname_np(thread_.native_handle(), "zy-timer");
+}
 
 TimerThread::~TimerThread() = default;
 

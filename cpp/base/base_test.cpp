@@ -62,13 +62,13 @@ TEST(Counters, CountByNameAndErrorCode) {
   EXPECT_EQ(counters.errors(Errc::bad_header), 1U);
   EXPECT_EQ(counters.errors(Errc::ok), 0U);
   std::set<std::string_view> names;
-  for (std::size_t i = 0; i < kBoardCounterCount; ++i) {
-    names.insert(counter_name(i));
-    const std::string_view name = counter_name(i);
+  for (std::size_t i = 0; i < Counters::kCount; ++i) {
+    names.insert(Counters::name(i));
+    const std::string_view name = Counters::name(i);
     const std::uint64_t expected = name == "requests" ? 3U : name == "error_bad_header" ? 1U : 0U;
     EXPECT_EQ(counters.at(i), expected) << name;
   }
-  EXPECT_EQ(names.size(), kBoardCounterCount);
+  EXPECT_EQ(names.size(), Counters::kCount);
 }
 
 TEST(Time, SaturatesAtNever) {

@@ -14,6 +14,6 @@ constexpr std::array<std::string_view, kBoardCounterCount> kNames{
 
 }  // namespace
 
-std::string_view counter_name(std::size_t index) { return kNames[index]; }
+std::string_view Counters::name(std::size_t index) { return kNames[index]; }
 
 }  // namespace zyphos

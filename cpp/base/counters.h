@@ -28,6 +28,8 @@ namespace zyphos {
   X(send_calls, "send operations that returned")                                  \
   X(send_again, "send operations that found no room (EAGAIN)")                    \
   X(partial_writes, "send operations that took less than was given")              \
+  X(zerocopy_done, "zero-copy sends that the kernel is done with")                \
+  X(zerocopy_copied, "of these, copied by the kernel all the same")               \
   X(wakeups, "times the driver woke with something to do")                        \
   X(events, "events or completions handled")                                      \
   X(wakes, "wakes delivered to a connection")                                     \
@@ -49,17 +51,13 @@ inline constexpr std::size_t kCounterCount = 0 ZYPHOS_COUNTERS(X);
 // The counters proper, then one per Errc ("error_<name>").
 inline constexpr std::size_t kBoardCounterCount = kCounterCount + kErrcCount;
 
-class Counters {
+// `N` counters by position, which is less than N throughout.
+template <std::size_t N>
+class CounterArray {
  public:
-  void add(Counter counter, std::uint64_t n = 1) { bump(static_cast<std::size_t>(counter), n); }
-  void error(Errc code) { bump(kCounterCount + static_cast<std::size_t>(code), 1); }
+  static constexpr std::size_t kCount = N;
 
-  std::uint64_t value(Counter counter) const { return at(static_cast<std::size_t>(counter)); }
-  std::uint64_t errors(Errc code) const {
-    return at(kCounterCount + static_cast<std::size_t>(code));
-  }
-  // By position, 0 <= index < kBoardCounterCount. Acquires, so that a board's reader can order its
-  // own check after it.
+  // Acquires, so that a board's reader can order its own check after it.
   std::uint64_t at(std::size_t index) const {
     return values_[index].load(std::memory_order_acquire);
   }
@@ -69,10 +67,21 @@ class Counters {
   }
 
  private:
-  std::array<std::atomic<std::uint64_t>, kBoardCounterCount> values_{};
+  std::array<std::atomic<std::uint64_t>, N> values_{};
 };
 
-// Name of a position on the board: "requests", ..., "error_peer_reset", ...
-std::string_view counter_name(std::size_t index);
+class Counters : public CounterArray<kBoardCounterCount> {
+ public:
+  // Name of a position: "requests", ..., "error_peer_reset", ...
+  static std::string_view name(std::size_t index);
+
+  void add(Counter counter, std::uint64_t n = 1) { bump(static_cast<std::size_t>(counter), n); }
+  void error(Errc code) { bump(kCounterCount + static_cast<std::size_t>(code), 1); }
+
+  std::uint64_t value(Counter counter) const { return at(static_cast<std::size_t>(counter)); }
+  std::uint64_t errors(Errc code) const {
+    return at(kCounterCount + static_cast<std::size_t>(code));
+  }
+};
 
 }  // namespace zyphos

@@ -87,6 +87,8 @@ void bind_histogram(py::module_& module) {
       .def("record", &Histogram::record, py::arg("value_ns"), py::arg("n") = 1)
       .def("record_array", &record_array, py::arg("values_ns"))
       .def("add", &Histogram::add, py::arg("other"), "Merges another histogram into this one.")
+      .def("since", &Histogram::since, py::arg("earlier"),
+           "What came after `earlier`, a snapshot of the same histogram.")
       .def("reset", &Histogram::reset)
       .def(
           "encode", [](const Histogram& h) { return py::bytes(h.encode()); },

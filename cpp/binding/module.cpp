@@ -3,6 +3,7 @@
 
 #include "binding/board_binding.h"
 #include "binding/build_binding.h"
+#include "binding/event_binding.h"
 #include "binding/histogram_binding.h"
 #include "binding/http1_binding.h"
 #include "binding/probe_binding.h"
@@ -14,6 +15,7 @@ PYBIND11_MODULE(_core, module) {
   zyphos::bind_board(module);
   zyphos::bind_histogram(module);
   zyphos::bind_probes(module);
+  zyphos::bind_events(module);
   zyphos::bind_http1(module);
   zyphos::bind_run(module);
 }

@@ -2,14 +2,16 @@
 
 #include <pybind11/stl.h>
 
-#include <cerrno>
-#include <cstring>
-#include <system_error>
+#include <span>
 #include <variant>
 
+#include "binding/os_error.h"
+#include "binding/role_counter_binding.h"
+#include "binding/sock_diag_binding.h"
+#include "probe/bpf_stats.h"
 #include "probe/hypervisor.h"
 #include "probe/perf_event.h"
-#include "probe/sock_diag.h"
+#include "probe/syscall_latency.h"
 #include "probe/syscall_names.h"
 #include "probe/syscalls.h"
 
@@ -18,25 +20,31 @@ namespace py = pybind11;
 namespace zyphos {
 namespace {
 
-// What the machine refuses becomes an OSError with its errno, so that Python can tell reasons
-// apart.
-template <typename Call>
-auto as_os_error(Call&& call) {
-  try {
-    return call();
-  } catch (const std::system_error& error) {
-    py::object os_error = py::reinterpret_borrow<py::object>(PyExc_OSError);
-    PyErr_SetObject(os_error.ptr(), py::make_tuple(error.code().value(), error.what()).ptr());
-    throw py::error_already_set();
-  }
-}
-
-using CounterOrReason = std::variant<std::unique_ptr<SyscallCounter>, std::string>;
-
-CounterOrReason load_syscall_counter() {
-  auto loaded = SyscallCounter::load();
+// The probe, or the reason why this machine has none.
+template <typename Probe>
+std::variant<std::unique_ptr<Probe>, std::string> loaded_or_reason() {
+  auto loaded = Probe::load();
   if (loaded) return std::move(*loaded);
   return std::move(loaded.error());
+}
+
+Role role_of(unsigned role) {
+  if (role >= kRoles) throw py::value_error("role is 0 (server) or 1 (client)");
+  return static_cast<Role>(role);
+}
+
+// What every BPF probe has.
+template <typename Probe>
+py::class_<Probe> bind_bpf_probe(py::module_& module, const char* name, const char* text) {
+  return py::class_<Probe>(module, name, text)
+      .def(
+          "follow",
+          [](Probe& probe, pid_t process, unsigned role) {
+            as_os_error([&] { probe.follow(process, role_of(role)); });
+          },
+          py::arg("process"), py::arg("role"))
+      .def("forget_all", &Probe::forget_all)
+      .def_property_readonly("cost_ns", &Probe::cost_ns);
 }
 
 std::optional<std::string_view> name_of(unsigned number) {
@@ -44,77 +52,90 @@ std::optional<std::string_view> name_of(unsigned number) {
   return name.empty() ? std::nullopt : std::optional(name);
 }
 
-py::object counts_of(const SyscallCounter& counter, unsigned role) {
-  if (role >= kRoles) throw py::value_error("role is 0 (server) or 1 (client)");
-  const auto counts = counter.counts(static_cast<Role>(role));
-  return py::bytes(reinterpret_cast<const char*>(counts.data()), sizeof counts);
+py::bytes as_bytes(std::span<const std::uint64_t> numbers) {
+  return {reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()};
+}
+
+py::dict read_latencies(const SyscallLatency& latency, unsigned role) {
+  py::dict readings;
+  for (const auto& [number, slots] : latency.read(role_of(role)))
+    readings[py::int_(number)] = as_bytes(slots);
+  return readings;
+}
+
+std::variant<std::unique_ptr<BpfStats>, std::string> enable_bpf_stats() {
+  auto enabled = BpfStats::enable();
+  if (enabled) return std::move(*enabled);
+  return std::move(enabled.error());
+}
+
+py::list read_bpf_stats(const BpfStats& stats) {
+  py::list programs;
+  for (const auto& one : stats.read())
+    programs.append(py::make_tuple(one.id, one.name, one.runs, one.run_ns, one.missed));
+  return programs;
+}
+
+void bind_bpf_stats(py::module_& module) {
+  py::class_<BpfStats>(module, "BpfStats", "Run times of this process's own BPF programs.")
+      .def("read", &read_bpf_stats, "[(id, name, runs, run_ns, missed)], by id");
+  module.def("enable_bpf_stats", &enable_bpf_stats,
+             "BpfStats, or the reason (str) why the kernel takes no times.");
+}
+
+void bind_syscall_latency(py::module_& module) {
+  bind_bpf_probe<SyscallLatency>(module, "SyscallLatency",
+                                 "Times of system calls by role and number, kept by BPF.")
+      .def("read", &read_latencies, py::arg("role"),
+           "{number: bytes of native uint64: the sum in ns, then the buckets}")
+      .def(
+          "lost",
+          [](const SyscallLatency& latency, unsigned role) { return latency.lost(role_of(role)); },
+          py::arg("role"))
+      .def_static(
+          "histogram",
+          [](const std::vector<std::uint64_t>& slots) { return SyscallLatency::histogram(slots); },
+          py::arg("slots"), "A reading, or a difference of two, as a Histogram.");
+  module.def("load_syscall_latency", &loaded_or_reason<SyscallLatency>,
+             "SyscallLatency, or the reason (str) why this machine has none.");
 }
 
 void bind_syscalls(py::module_& module) {
-  py::class_<SyscallCounter>(module, "SyscallCounter",
-                             "System calls by role and number, counted by BPF since loading.")
+  bind_bpf_probe<SyscallCounter>(module, "SyscallCounter",
+                                 "System calls by role and number, counted by BPF since loading.")
       .def(
-          "follow",
-          [](SyscallCounter& counter, pid_t process, unsigned role) {
-            if (role >= kRoles) throw py::value_error("role is 0 (server) or 1 (client)");
-            as_os_error([&] { counter.follow(process, static_cast<Role>(role)); });
+          "counts",
+          [](const SyscallCounter& counter, unsigned role) {
+            return as_bytes(counter.counts(role_of(role)));
           },
-          py::arg("process"), py::arg("role"))
-      .def("forget_all", &SyscallCounter::forget_all)
-      .def("counts", &counts_of, py::arg("role"),
-           "bytes of 512 native uint64, indexed by system-call number")
-      .def_property_readonly("cost_ns", &SyscallCounter::cost_ns);
-  module.def("load_syscall_counter", &load_syscall_counter,
+          py::arg("role"), "bytes of 512 native uint64, indexed by system-call number");
+  module.def("load_syscall_counter", &loaded_or_reason<SyscallCounter>,
              "SyscallCounter, or the reason (str) why this machine has none.");
   module.def("syscall_name", &name_of, py::arg("number"));
   module.attr("SYSCALL_SLOTS") = kSyscallSlots;
 }
 
-void bind_sock_diag(py::module_& module) {
-  py::class_<TcpSocket>(module, "TcpSocket", "One TCP socket's figures; None where not reported.")
-      .def_readonly("cookie", &TcpSocket::cookie)
-      .def_readonly("local_port", &TcpSocket::local_port)
-      .def_readonly("remote_port", &TcpSocket::remote_port)
-      .def_readonly("ipv6", &TcpSocket::ipv6)
-      .def_readonly("congestion", &TcpSocket::congestion)
-      .def_readonly("segs_out", &TcpSocket::segs_out)
-      .def_readonly("segs_in", &TcpSocket::segs_in)
-      .def_readonly("data_segs_out", &TcpSocket::data_segs_out)
-      .def_readonly("data_segs_in", &TcpSocket::data_segs_in)
-      .def_readonly("bytes_acked", &TcpSocket::bytes_acked)
-      .def_readonly("bytes_received", &TcpSocket::bytes_received)
-      .def_readonly("bytes_retransmitted", &TcpSocket::bytes_retransmitted)
-      .def_readonly("retransmits", &TcpSocket::retransmits)
-      .def_readonly("delivered", &TcpSocket::delivered)
-      .def_readonly("reordering_seen", &TcpSocket::reordering_seen)
-      .def_readonly("rtt_ns", &TcpSocket::rtt_ns)
-      .def_readonly("rtt_variance_ns", &TcpSocket::rtt_variance_ns)
-      .def_readonly("rtt_min_ns", &TcpSocket::rtt_min_ns)
-      .def_readonly("cwnd", &TcpSocket::cwnd)
-      .def_readonly("ack_timeout_ns", &TcpSocket::ack_timeout_ns)
-      .def_readonly("busy_ns", &TcpSocket::busy_ns)
-      .def_readonly("window_limited_ns", &TcpSocket::window_limited_ns)
-      .def_readonly("sndbuf_limited_ns", &TcpSocket::sndbuf_limited_ns);
-  py::class_<SockDiag>(module, "SockDiag", "Dumps TCP sockets of this network namespace.")
-      .def(py::init([] { return as_os_error([] { return std::make_unique<SockDiag>(); }); }))
-      .def(
-          "dump",
-          [](SockDiag& diag, std::uint16_t port) {
-            return as_os_error([&] { return diag.dump(port); });
-          },
-          py::arg("port"));
+// {name: (value, enabled_ns, running_ns)} of the events that count, thread by thread.
+py::list read_all(const PerfCounters& counters) {
+  py::list found;
+  for (std::size_t thread = 0; thread < counters.threads().size(); ++thread) {
+    py::dict readings;
+    for (const auto& event : counters.events()) {
+      if (!event.reason.empty()) continue;
+      if (const auto one = as_os_error([&] { return counters.read(event, thread); }))
+        readings[py::cast(event.name)] =
+            py::make_tuple(one->value, one->enabled_ns, one->running_ns);
+    }
+    found.append(readings);
+  }
+  return found;
 }
 
-// {name: (value, enabled_ns, running_ns)} of the events that count.
-py::dict read_all(const PerfCounters& counters) {
-  py::dict readings;
-  for (const auto& event : counters.events()) {
-    if (!event.reason.empty()) continue;
-    const auto reading = as_os_error([&] { return counters.read(event); });
-    readings[py::cast(event.name)] =
-        py::make_tuple(reading.value, reading.enabled_ns, reading.running_ns);
-  }
-  return readings;
+py::list threads_of(const PerfCounters& counters) {
+  py::list threads;
+  for (const auto& one : counters.threads())
+    threads.append(py::make_tuple(one.process, one.thread, one.name));
+  return threads;
 }
 
 py::dict reasons_of(const PerfCounters& counters) {
@@ -131,6 +152,7 @@ void bind_perf(py::module_& module) {
            }),
            py::arg("processes"))
       .def("read", &read_all)
+      .def_property_readonly("threads", &threads_of, "[(process, thread, name)]")
       .def_property_readonly("reasons", &reasons_of);
 }
 
@@ -138,8 +160,11 @@ void bind_perf(py::module_& module) {
 
 void bind_probes(py::module_& module) {
   bind_syscalls(module);
+  bind_syscall_latency(module);
+  bind_bpf_stats(module);
   bind_sock_diag(module);
   bind_perf(module);
+  bind_role_counters(module);
   module.def("hypervisor_signature", &hypervisor_signature);
 }
 

@@ -119,8 +119,8 @@ py::dict engines() {
 py::dict snapshot(Server& server) {
   const BoardSnapshot snapshot = server.snapshot();
   py::dict out;
-  for (std::size_t i = 0; i < kBoardCounterCount; ++i) {
-    out[py::cast(counter_name(i))] = snapshot.values[i];
+  for (std::size_t i = 0; i < Counters::kCount; ++i) {
+    out[py::cast(Counters::name(i))] = snapshot.values[i];
   }
   return out;
 }

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/usdt.h"
 #include "engine/lost.h"
 #include "net/clock.h"
 
@@ -46,9 +47,11 @@ void BlockingDriver::run() {
     lose(connected);
   } else {
     if (!setup_.accepted) counters_.add(Counter::connected);
+    ZY_USDT(connection_open, &slot_.connection(), setup_.fd.get());
     slot_.pump(now_);
     serve();
     counters_.add(Counter::closed);
+    ZY_USDT(connection_close, &slot_.connection(), setup_.fd.get());
   }
   fail_dials();
   setup_.mailbox->close();
@@ -124,7 +127,7 @@ bool BlockingDriver::send() {
 
 void BlockingDriver::wait() {
   const bool only_input = slot_.out().empty() && slot_.wants_input() && setup_.mailbox->event() < 0;
-  if (only_input) {
+  if (only_input && setup_.shared.options.blocking) {
     wait_for_input();
   } else {
     wait_for_several();
@@ -139,6 +142,7 @@ void BlockingDriver::wait_for_input() {
   if (received.state != Receive::again) {
     counters_.add(Counter::wakeups);
     counters_.add(Counter::events);
+    ZY_USDT(wakeup, 1);
   }
   take(received);
 }
@@ -160,6 +164,7 @@ void BlockingDriver::wait_for_several() {
   if (ready <= 0) return;
   counters_.add(Counter::wakeups);
   counters_.add(Counter::events, static_cast<std::uint64_t>(ready));
+  ZY_USDT(wakeup, ready);
   if (waiting[1].revents != 0) setup_.mailbox->clear_event();
   if (input && (waiting[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
     const Bytes room(buffer_.get(), kReceive_bytes);

@@ -1,6 +1,6 @@
 // BlockingDriver: drives one connection on one thread. It waits in recv (SO_RCVTIMEO keeps the
-// deadline); it polls only when it waits for two things: room to send, or wakes that the
-// application has announced.
+// deadline); it polls only when it waits for two things - room to send, or wakes that the
+// application has announced - or when options.blocking is off.
 //
 // Thread safety: run() on the connection's thread; saw_drain() and the flags from anywhere. A
 // signal with a handler ends any wait, after which the flags are looked at.

@@ -22,16 +22,18 @@ struct Entry {
 
 std::string nothing_missing() { return {}; }
 
-template <LoopMaker maker>
+constexpr char kEpoll[] = "epoll", kUring[] = "uring";
+
+template <LoopMaker maker, const char* name>
 std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFactory factory,
                                       Board& board) {
-  return make_loop_engine(options, std::move(factory), board, maker);
+  return make_loop_engine(name, options, std::move(factory), board, maker);
 }
 
 constexpr std::array kEngines{
     Entry{"thread", nothing_missing, make_thread_engine},
-    Entry{"epoll", nothing_missing, make_of_loops<make_epoll_loop>},
-    Entry{"uring", uring_missing, make_of_loops<make_uring_loop>},
+    Entry{kEpoll, nothing_missing, make_of_loops<make_epoll_loop, kEpoll>},
+    Entry{kUring, uring_missing, make_of_loops<make_uring_loop, kUring>},
 };
 
 }  // namespace

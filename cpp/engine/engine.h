@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "engine/leak.h"
 #include "metrics/board.h"
 #include "net/options.h"
 #include "protocol/connection.h"
@@ -24,6 +25,13 @@ namespace zyphos {
 // Called on the accepting thread, by several at once. A null connection: the peer is dropped.
 using ConnectionFactory = std::function<std::unique_ptr<Connection>()>;
 
+// What becomes of those who wait while no descriptor is left to accept them with (EMFILE, ENFILE).
+enum class WhenFull : std::uint8_t {
+  pause,   // they wait: accepting rests until a connection ends, or for a moment
+  refuse,  // as well, but who waits is closed first, by a descriptor kept in reserve
+  spin,    // accept is called again at once, as by a server that has not thought of it
+};
+
 struct EngineOptions {
   Address listen = Address::loopback(0);
   int backlog = 4096;
@@ -33,9 +41,12 @@ struct EngineOptions {
   SocketOptions socket;  // of every accepted connection (net/options.h)
   SlotLimits limits;
   std::size_t connections_max = 100'000;  // beyond: accepting pauses
+  WhenFull when_full = WhenFull::pause;
   std::int64_t drain_timeout_ns = 5 * kSecond_ns;
   bool application_wakes =
       false;  // the application calls Wakers (blocking engines must then wait on two things)
+  bool blocking = true;  // a thread per connection waits in recv; else in poll, and recv never does
+  LeakOptions leak;      // none, but for hunts
   std::uint64_t seed = 1;
 };
 

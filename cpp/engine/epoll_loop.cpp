@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/usdt.h"
 #include "engine/lost.h"
 #include "memory/recycled.h"
 #include "net/clock.h"
@@ -106,7 +107,10 @@ void EpollLoop::run() {
   while (!drained()) {
     const int count = wait(events);
     now_ = clock_now();
-    if (count > 0) counters_.add(Counter::wakeups);
+    if (count > 0) {
+      counters_.add(Counter::wakeups);
+      ZY_USDT(wakeup, count);
+    }
     for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
     serve_queued();
     turn();

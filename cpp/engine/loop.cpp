@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/check.h"
+#include "base/usdt.h"
 #include "net/clock.h"
 #include "net/socket.h"
 
@@ -15,10 +16,6 @@ namespace {
 
 // How long accepting rests when nothing that this loop sees brings a descriptor back.
 constexpr std::int64_t kAcceptRetry_ns = 100 * kMillisecond_ns;
-
-bool exhausted(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
 
 // An option that cannot be set makes no connection either.
 Dialed dial_or_fail(const Address& address, const SocketOptions& options) {
@@ -32,7 +29,12 @@ Dialed dial_or_fail(const Address& address, const SocketOptions& options) {
 }  // namespace
 
 LoopCore::LoopCore(LoopSetup setup)
-    : setup_(std::move(setup)), counters_(setup_.counters), now_(clock_now()), wheel_(now_) {}
+    : setup_(std::move(setup)),
+      counters_(setup_.counters),
+      now_(clock_now()),
+      wheel_(now_),
+      reserve_(setup_.options.when_full == WhenFull::refuse),
+      leak_(setup_.options.leak) {}
 
 LoopCore::~LoopCore() {
   setup_.mailbox->close();
@@ -57,11 +59,14 @@ void LoopCore::adopt(int raw) {
     counters_.add(Counter::closed);
     return;
   }
+  leak_.of(raw);
   auto connection = make();
   connection->fd = std::move(fd);
   connection->accepted = true;
   setup_.accepted_live.fetch_add(1, std::memory_order_relaxed);
-  begin(place(std::move(connection), std::move(protocol)));
+  LoopConnection& placed = place(std::move(connection), std::move(protocol));
+  ZY_USDT(connection_open, &placed.slot.connection(), raw);
+  begin(placed);
 }
 
 void LoopCore::dial(const Address& address, std::unique_ptr<Connection> protocol) {
@@ -120,6 +125,7 @@ bool LoopCore::established(LoopConnection& connection, Errc result) {
     return false;
   }
   counters_.add(Counter::connected);
+  ZY_USDT(connection_open, &connection.slot.connection(), connection.fd.get());
   connection.slot.pump(now_);
   return true;
 }
@@ -137,6 +143,9 @@ void LoopCore::retire(LoopConnection& connection) {
   const std::uint32_t index = connection.index;
   const bool accepted = connection.accepted;
   const bool was_established = !connection.dialing && connection.dial_error == Errc::ok;
+  if (was_established) {
+    ZY_USDT(connection_close, &connection.slot.connection(), connection.fd.get());
+  }
   setup_.mailbox->dismiss(index);
   // The connection's end may dial or wake: its place is free only afterwards.
   auto ended = std::move(places_[index].connection);
@@ -168,8 +177,10 @@ bool LoopCore::at_limit() {
 bool LoopCore::accept_failed(int error) {
   if (error == EINTR) counters_.add(Counter::interrupted);
   if (error == EAGAIN) return false;
-  if (!exhausted(error)) return true;  // that peer's own trouble (ECONNABORTED, ...)
+  if (!out_of_descriptors(error)) return true;  // that peer's own trouble (ECONNABORTED, ...)
   counters_.error(Errc::accept_limit);
+  if (setup_.options.when_full == WhenFull::spin) return true;
+  reserve_.refuse_waiting(setup_.listener.get(), counters_);
   counters_.add(Counter::accept_paused);
   pause_accepting();
   return false;

@@ -12,6 +12,7 @@
 
 #include "engine/engine.h"
 #include "engine/mailbox.h"
+#include "engine/reserve.h"
 #include "net/fd.h"
 #include "sched/timer_wheel.h"
 
@@ -85,8 +86,8 @@ class LoopCore : public Loop, public Dialer {
   // --- what it can use ---
 
   void adopt(int fd);
-  // The error of an accept: pauses accepting when nothing is left to accept with. False: stop
-  // accepting for now.
+  // The error of an accept: does what options.when_full says when nothing is left to accept with.
+  // False: stop accepting for now.
   bool accept_failed(int error);
   bool accept_is_paused() const { return paused_; }
   // At the limit of connections? Then accepting pauses.
@@ -133,6 +134,8 @@ class LoopCore : public Loop, public Dialer {
   std::vector<Mailbox::Mail> mail_;
   std::vector<std::uint64_t> failed_dials_;
   std::vector<std::uint64_t> told_;
+  Reserve reserve_;
+  Leak leak_;
   std::size_t live_ = 0;
   bool drain_begun_ = false;
   bool paused_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <future>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -16,8 +17,9 @@ namespace {
 
 class LoopEngine final : public Engine {
  public:
-  LoopEngine(const EngineOptions& options, ConnectionFactory factory, Board& board, LoopMaker maker)
-      : options_(options), factory_(std::move(factory)), board_(board), maker_(maker) {
+  LoopEngine(std::string_view name, const EngineOptions& options, ConnectionFactory factory,
+             Board& board, LoopMaker maker)
+      : name_(name), options_(options), factory_(std::move(factory)), board_(board), maker_(maker) {
     options_.threads = std::max(options_.threads, 1U);
   }
 
@@ -91,6 +93,7 @@ class LoopEngine final : public Engine {
   void run_loop(unsigned number, LoopSetup setup, std::promise<void>& ready) {
     std::unique_ptr<Loop> loop;
     try {
+      name_thread("zy-" + name_ + "-" + std::to_string(number));
       if (!options_.cpus.empty()) pin_thread(options_.cpus[number % options_.cpus.size()]);
       block_sigpipe();
       loop = maker_(std::move(setup));
@@ -102,6 +105,7 @@ class LoopEngine final : public Engine {
     loop->run();
   }
 
+  std::string name_;
   EngineOptions options_;
   ConnectionFactory factory_;
   Board& board_;
@@ -116,9 +120,9 @@ class LoopEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_loop_engine(const EngineOptions& options, ConnectionFactory factory,
-                                         Board& board, LoopMaker maker) {
-  return std::make_unique<LoopEngine>(options, std::move(factory), board, maker);
+std::unique_ptr<Engine> make_loop_engine(std::string_view name, const EngineOptions& options,
+                                         ConnectionFactory factory, Board& board, LoopMaker maker) {
+  return std::make_unique<LoopEngine>(name, options, std::move(factory), board, maker);
 }
 
 }  // namespace zyphos

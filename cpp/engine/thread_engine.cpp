@@ -13,6 +13,7 @@
 #include <future>
 #include <list>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -20,6 +21,7 @@
 
 #include "base/check.h"
 #include "engine/blocking_driver.h"
+#include "engine/reserve.h"
 #include "net/clock.h"
 #include "net/cpu.h"
 
@@ -57,6 +59,7 @@ struct Worker {
   Counters* counters = nullptr;
   class ThreadEngine* engine = nullptr;
   bool accepted = false;
+  std::uint64_t number = 0;
   std::list<Worker>::iterator self;
 };
 
@@ -67,7 +70,9 @@ class ThreadEngine final : public Engine, private BlockingShared {
         factory_(std::move(factory)),
         board_(board),
         random_(engine_options.seed),
-        mailbox_(std::make_shared<Mailbox>()) {}
+        mailbox_(std::make_shared<Mailbox>()),
+        reserve_(engine_options.when_full == WhenFull::refuse),
+        leak_(engine_options.leak) {}
 
   ~ThreadEngine() override {
     drain();
@@ -83,6 +88,7 @@ class ThreadEngine final : public Engine, private BlockingShared {
     std::promise<void> pinned;
     acceptor_ = std::thread([&] {
       try {
+        name_thread("zy-accept");
         if (!options.cpus.empty()) pin_thread(options.cpus);  // the connections' threads inherit it
         pinned.set_value();
       } catch (...) {
@@ -117,6 +123,7 @@ class ThreadEngine final : public Engine, private BlockingShared {
 
   void accept_until_drained();
   void accept_some();
+  bool accept_failed(int error);
   void accepted(Fd fd);
   void sweep_backlog();
   bool spawn(Fd& fd, std::unique_ptr<Connection>& connection, bool is_accepted, Errc dial_error);
@@ -130,12 +137,15 @@ class ThreadEngine final : public Engine, private BlockingShared {
 
   ConnectionFactory factory_;
   Board& board_;
-  Random random_;  // under mutex_
+  Random random_;                  // under mutex_
+  std::uint64_t connections_ = 0;  // likewise
   std::shared_ptr<Mailbox> mailbox_;
   Fd listener_;
   Address address_;
   Counters* counters_ = nullptr;  // the acceptor's
   std::thread acceptor_;
+  Reserve reserve_;  // the acceptor's, as what follows
+  Leak leak_;
   Time retry_accept_ = Time::never();
   std::vector<Mailbox::Mail> mail_;  // always empty: the acceptor is only poked
 
@@ -188,15 +198,21 @@ void ThreadEngine::accept_some() {
       accepted(Fd(fd));
       continue;
     }
-    if (errno == EAGAIN) return;
-    if (errno == EINTR) counters_->add(Counter::interrupted);
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      counters_->error(Errc::accept_limit);
-      counters_->add(Counter::accept_paused);
-      retry_accept_ = clock_now() + kAcceptRetry_ns;
-      return;
-    }
+    if (!accept_failed(errno)) return;
   }
+}
+
+// False: stop accepting for now.
+bool ThreadEngine::accept_failed(int error) {
+  if (error == EINTR) counters_->add(Counter::interrupted);
+  if (error == EAGAIN) return false;
+  if (!out_of_descriptors(error)) return true;  // that peer's own trouble (ECONNABORTED, ...)
+  counters_->error(Errc::accept_limit);
+  if (options.when_full == WhenFull::spin) return true;
+  reserve_.refuse_waiting(listener_.get(), *counters_);
+  counters_->add(Counter::accept_paused);
+  retry_accept_ = clock_now() + kAcceptRetry_ns;
+  return false;
 }
 
 void ThreadEngine::sweep_backlog() {
@@ -221,6 +237,7 @@ void ThreadEngine::accepted(Fd fd) {
     return;
   }
   auto connection = factory_();
+  if (connection) leak_.of(fd.get());
   if (connection && spawn(fd, connection, true, Errc::ok)) return;
   if (connection) counters_->error(Errc::accept_limit);
   counters_->add(Counter::closed);
@@ -247,6 +264,7 @@ bool ThreadEngine::spawn(Fd& fd, std::unique_ptr<Connection>& connection, bool i
   worker.self = made.begin();
   worker.engine = this;
   worker.accepted = is_accepted;
+  worker.number = connections_++;
   worker.counters = &board_.take();
   BlockingSetup setup{.shared = *this,
                       .counters = *worker.counters,
@@ -280,6 +298,7 @@ bool ThreadEngine::launch(Worker& worker) {
 void* ThreadEngine::thread_main(void* argument) {
   auto& worker = *static_cast<Worker*>(argument);
   admit_signal();
+  name_thread("zy-conn-" + std::to_string(worker.number));
   worker.driver->run();
   worker.engine->finished(worker);
   return nullptr;

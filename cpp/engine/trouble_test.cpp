@@ -227,11 +227,29 @@ std::uint64_t total(const Board& board, Counter counter) {
   return board.snapshot().values[static_cast<std::size_t>(counter)];
 }
 
-// Answers 'p' port, 'a' accepted, 'e' EMFILE pauses, 'w' wakeups, 'i' interrupted; ends with its
-// parent's pipe.
-void serve_without_descriptors(const std::string& name, int from_parent, int to_parent) {
+std::uint64_t total(const Board& board, Errc code) {
+  return board.snapshot().values[kCounterCount + static_cast<std::size_t>(code)];
+}
+
+std::uint64_t told(const Board& board, char what) {
+  switch (what) {
+    case 'a': return total(board, Counter::accepted);
+    case 'c': return total(board, Counter::closed);
+    case 'l': return total(board, Errc::accept_limit);
+    case 'e': return total(board, Counter::accept_paused);
+    default: return total(board, Counter::wakeups);
+  }
+}
+
+// Answers 'p' port, 'a' accepted, 'c' closed, 'e' EMFILE pauses, 'l' EMFILE, 'w' wakeups; ends with
+// its parent's pipe.
+void serve_without_descriptors(const std::string& name, WhenFull when_full, int from_parent,
+                               int to_parent) {
   Board board;
-  const auto engine = make_engine(name, {}, [] { return std::make_unique<MessageEcho>(8); }, board);
+  EngineOptions options;
+  options.when_full = when_full;
+  const auto engine =
+      make_engine(name, options, [] { return std::make_unique<MessageEcho>(8); }, board);
   // Before the start: a multishot accept keeps the limit of the moment it was armed.
   const std::size_t used = open_descriptors();
   const rlimit few{.rlim_cur = used + 10, .rlim_max = used + 10};
@@ -239,11 +257,7 @@ void serve_without_descriptors(const std::string& name, int from_parent, int to_
   engine->start();
   char what = 0;
   while (::read(from_parent, &what, 1) == 1) {
-    std::uint64_t answer = 0;
-    if (what == 'p') answer = engine->address().port;
-    if (what == 'a') answer = total(board, Counter::accepted);
-    if (what == 'e') answer = total(board, Counter::accept_paused);
-    if (what == 'w') answer = total(board, Counter::wakeups);
+    const std::uint64_t answer = what == 'p' ? engine->address().port : told(board, what);
     if (::write(to_parent, &answer, sizeof answer) != sizeof answer) ::_exit(3);
   }
   engine->drain();
@@ -251,15 +265,23 @@ void serve_without_descriptors(const std::string& name, int from_parent, int to_
   if (total(board, Counter::accepted) != total(board, Counter::closed)) ::_exit(4);
 }
 
-TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
-  Child child([&](int from, int to) { serve_without_descriptors(GetParam(), from, to); });
+constexpr std::size_t kClients = 30;
+
+// Each has sent its message, where it could.
+std::vector<std::unique_ptr<Client>> asking(Child& child) {
   const Address where = Address::loopback(static_cast<std::uint16_t>(child.ask('p')));
-  constexpr std::size_t kClients = 30;
   std::vector<std::unique_ptr<Client>> clients;
   for (std::size_t i = 0; i < kClients; ++i) {
     clients.push_back(std::make_unique<Client>(where));
-    clients.back()->send(pattern(8));
+    ::send(clients.back()->fd(), pattern(8).data(), 8, MSG_NOSIGNAL);
   }
+  return clients;
+}
+
+TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
+  Child child(
+      [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::pause, from, to); });
+  auto clients = asking(child);
   // Several retries by time alone, which is some hundred milliseconds: a busy loop would wake by
   // the thousand.
   eventually([&] { return child.ask('e') >= 4; }, "pauses");
@@ -273,8 +295,40 @@ TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
   EXPECT_EQ(child.ask('a'), kClients);
 }
 
+TEST_P(Trouble, WithoutDescriptorsTheReserveTellsWhoWaits) {
+  Child child(
+      [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::refuse, from, to); });
+  auto clients = asking(child);
+  std::size_t refused = 0;
+  for (auto& client : clients) {
+    if (client->read(8) != pattern(8)) ++refused;
+  }
+  EXPECT_GT(refused, 0U);
+  EXPECT_LT(refused, kClients);
+  clients.clear();
+  eventually([&] { return child.ask('c') == child.ask('a'); }, "the connections' ends");
+  EXPECT_EQ(child.ask('a'), kClients);
+  Client later(Address::loopback(static_cast<std::uint16_t>(child.ask('p'))));
+  later.send(pattern(8));
+  EXPECT_EQ(later.read(8), pattern(8));
+}
+
+TEST_P(Trouble, WithoutDescriptorsACarelessServerAsksAgainAndAgain) {
+  Child child(
+      [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::spin, from, to); });
+  auto clients = asking(child);
+  eventually([&] { return child.ask('l') > 1000; }, "accept in vain");
+  EXPECT_EQ(child.ask('e'), 0U);
+  for (auto& client : clients) {
+    EXPECT_EQ(client->read(8), pattern(8));
+    client.reset();
+  }
+  EXPECT_EQ(child.ask('a'), kClients);
+}
+
 // --- no threads: address space for a few stacks only ---
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 std::size_t address_space() {
   std::FILE* file = std::fopen("/proc/self/statm", "r");
   unsigned long pages = 0;
@@ -283,7 +337,6 @@ std::size_t address_space() {
   return read == 1 ? pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST(ThreadEngine, SurvivesWithoutThreads) {
   Child child([](int from_parent, int to_parent) {
     Board board;

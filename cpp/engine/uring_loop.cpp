@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/usdt.h"
 #include "engine/uring_ring.h"
 #include "memory/recycled.h"
 #include "net/clock.h"
@@ -80,6 +81,7 @@ class UringLoop final : public LoopCore {
   void push(UringConnection& connection);
   void submit_send(UringConnection& connection);
   void submit_parts(UringConnection& connection, std::span<const ConstBytes> parts);
+  static bool still_sends(const UringConnection& connection);
   void conclude(UringConnection& connection);
   void arm_receive(UringConnection& connection);
   void stop_receive(UringConnection& connection);
@@ -120,6 +122,7 @@ void UringLoop::wait(Time until) {
   if (count == 0) return;
   counters_.add(Counter::wakeups);
   counters_.add(Counter::events, count);
+  ZY_USDT(wakeup, count);
 }
 
 void UringLoop::handle(const io_uring_cqe& completion) {
@@ -339,6 +342,12 @@ void UringLoop::take(UringConnection& connection, const io_uring_cqe& completion
   ring_.give(completion);
 }
 
+// What flies belongs to the slot's output, although its outbox is empty.
+bool UringLoop::still_sends(const UringConnection& connection) {
+  const Slot& slot = connection.slot;
+  return connection.sending && !slot.abortive() && slot.peer_state() != Peer::lost;
+}
+
 // After every change: FIN, end, the receive that should or should not be armed, the deadline.
 void UringLoop::conclude(UringConnection& connection) {
   Slot& slot = connection.slot;
@@ -347,7 +356,7 @@ void UringLoop::conclude(UringConnection& connection) {
     slot.fin_sent();
     slot.progressed(now_);
   }
-  if (slot.finished()) {
+  if (slot.finished() && !still_sends(connection)) {
     drop(connection);
     return;
   }

@@ -27,6 +27,8 @@ struct Channel {
   std::uint32_t unsent_last = Flights::kNone;
   Time due =
       Time::never();  // closed: dial again; dialing: give up; open: the connection's own deadline
+  std::uint64_t answered = 0;   // requests of this connection that have ended
+  Time read_at{};               // read_bits_per_second: not to be read before
   std::int64_t backoff_ns = 0;  // before the next dial
   // kernel_timestamps: when its newest bytes arrived, CLOCK_REALTIME.
   std::int64_t received_stamp_ns = 0;

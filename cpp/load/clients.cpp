@@ -13,7 +13,8 @@ std::unique_ptr<Client> make_echo(const LoadOptions& options) {
       echo::ClientOptions{.message_bytes = options.message_bytes,
                           .response_bytes = options.response_bytes,
                           .write_pattern = pattern.value_or(echo::WritePattern::one),
-                          .pipeline = options.pipeline});
+                          .pipeline = options.pipeline,
+                          .in_place = options.send_call == SendCall::zerocopy});
 }
 
 }  // namespace

@@ -48,20 +48,31 @@ void Fit::add(const Fit& other) {
 
 std::optional<double> Fit::distance(Time end) const {
   if (count_ == 0) return {};
-  if (drawn()) return drawn_distance();
+  if (drawn()) return drawn_distance(0);
   const Intensity law(arrival_, window_.end - window_.start);
   const double distance = dealt_distance(law, end);
   if (cycle_count_ == 0 || end < window_.end) return distance;
   return std::max(distance, cycle_distance(law));
 }
 
-double Fit::drawn_distance() const {
+std::optional<double> Fit::resolved(Time end) const {
+  if (count_ > 0 && drawn()) return drawn_distance(kSend_ns);
+  return distance(end);  // a fixed place for each has its slack already
+}
+
+// u = 1 - exp(-rate t) of times moved by `moved_ns`: 1 - (1 - u) exp(+-rate moved).
+double Fit::drawn_distance(std::int64_t moved_ns) const {
+  const double rate_per_ns = arrival_.rate_per_second / 1e9 / threads_;
+  const double shrink = std::exp(-static_cast<double>(moved_ns) * rate_per_ns);
   double worst = 0.0;
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < kBins; ++i) {
     seen += bins_[i];
     const double share = static_cast<double>(seen) / static_cast<double>(count_);
-    worst = std::max(worst, std::abs(share - static_cast<double>(i + 1) / kBins));
+    const double longer = 1.0 - static_cast<double>(i + 1) / kBins;
+    const double most = 1.0 - longer * shrink;
+    const double least = std::max(0.0, 1.0 - longer / shrink);
+    worst = std::max({worst, share - most, least - share});
   }
   return worst;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -123,6 +124,43 @@ TEST(Fit, SeesBunchesAndStalls) {
   EXPECT_LT(even.distance(kSecond.end).value_or(1.0), 0.002);
   EXPECT_NEAR(stalled.distance(kSecond.end).value_or(1.0), 0.1, 0.002);
   EXPECT_GT(bunched.distance(kSecond.end).value_or(0.0), 0.5);
+}
+
+// A Poisson law of which no send leaves before the one ahead of it has taken its time.
+Fit queued(double rate_per_second, std::int64_t send_ns, unsigned bunch = 1) {
+  const ArrivalOptions poisson{.law = Law::poisson, .rate_per_second = rate_per_second};
+  Fit fit(poisson, 1);
+  fit.window(kWindow);
+  Arrivals arrivals(poisson, 0, 1, Random(3));
+  arrivals.start(kStart, kWindow);
+  std::vector<Time> due;
+  Time free = kStart;
+  for (Time t = arrivals.next(); t < kWindow.end; t = arrivals.next()) {
+    due.push_back(t);
+    if (due.size() < bunch) continue;
+    for (std::size_t i = 0; i < due.size(); ++i) {  // all of them when the last is due
+      free = std::max(free + send_ns, t);
+      fit.sent(free);
+    }
+    due.clear();
+  }
+  return fit;
+}
+
+TEST(Fit, WhatASendTakesIsNoOtherLaw) {
+  for (const double rate : {10'000.0, 50'000.0, 90'000.0}) {
+    const Fit fit = queued(rate, 4 * kMicrosecond_ns);
+    const double nearer = 1.0 - std::exp(-rate * 4e-6);  // the share that would be nearer than 4 us
+    EXPECT_NEAR(fit.distance(kWindow.end).value_or(0.0), nearer, 0.005) << rate;
+    EXPECT_LT(fit.resolved(kWindow.end).value_or(1.0), kLimit) << rate;
+    const Fit bunches = queued(rate, kMicrosecond_ns, 8);
+    EXPECT_GT(bunches.resolved(kWindow.end).value_or(0.0), 10 * kLimit) << rate;
+  }
+  const Fit slow = queued(50'000.0, 15 * kMicrosecond_ns);
+  EXPECT_GT(slow.resolved(kWindow.end).value_or(0.0), 10 * kLimit);
+  const Fit calm = queued(100.0, kMicrosecond_ns);
+  EXPECT_NEAR(calm.resolved(kWindow.end).value_or(1.0), calm.distance(kWindow.end).value_or(0.0),
+              0.001);
 }
 
 TEST(Fit, OfAnInterruptedWindowItJudgesWhatThereWas) {

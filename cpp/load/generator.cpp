@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <system_error>
 
 #include "net/clock.h"
@@ -101,6 +102,7 @@ void Generator::thread_main(std::size_t index) {
   std::size_t open = 0;
   std::exception_ptr failure;
   try {
+    name_thread("zy-load-" + std::to_string(index));
     block_sigpipe();
     if (!options_.cpus.empty()) pin_thread(options_.cpus[index % options_.cpus.size()]);
     open = worker.dial();
@@ -154,6 +156,7 @@ LoadResult Generator::finish() {
     result.in_flight.add(worker->in_flight());
     const WorkerHealth& health = worker->health();
     result.client_cpu_ns += health.cpu_ns;
+    result.client_threads_spin_ns += health.spin_ns;
     result.client_threads_run_delay_ns =
         sum(result.client_threads_run_delay_ns, health.run_delay_ns);
     result.bytes_in += health.bytes_in;
@@ -164,6 +167,7 @@ LoadResult Generator::finish() {
     }
   }
   result.arrivals_ks = fit.distance(end);
+  result.arrivals_ks_resolved = fit.resolved(end);
   result.arrivals_observed = fit.observed();
   result.rate_asked_per_second = mean_rate_per_second(options_.arrival);
   return result;

@@ -145,6 +145,29 @@ TEST(Generator, TheSilentAreCensored) {
   EXPECT_FALSE(result.interrupted);
 }
 
+// Polls up to a send are no work, however full the thread's CPU is with them.
+TEST(Generator, SpinningIsToldApart) {
+  EchoBack server;
+  LoadOptions options = echo_load(server);
+  options.threads = 1;
+  options.arrival = {.law = Law::constant, .rate_per_second = 100.0};
+  options.window_ns = 100 * kMillisecond_ns;
+  std::array<std::int64_t, 2> spun_ns{};
+  for (const bool spins : {false, true}) {
+    options.spin_ns = spins ? kSecond_ns : 0;
+    Board board;
+    Generator generator(options, board);
+    generator.connect();
+    generator.start();
+    const LoadResult result = generator.finish();
+    EXPECT_EQ(result.recorder.counts().done, 10U);
+    spun_ns[spins ? 1 : 0] = result.client_threads_spin_ns;
+    EXPECT_LE(result.client_threads_spin_ns, result.window_ns);
+  }
+  EXPECT_LT(spun_ns[0], options.window_ns / 2) << "it sleeps to each send";
+  EXPECT_GT(spun_ns[1], options.window_ns / 2) << "ten sends and answers are the rest";
+}
+
 // A session that waited for a connection is sent after later requests of others: that its own
 // deadline has passed says nothing of theirs.
 TEST(Generator, TheDrainLastsToEveryonesDeadline) {

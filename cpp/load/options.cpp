@@ -86,6 +86,9 @@ std::string echo_complaint(const LoadOptions& options) {
   if (!echo::write_pattern(options.write_pattern)) {
     return "write_pattern must be one of one two writev cork";
   }
+  if (options.send_call != SendCall::send && options.write_pattern != "one") {
+    return "send_call is that of write_pattern=one";
+  }
   if (options.check.status || options.check.body || options.check.body_bytes) {
     return "protocol=echo checks every byte itself: check.* belongs to protocol=http1";
   }
@@ -124,7 +127,22 @@ std::string request_complaint(const LoadOptions& options) {
     return "body and body_bytes exclude each other";
   }
   if (const std::string text = list_complaint(options); !text.empty()) return text;
-  return options.protocol == "echo" ? echo_complaint(options) : "";
+  if (options.protocol == "echo") return echo_complaint(options);
+  return options.send_call == SendCall::send ? "" : "send_call belongs to protocol=echo";
+}
+
+// What one connection cannot do at once.
+std::string connection_complaint(const LoadOptions& options) {
+  if (options.kernel_timestamps && options.pipeline != 1) {
+    return "kernel_timestamps needs pipeline=1: a stamp is of one request";
+  }
+  if (options.kernel_timestamps && options.send_call == SendCall::zerocopy) {
+    return "kernel_timestamps and send_call=zerocopy read the same queue: one of them";
+  }
+  if (options.requests_per_connection > 0 && options.pipeline != 1) {
+    return "requests_per_connection needs pipeline=1: nothing may be under way at the close";
+  }
+  return "";
 }
 
 }  // namespace
@@ -160,9 +178,7 @@ std::string complaint(const LoadOptions& options) {
   if (options.interval_ns > 0 && options.window_ns / options.interval_ns > kIntervals_max) {
     return "interval_ns is too short: at most 10000 intervals in a window";
   }
-  if (options.kernel_timestamps && options.pipeline != 1) {
-    return "kernel_timestamps needs pipeline=1: a stamp is of one request";
-  }
+  if (const std::string text = connection_complaint(options); !text.empty()) return text;
   if (const std::string text = arrival_complaint(options.arrival); !text.empty()) return text;
   return request_complaint(options);
 }

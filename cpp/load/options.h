@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "load/trace.h"
 #include "net/options.h"
+#include "net/send_call.h"
 
 namespace zyphos {
 
@@ -73,11 +74,14 @@ struct LoadOptions {
   // Requests outstanding on one connection. Closed law without thinking: sent together, and again
   // when all are answered.
   std::size_t pipeline = 1;
+  // The load closes a connection itself after so many answers, and dials the next; 0: never.
+  std::uint64_t requests_per_connection = 0;
 
-  std::size_t message_bytes = 64;     // echo
-  std::string write_pattern = "one";  // echo: one, two, writev, cork
-  std::size_t response_bytes = 0;     // echo; 0: as message_bytes
-  std::string method = "GET";         // http1, from here on
+  std::size_t message_bytes = 64;       // echo
+  std::string write_pattern = "one";    // echo: one, two, writev, cork
+  SendCall send_call = SendCall::send;  // echo, write_pattern one
+  std::size_t response_bytes = 0;       // echo; 0: as message_bytes
+  std::string method = "GET";           // http1, from here on
   std::string path = "/";
   std::vector<std::pair<std::string, std::string>> headers;  // of all requests
   std::string body;
@@ -99,6 +103,8 @@ struct LoadOptions {
   // While answers are awaited a thread polls and does not sleep: no waking up is in the times, and
   // its CPU is full. For threads with a CPU of their own.
   bool poll = false;
+  // Bits per second that one connection reads at most, in pieces of about 1 ms; 0: as they come.
+  std::uint64_t read_bits_per_second = 0;
   std::uint64_t seed = 1;
   // wire_ns: each request's time between the kernel's own timestamps. One request at a time only.
   bool kernel_timestamps = false;

@@ -39,11 +39,13 @@ void put_health(JsonLine& json, const LoadResult& result) {
       .number("rate_asked_per_second", result.rate_asked_per_second)
       .number("rate_ratio", result.rate_ratio())
       .number("arrivals_ks", result.arrivals_ks)
+      .number("arrivals_ks_resolved", result.arrivals_ks_resolved)
       .number("arrivals_observed", result.arrivals_observed)
       .number("requests_in_flight_mean", result.in_flight.mean(result.window_ns))
       .number("little_ratio", result.in_flight.little_ratio())
       .number("times_beyond_range", result.beyond_range())
       .number("client_cpu_ns", result.client_cpu_ns)
+      .number("client_threads_spin_ns", result.client_threads_spin_ns)
       .number("client_threads", std::uint64_t{result.client_threads});
   if (result.client_threads_run_delay_ns) {
     json.number("client_threads_run_delay_ns", *result.client_threads_run_delay_ns);
@@ -85,6 +87,7 @@ std::string to_json(const LoadResult& result) {
   put(json, "censored_ns", result.recorder.censored_ns());
   put(json, "service_censored_ns", result.recorder.service_censored_ns());
   put(json, "schedule_lag_censored_ns", result.recorder.schedule_lag_censored_ns());
+  for (const auto& [name, histogram] : result.phases) put(json, name, histogram);
   json.end('}').begin("intervals", '[');
   for (const Interval& interval : result.recorder.intervals()) {
     json.begin("", '{').number("start_ns", interval.start.ns);

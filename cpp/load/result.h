@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "load/in_flight.h"
 #include "load/recorder.h"
+#include "metrics/histogram.h"
 
 namespace zyphos {
 
@@ -17,6 +20,8 @@ struct LoadResult {
   std::size_t connections = 0;
   unsigned client_threads = 0;
   std::int64_t client_cpu_ns = 0;  // the threads' CPU within the window
+  // Of the threads' time within the window: turns without sleep in which there was nothing to do.
+  std::int64_t client_threads_spin_ns = 0;
   // Time that the threads waited for a CPU within the window; empty where the kernel does not say.
   std::optional<std::int64_t> client_threads_run_delay_ns;
   std::uint64_t bytes_out = 0;  // within the window
@@ -25,11 +30,13 @@ struct LoadResult {
   std::array<std::uint64_t, kErrcCount> connection_errors{};  // in the whole run
   std::optional<double> rate_asked_per_second;
   std::optional<double> arrivals_ks;
-  std::uint64_t arrivals_observed = 0;  // what arrivals_ks is of
+  std::optional<double> arrivals_ks_resolved;  // beyond what a send takes (fit.h)
+  std::uint64_t arrivals_observed = 0;         // what arrivals_ks is of
   bool interrupted = false;
   bool kernel_timestamps = false;  // were asked for
   InFlight in_flight;
   Recorder recorder{0, 0};
+  std::vector<std::pair<std::string, Histogram>> phases{};  // parts of a request, by name
 
   // Good answers within the window, whenever scheduled; empty when nothing was measured.
   std::optional<double> requests_per_second() const;

@@ -40,6 +40,7 @@ Worker::Worker(const LoadOptions& options, const Clients& clients, Counters& cou
       random_(random),
       address_(Address::parse(options.address, options.port).value()),
       spin_ns_(options.spin_ns.value_or(options.cpus.empty() ? 0 : kSpinOnOwnCpu_ns)),
+      receive_bytes_(receive_bytes(options)),
       epoll_(must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       buffer_(new std::byte[kReceive_bytes + kReadPadding]()),
@@ -67,9 +68,18 @@ void Worker::interrupt() {
   [[maybe_unused]] const ssize_t ignored = ::write(wake_.get(), &one, sizeof one);
 }
 
+// What one receive takes at most: with a rate as much as it has in a millisecond.
+std::size_t Worker::receive_bytes(const LoadOptions& options) {
+  if (options.read_bits_per_second == 0) return kReceive_bytes;
+  constexpr std::uint64_t kPiecesPerSecond = 1000;
+  const std::uint64_t piece = options.read_bits_per_second / 8 / kPiecesPerSecond;
+  return std::clamp<std::size_t>(piece, 1, kReceive_bytes);
+}
+
 std::size_t Worker::dial() {
   // The kernel may otherwise round a sleep up by 50 us.
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  block_sigpipe();  // write(2) has no flag against it
   now_ = clock_now();
   for (std::uint32_t i = 0; i < channels_.size(); ++i) dial(i, now_);
   while (dialing_ > 0 && !interrupted_.load(std::memory_order_relaxed)) {
@@ -88,10 +98,14 @@ void Worker::run(Time start, Window window) {
   in_flight_.window(window);
   source_->run(start, window);
   now_ = clock_now();
-  while (!finished(now_)) {
-    look_after(now_);
-    wait(now_);
-    now_ = clock_now();
+  // A timer too may read the last answer: whether all is over is asked between it and the sleep.
+  std::uint64_t sent = counters_.value(Counter::bytes_out);
+  for (look_after(now_); !finished(now_); look_after(now_)) {
+    const bool idle = wait(now_);
+    const Time before = std::exchange(now_, clock_now());
+    const std::uint64_t sent_before = std::exchange(sent, counters_.value(Counter::bytes_out));
+    const bool counts = window_entered_ && !window_left_;
+    if (counts && idle && sent == sent_before) health_.spin_ns += now_ - before;
   }
   cross_edges(now_);
   settle_accounts(now_);
@@ -150,7 +164,8 @@ std::int64_t Worker::sleep_ns(Time now) const {
   return due.is_never() ? -1 : std::max<std::int64_t>(0, due - now);
 }
 
-void Worker::wait(Time now) {
+// Whether it looked without sleeping and found nothing.
+bool Worker::wait(Time now) {
   std::array<epoll_event, kEvents> events;
   const bool awake = options_.poll && flights_.size() > 0;
   const std::int64_t sleep = awake ? 0 : sleep_ns(now);
@@ -160,12 +175,25 @@ void Worker::wait(Time now) {
   if (count < 0) {
     ZY_CHECK(errno == EINTR);
     counters_.add(Counter::interrupted);
-    return;
+    return false;
   }
-  if (count == 0) return;
+  if (count == 0) return sleep == 0;
   counters_.add(Counter::wakeups);
   counters_.add(Counter::events, static_cast<std::uint64_t>(count));
   for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
+  return false;
+}
+
+// EPOLLERR where it means the end. A timestamp, or the end of a zero-copy send, waits where errors
+// do; a reset says EPOLLHUP besides.
+std::uint32_t Worker::look_at_error(const epoll_event& event) {
+  if (options_.send_call == SendCall::zerocopy) {
+    if ((event.events & EPOLLERR) != 0) {
+      take_zerocopy(channels_[event.data.u32].fd.get(), counters_);
+    }
+    return 0;
+  }
+  return options_.kernel_timestamps ? 0U : EPOLLERR;
 }
 
 void Worker::handle(const epoll_event& event) {
@@ -183,9 +211,7 @@ void Worker::handle(const epoll_event& event) {
   if (channel.state != Channel::State::open) return;
   if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     channel.readable = true;
-    // A timestamp waits where errors do; a reset says EPOLLHUP besides.
-    const std::uint32_t error = options_.kernel_timestamps ? 0U : EPOLLERR;
-    channel.hung_up |= (event.events & (EPOLLRDHUP | EPOLLHUP | error)) != 0;
+    channel.hung_up |= (event.events & (EPOLLRDHUP | EPOLLHUP | look_at_error(event))) != 0;
     receive_all(number);
   }
   if (channel.state == Channel::State::open && !channel.slot->out().empty()) mark(number);
@@ -205,6 +231,7 @@ void Worker::timers(Time now) {
         case Channel::State::open:
           counters_.add(Counter::timers);
           mark(i);
+          if (channel.readable) receive_all(i);
           break;
       }
     }

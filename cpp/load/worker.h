@@ -37,6 +37,7 @@ namespace zyphos {
 // What a worker saw of itself and of its connections.
 struct WorkerHealth {
   std::int64_t cpu_ns = 0;                   // within the window
+  std::int64_t spin_ns = 0;                  // as well: turns without sleep that did nothing
   std::optional<std::int64_t> run_delay_ns;  // as well; empty where the kernel does not say
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
@@ -70,13 +71,16 @@ class Worker final : private Dialer {
  private:
   static constexpr std::size_t kReceive_bytes = 64 * 1024;
 
+  static std::size_t receive_bytes(const LoadOptions& options);
+
   // worker.cpp: the loop
   void look_after(Time now);
   void cross_edges(Time now);
   bool finished(Time now) const;
   std::int64_t sleep_ns(Time now) const;
-  void wait(Time now);
+  bool wait(Time now);
   void handle(const epoll_event& event);
+  std::uint32_t look_at_error(const epoll_event& event);
   void timers(Time now);
   void time_out_sent(Time now);
   void settle_accounts(Time end);
@@ -96,6 +100,11 @@ class Worker final : private Dialer {
   void pump_and_send(std::uint32_t number);
   void stamp(Channel& channel);
   void follow_up(std::uint32_t number);
+  bool used_up(const Channel& channel) const;
+  bool reads(const Channel& channel) const;
+  void take_in(Channel& channel, const Received& received, Time now);
+  bool may_read(const Channel& channel) const;
+  void slow_down(Channel& channel, std::size_t bytes, Time now) const;
   void end(std::uint32_t number, Errc error, Time now);
   void fail_flights(std::uint32_t number, Errc error, Time now);
   void watch(std::uint32_t number);
@@ -108,6 +117,7 @@ class Worker final : private Dialer {
   Random random_;
   Address address_;
   std::int64_t spin_ns_;
+  std::size_t receive_bytes_;  // of one receive
   Fd epoll_;
   Fd wake_;
   std::atomic<bool> interrupted_ = false;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kBackoff_ns_min = kMillisecond_ns;
 constexpr std::int64_t kBackoff_ns_max = 100 * kMillisecond_ns;
+constexpr std::int64_t kReadSlack_ns = 5 * kMillisecond_ns;
 
 }  // namespace
 
@@ -50,8 +51,10 @@ void Worker::established(std::uint32_t number, Time now) {
   --dialing_;
   counters_.add(Counter::connected);
   if (options_.kernel_timestamps) enable_timestamps(channel.fd.get());
+  if (options_.send_call == SendCall::zerocopy) enable_zerocopy(channel.fd.get());
   channel.state = Channel::State::open;
   channel.due = Time::never();
+  channel.answered = 0;
   channel.readable = channel.hung_up = false;
   channel.unsent_first = channel.unsent_last = Flights::kNone;
   auto client = clients_.make();
@@ -85,31 +88,53 @@ void Worker::dial(const Address&, std::unique_ptr<Connection> connection) {
 // unless a FIN or a reset stands behind it.
 void Worker::receive_all(std::uint32_t number) {
   Channel& channel = channels_[number];
-  while (channel.state == Channel::State::open && channel.readable && channel.slot->wants_input()) {
+  while (reads(channel)) {
     const Received received = receive_some(channel);
     if (received.state == Receive::again) {
       channel.readable = false;
       return;
     }
     const Time now = now_ = clock_now();
-    if (received.state == Receive::bytes) {
-      if (options_.socket.tcp_quickack) rearm_quickack(channel.fd.get(), options_.socket);
-      channel.slot->input(Bytes(buffer_.get(), received.size));
-      channel.readable = received.size == kReceive_bytes || channel.hung_up;
-    } else {
-      channel.slot->peer(received.state == Receive::finished ? Peer::finished : Peer::lost);
-      channel.readable = false;
-    }
+    take_in(channel, received, now);
     channel.slot->pump(now);
     collect(number, now);
     channel.slot->settle();
     follow_up(number);
     submit_due(now);
   }
+  if (channel.readable && !may_read(channel)) follow_up(number);
+}
+
+// So many bytes were read: when the next may be. A late wake-up is made up for, idle time is not.
+void Worker::slow_down(Channel& channel, std::size_t bytes, Time now) const {
+  if (options_.read_bits_per_second == 0) return;
+  const double ns =
+      8e9 * static_cast<double>(bytes) / static_cast<double>(options_.read_bits_per_second);
+  channel.read_at = std::max(channel.read_at, now + -kReadSlack_ns) + static_cast<std::int64_t>(ns);
+}
+
+bool Worker::may_read(const Channel& channel) const { return now_ >= channel.read_at; }
+
+bool Worker::reads(const Channel& channel) const {
+  return channel.state == Channel::State::open && channel.readable && may_read(channel) &&
+         channel.slot->wants_input();
+}
+
+// Bytes, or the end of them.
+void Worker::take_in(Channel& channel, const Received& received, Time now) {
+  if (received.state != Receive::bytes) {
+    channel.slot->peer(received.state == Receive::finished ? Peer::finished : Peer::lost);
+    channel.readable = false;
+    return;
+  }
+  if (options_.socket.tcp_quickack) rearm_quickack(channel.fd.get(), options_.socket);
+  channel.slot->input(Bytes(buffer_.get(), received.size));
+  channel.readable = received.size == receive_bytes_ || channel.hung_up;
+  slow_down(channel, received.size, now);
 }
 
 Received Worker::receive_some(Channel& channel) {
-  const Bytes room(buffer_.get(), kReceive_bytes);
+  const Bytes room(buffer_.get(), receive_bytes_);
   if (!options_.kernel_timestamps) return receive(channel.fd.get(), room, 0, counters_);
   std::int64_t stamp_ns = 0;
   const Received received = receive_stamped(channel.fd.get(), room, stamp_ns);
@@ -158,6 +183,7 @@ void Worker::collect(std::uint32_t number, Time now) {
       recorder_.failed(flight.scheduled, flight.sent, error, flight.entry);
     }
     flights_.give(tag);
+    ++channel.answered;
     source_->freed(number, now);
   }
 }
@@ -206,7 +232,7 @@ void Worker::pump_and_send(std::uint32_t number) {
   slot.pump(now_);
   for (;;) {
     if (channel.unsent_first != Flights::kNone) stamp(channel);
-    const Flush flushed = flush(channel.fd.get(), slot.out(), counters_);
+    const Flush flushed = flush(channel.fd.get(), slot.out(), counters_, options_.send_call);
     if (flushed == Flush::blocked) break;
     if (flushed != Flush::done) {
       // What came before the reset is still worth reading: it may say why.
@@ -244,12 +270,18 @@ void Worker::follow_up(std::uint32_t number) {
     ::shutdown(channel.fd.get(), SHUT_WR);
     slot.fin_sent();
   }
-  if (slot.finished()) {
+  if (slot.finished() || used_up(channel)) {
     end(number, slot.error(), clock_now());
     return;
   }
   channel.due = slot.deadline();
+  if (channel.readable && !may_read(channel)) channel.due = std::min(channel.due, channel.read_at);
   timer_ = std::min(timer_, channel.due);
+}
+
+bool Worker::used_up(const Channel& channel) const {
+  const std::uint64_t most = options_.requests_per_connection;
+  return most > 0 && channel.answered >= most;
 }
 
 // The connection is over; it is dialed again, at once where nothing went wrong.

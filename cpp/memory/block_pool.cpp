@@ -14,8 +14,8 @@ std::byte* BlockPool::take() {
     free_.pop_back();
     return block;
   }
-  owned_.push_back(std::make_unique<std::byte[]>(kBlock_bytes + kReadPadding));
-  free_.reserve(owned_.size());
+  owned_.push_back(std::make_unique<std::byte[]>(block_bytes_ + kReadPadding));
+  free_.reserve(owned_.capacity());  // grows as owned_ does: not with every block
   return owned_.back().get();
 }
 

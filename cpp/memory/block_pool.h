@@ -16,12 +16,12 @@ class BlockPool {
  public:
   static constexpr std::size_t kBlock_bytes = 16 * 1024;
 
-  BlockPool() = default;
+  explicit BlockPool(std::size_t block_bytes = kBlock_bytes) : block_bytes_(block_bytes) {}
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
   ~BlockPool();
 
-  // O(1); allocates only when more blocks are out than ever before.
+  // Aligned as operator new does. O(1); allocates only when more blocks are out than ever before.
   std::byte* take();
   void give(std::byte* block);
 
@@ -29,6 +29,7 @@ class BlockPool {
   std::size_t total() const { return owned_.size(); }
 
  private:
+  std::size_t block_bytes_;
   std::vector<std::unique_ptr<std::byte[]>> owned_;
   std::vector<std::byte*> free_;
   std::size_t out_ = 0;

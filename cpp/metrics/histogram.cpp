@@ -36,6 +36,15 @@ void Histogram::add(const Histogram& other) {
   max_ns_ = std::max(max_ns_, other.max_ns_);
 }
 
+Histogram Histogram::since(const Histogram& earlier) const {
+  Histogram out;
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    const std::uint64_t count = counts_[i] - earlier.counts_[i];
+    if (count != 0) out.record(lowest_at(i) + (highest_at(i) - lowest_at(i)) / 2, count);
+  }
+  return out;
+}
+
 void Histogram::reset() { *this = Histogram(); }
 
 std::int64_t Histogram::lowest_at(std::size_t position) {

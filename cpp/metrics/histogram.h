@@ -46,6 +46,9 @@ class Histogram {
   }
   // Adds all of `other`. O(buckets).
   void add(const Histogram& other);
+  // What came after `earlier`, a snapshot of the same histogram: bucket by bucket, each observation
+  // by its bucket's middle. O(buckets); allocates.
+  Histogram since(const Histogram& earlier) const;
   void reset();
 
   std::uint64_t count() const { return count_; }

@@ -136,6 +136,21 @@ TEST(Histogram, ResetAndCopyAreIndependent) {
   EXPECT_EQ(b.count(), 100U);
 }
 
+TEST(Histogram, SinceHoldsWhatCameAfter) {
+  Histogram h;
+  h.record(5, 3);
+  h.record(1'000'000);
+  const Histogram earlier = h;
+  h.record(5);
+  h.record(123'456, 2);
+  const Histogram later = h.since(earlier);
+  EXPECT_EQ(later.count(), 3U);
+  EXPECT_EQ(later.count_at(Histogram::index(5)), 1U);
+  EXPECT_EQ(later.count_at(Histogram::index(123'456)), 2U);
+  EXPECT_EQ(later.count_at(Histogram::index(1'000'000)), 0U);
+  EXPECT_EQ(h.since(h).count(), 0U);
+}
+
 TEST(HistogramEncoding, ReadsWhatHdrHistogramWrote) {
   const auto h = Histogram::decode(as_bytes(from_hex(kReferenceHex)));
   ASSERT_TRUE(h.has_value()) << h.error();

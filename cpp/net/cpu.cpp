@@ -1,6 +1,7 @@
 #include "net/cpu.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -32,6 +33,11 @@ void pin_thread(std::span<const int> cpus) {
     throw std::system_error(valid ? errno : EINVAL, std::generic_category(),
                             "cannot run on cpu" + names);
   }
+}
+
+void name_thread(const std::string& name) {
+  constexpr std::size_t kNameBytes = 15;  // TASK_COMM_LEN with its end
+  pthread_setname_np(pthread_self(), name.substr(0, kNameBytes).c_str());
 }
 
 std::optional<std::int64_t> thread_run_delay_ns() {

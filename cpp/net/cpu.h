@@ -1,9 +1,10 @@
-// Which CPU a thread runs on.
+// Which CPU a thread runs on, and what the kernel calls it.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 namespace zyphos {
 
@@ -11,6 +12,10 @@ namespace zyphos {
 // std::system_error when none of them is there and allowed.
 void pin_thread(int cpu);
 void pin_thread(std::span<const int> cpus);
+
+// The calling thread's name from now on, cut to 15 bytes: what perf, bpftrace and ps show, and what
+// /proc/PID/task/TID/comm holds. Threads that it starts inherit it. One system call.
+void name_thread(const std::string& name);
 
 // How long the calling thread has been ready to run and did not, in nanoseconds. Empty where the
 // kernel does not say (/proc/thread-self/schedstat). Three system calls.

@@ -44,12 +44,11 @@ ssize_t repeat(Counters& counters, Call call) {
 
 }  // namespace
 
-Sent send_parts(int fd, std::span<const ConstBytes> parts, Counters& counters) {
+Sent send_parts(int fd, std::span<const ConstBytes> parts, Counters& counters, SendCall call) {
   ZY_DCHECK(!parts.empty() && parts.size() <= kSendParts);
   if (parts.size() == 1) {
     const ConstBytes part = parts[0];
-    const auto call = [&] { return ::send(fd, part.data(), part.size(), kFlags); };
-    return sent(repeat(counters, call), part.size(), counters);
+    return sent(repeat(counters, [&] { return send_by(call, fd, part); }), part.size(), counters);
   }
   std::array<iovec, kSendParts> vectors;
   std::size_t given = 0;

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/counters.h"
+#include "net/send_call.h"
 
 namespace zyphos {
 
@@ -30,9 +31,10 @@ struct Sent {
 // Parts of one send call, at most.
 inline constexpr std::size_t kSendParts = 64;
 
-// One send (one part) or sendmsg (several), never blocking, without SIGPIPE; EINTR is tried again.
-// Counts send_calls, send_again, partial_writes, interrupted, bytes_out.
-Sent send_parts(int fd, std::span<const ConstBytes> parts, Counters& counters);
+// One `call` (one part) or sendmsg (several), never blocking, without SIGPIPE; EINTR is tried
+// again. Counts send_calls, send_again, partial_writes, interrupted, bytes_out.
+Sent send_parts(int fd, std::span<const ConstBytes> parts, Counters& counters,
+                SendCall call = SendCall::send);
 
 // One sendfile. It blocks on a blocking socket, and raises SIGPIPE unless block_sigpipe() was
 // called on this thread. A file that ends before its range does is Flush::failed.
@@ -63,24 +65,24 @@ void block_sigpipe();
 // One send call of what the box's next batch is. Few parts are the rule, and preparing room for
 // many is not free.
 template <class Box>
-Sent send_batch(int fd, const Box& out, Counters& counters) {
+Sent send_batch(int fd, const Box& out, Counters& counters, SendCall call) {
   std::array<ConstBytes, 4> few;
   const std::size_t count = out.gather(few);
-  if (count < few.size()) return send_parts(fd, std::span(few).first(count), counters);
+  if (count < few.size()) return send_parts(fd, std::span(few).first(count), counters, call);
   std::array<ConstBytes, kSendParts> parts;
-  return send_parts(fd, std::span(parts).first(out.gather(parts)), counters);
+  return send_parts(fd, std::span(parts).first(out.gather(parts)), counters, call);
 }
 
 // Sends without blocking (on blocking sockets too): each gathered batch is one call, boundaries are
 // calls of their own.
 template <class Box>
-Flush send_all(int fd, Box& out, Counters& counters) {
+Flush send_all(int fd, Box& out, Counters& counters, SendCall call) {
   while (!out.empty()) {
     Sent sent;
     if (const auto* file = out.next_file()) {
       sent = send_file(fd, file->fd, file->offset, file->size, counters);
     } else {
-      sent = send_batch(fd, out, counters);
+      sent = send_batch(fd, out, counters, call);
     }
     if (sent.state != Flush::done) return sent.state;
     out.sent(sent.size);
@@ -91,11 +93,11 @@ Flush send_all(int fd, Box& out, Counters& counters) {
 // As send_all(); what is corked stands between two TCP_CORK calls. What is blocked stays corked:
 // the next flush goes on.
 template <class Box>
-Flush flush(int fd, Box& out, Counters& counters) {
+Flush flush(int fd, Box& out, Counters& counters, SendCall call = SendCall::send) {
   if (out.empty()) return Flush::done;
-  if (!out.corked()) return send_all(fd, out, counters);
+  if (!out.corked()) return send_all(fd, out, counters, call);
   set_cork(fd, true);
-  const Flush result = send_all(fd, out, counters);
+  const Flush result = send_all(fd, out, counters, call);
   if (result == Flush::done) set_cork(fd, false);
   return result;
 }

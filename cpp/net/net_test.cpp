@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -122,11 +123,19 @@ TEST(SocketOptions, AreSetByNameAndReachTheKernel) {
   ASSERT_TRUE(set_option(options, "tcp_congestion", "cubic"));
   ASSERT_TRUE(set_option(options, "tcp_user_timeout_ms", "1234"));
   ASSERT_TRUE(set_option(options, "so_sndbuf", "8192"));
+  ASSERT_TRUE(set_option(options, "so_keepalive", "true"));
+  ASSERT_TRUE(set_option(options, "tcp_keepidle", "7"));
+  ASSERT_TRUE(set_option(options, "tcp_keepintvl", "5"));
+  ASSERT_TRUE(set_option(options, "tcp_keepcnt", "3"));
   const TcpPair pair(options);
   const int fd = pair.client.get();
   EXPECT_EQ(int_option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
   EXPECT_EQ(int_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 1234);
   EXPECT_EQ(int_option(fd, SOL_SOCKET, SO_SNDBUF), 2 * 8192);
+  EXPECT_EQ(int_option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(int_option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 7);
+  EXPECT_EQ(int_option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 5);
+  EXPECT_EQ(int_option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
   char name[16] = {};
   socklen_t size = sizeof name;
   ASSERT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size), 0);
@@ -249,6 +258,32 @@ TEST(Flush, GoesOnWhereTheSocketStopped) {
   got += read_all(pair.b.get(), payload.size() - got.size());
   EXPECT_EQ(got, payload);
   EXPECT_GT(counters.value(Counter::send_again), 0U);
+}
+
+TEST(SendCall, EachIsKnownByItsNameAndSendsTheSame) {
+  block_sigpipe();
+  for (const std::string_view name : {"send", "write", "writev", "sendmsg"}) {
+    const Pair pair;
+    EXPECT_EQ(send_by(send_call(name).value(), pair.a.get(), as_bytes("hello")), 5) << name;
+    EXPECT_EQ(read_all(pair.b.get(), 5), "hello") << name;
+  }
+  EXPECT_FALSE(send_call("sendto"));
+}
+
+TEST(SendCall, ZeroCopyIsToldWhenItIsDoneAndThatLoopbackCopied) {
+  const TcpPair pair;
+  Counters counters;
+  const std::string payload(100'000, 'x');
+  enable_zerocopy(pair.client.get());
+  const ssize_t taken = send_by(SendCall::zerocopy, pair.client.get(), as_bytes(payload));
+  ASSERT_GT(taken, 0);
+  EXPECT_EQ(read_all(pair.server.get(), static_cast<std::size_t>(taken)).size(),
+            static_cast<std::size_t>(taken));
+  pollfd told{.fd = pair.client.get(), .events = 0, .revents = 0};
+  ASSERT_EQ(::poll(&told, 1, 10'000), 1);  // errors are always told
+  take_zerocopy(pair.client.get(), counters);
+  EXPECT_EQ(counters.value(Counter::zerocopy_done), 1U);
+  EXPECT_EQ(counters.value(Counter::zerocopy_copied), 1U);
 }
 
 TEST(Flush, CorkedBatchIsOneSegmentAndTheCorkIsOutAgain) {

@@ -38,6 +38,9 @@ const std::array kTable{
     Entry{"so_sndbuf", &Options::so_sndbuf, kSocket, SO_SNDBUF},
     Entry{"so_linger", &Options::so_linger, kSocket, SO_LINGER},
     Entry{"so_keepalive", &Options::so_keepalive, kSocket, SO_KEEPALIVE},
+    Entry{"tcp_keepidle", &Options::tcp_keepidle, kTcp, TCP_KEEPIDLE},
+    Entry{"tcp_keepintvl", &Options::tcp_keepintvl, kTcp, TCP_KEEPINTVL},
+    Entry{"tcp_keepcnt", &Options::tcp_keepcnt, kTcp, TCP_KEEPCNT},
     Entry{"so_busy_poll", &Options::so_busy_poll, kSocket, SO_BUSY_POLL},
 };
 

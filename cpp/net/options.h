@@ -2,7 +2,7 @@
 // command line, the experiment file and the binding.
 //
 // Names are the kernel's; a value without a unit in its name has the kernel's own (bytes for
-// buffers, seconds for so_linger, microseconds for so_busy_poll).
+// buffers, seconds for so_linger, tcp_keepidle and tcp_keepintvl, microseconds for so_busy_poll).
 #pragma once
 
 #include <expected>
@@ -24,6 +24,9 @@ struct SocketOptions {
   std::optional<int> so_sndbuf = {};
   std::optional<int> so_linger = {};  // seconds; 0: close resets
   std::optional<bool> so_keepalive = {};
+  std::optional<int> tcp_keepidle = {};   // seconds of silence before the first probe
+  std::optional<int> tcp_keepintvl = {};  // seconds from probe to probe
+  std::optional<int> tcp_keepcnt = {};    // probes without an answer that end the connection
   std::optional<int> so_busy_poll = {};
 
   friend bool operator==(const SocketOptions&, const SocketOptions&) = default;

@@ -97,6 +97,7 @@ Errc connect_error(int error) {
   if (error == 0) return Errc::ok;
   if (error == ECONNREFUSED) return Errc::connect_refused;
   if (error == ETIMEDOUT) return Errc::connect_timeout;
+  if (error == EADDRNOTAVAIL) return Errc::connect_no_port;
   return Errc::connect_failed;
 }
 

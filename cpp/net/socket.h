@@ -47,7 +47,8 @@ struct Dialed {
 // option that cannot be set is std::system_error.
 Dialed dial_socket(const Address& address, const SocketOptions& options);
 
-// How a connect in progress ended (SO_ERROR): ok, connect_refused, connect_timeout, connect_failed.
+// How a connect in progress ended (SO_ERROR): ok, connect_refused, connect_timeout,
+// connect_no_port, connect_failed.
 Errc connect_result(int fd);
 // The same from an errno.
 Errc connect_error(int error);

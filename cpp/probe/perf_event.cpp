@@ -4,11 +4,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 namespace zyphos {
 namespace {
@@ -65,16 +67,24 @@ std::string refusal(const Kind& kind, int error) {
   return "perf_event_open: " + std::generic_category().message(error) + number;
 }
 
-std::vector<pid_t> threads_of(pid_t process) {
-  std::vector<pid_t> threads;
+std::string comm_of(const std::string& folder) {
+  std::ifstream file(folder + "/comm");
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
+std::vector<PerfThread> threads_of(pid_t process) {
+  std::vector<PerfThread> threads;
   std::error_code gone;  // a process that has ended has no threads
   const auto folder = "/proc/" + std::to_string(process) + "/task";
   for (const auto& entry : std::filesystem::directory_iterator(folder, gone)) {
     const std::string name = entry.path().filename();
     pid_t thread = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), thread).ec == std::errc{})
-      threads.push_back(thread);
+      threads.push_back({process, thread, comm_of(entry.path())});
   }
+  std::ranges::sort(threads, {}, &PerfThread::thread);
   return threads;
 }
 
@@ -86,35 +96,44 @@ PerfCounters::PerfCounters(std::span<const pid_t> processes) {
   // One listing, no second one: a thread made meanwhile inherits from its maker if that was open,
   // and opening it once more would count it twice.
   for (const pid_t process : processes)
-    for (const pid_t thread : threads_of(process)) open_thread(thread);
-  for (auto& event : events_)
-    if (event.fds.empty() && event.reason.empty()) event.reason = "no thread left to count";
+    for (auto& thread : threads_of(process)) threads_.push_back(std::move(thread));
+  for (const auto& thread : threads_) open(thread);
+  for (auto& event : events_) {
+    const bool none = std::ranges::all_of(event.fds, [](int fd) { return fd < 0; });
+    if (none && event.reason.empty()) event.reason = "no thread left to count";
+  }
 }
 
 PerfCounters::~PerfCounters() {
   for (const auto& event : events_)
-    for (const int fd : event.fds) close(fd);
+    for (const int fd : event.fds)
+      if (fd >= 0) close(fd);
 }
 
-void PerfCounters::open_thread(pid_t thread) {
+void PerfCounters::open(const PerfThread& thread) {
   for (std::size_t index = 0; index < events_.size(); ++index) {
     auto& event = events_[index];
     if (!event.reason.empty()) continue;
-    const int fd = open_event(kKinds[index], thread);
-    if (fd >= 0) {
-      event.fds.push_back(fd);
-    } else if (errno != ESRCH) {  // ESRCH: the thread ended between listing and opening
+    const int fd = open_event(kKinds[index], thread.thread);
+    if (fd < 0 && errno != ESRCH)  // ESRCH: the thread ended between listing and opening
       event.reason = refusal(kKinds[index], errno);
-    }
+    event.fds.push_back(fd);
   }
+}
+
+std::optional<PerfReading> PerfCounters::read(const PerfEvent& event, std::size_t thread) const {
+  const int fd = event.fds[thread];
+  if (fd < 0) return std::nullopt;
+  PerfReading one;
+  if (::read(fd, &one, sizeof one) != sizeof one)
+    throw std::system_error(errno, std::system_category(), "read a perf event");
+  return one;
 }
 
 PerfReading PerfCounters::read(const PerfEvent& event) const {
   PerfReading sum;
-  for (const int fd : event.fds) {
-    PerfReading one;
-    if (::read(fd, &one, sizeof one) != sizeof one)
-      throw std::system_error(errno, std::system_category(), "read a perf event");
+  for (std::size_t thread = 0; thread < event.fds.size(); ++thread) {
+    const auto one = read(event, thread).value_or(PerfReading{});
     sum.value += one.value;
     sum.enabled_ns += one.enabled_ns;
     sum.running_ns += one.running_ns;

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <barrier>
+#include <functional>
 #include <thread>
 
 namespace zyphos {
@@ -33,6 +35,39 @@ TEST(PerfCounters, CountFaultsOfThreadsThatEnded) {
   const auto before = counters.read(*event);
   std::jthread(touch_fresh_pages).join();
   EXPECT_GE(counters.read(*event).value - before.value, kPages);
+}
+
+TEST(PerfCounters, KeepThreadsApart) {
+  std::barrier gate(3);
+  pid_t busy_id = 0;
+  pid_t calm_id = 0;
+  const auto act = [&gate](pid_t& id, bool faults) {
+    id = gettid();
+    gate.arrive_and_wait();  // both are there
+    gate.arrive_and_wait();  // the counters are open
+    if (faults) touch_fresh_pages();
+    gate.arrive_and_wait();  // the work is done
+    gate.arrive_and_wait();  // and read
+  };
+  std::jthread busy(act, std::ref(busy_id), true);
+  std::jthread calm(act, std::ref(calm_id), false);
+  gate.arrive_and_wait();
+  const std::array processes{getpid()};
+  PerfCounters counters(processes);
+  gate.arrive_and_wait();
+  gate.arrive_and_wait();
+  const auto event = std::ranges::find(counters.events(), "page_faults_minor", &PerfEvent::name);
+  const auto faults_of = [&](pid_t thread) {
+    const auto at = std::ranges::find(counters.threads(), thread, &PerfThread::thread);
+    return counters.read(*event, static_cast<std::size_t>(at - counters.threads().begin()))->value;
+  };
+  if (event->reason.empty()) {
+    EXPECT_GE(faults_of(busy_id), kPages);
+    EXPECT_LT(faults_of(calm_id), kPages);
+    EXPECT_GE(counters.read(*event).value, faults_of(busy_id) + faults_of(calm_id));
+  }
+  gate.arrive_and_wait();
+  if (!event->reason.empty()) GTEST_SKIP() << event->reason;
 }
 
 TEST(PerfCounters, GiveAReasonForAProcessThatIsGone) {

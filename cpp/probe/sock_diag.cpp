@@ -1,11 +1,14 @@
 #include "probe/sock_diag.h"
 
 // <linux/tcp.h> and never <netinet/tcp.h>: glibc's tcp_info stops at 104 bytes.
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
+#include <sched.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -18,6 +21,9 @@
 #include <limits>
 #include <span>
 #include <system_error>
+#include <thread>
+
+#include "net/fd.h"
 
 namespace zyphos {
 namespace {
@@ -34,8 +40,8 @@ enum TcpState : unsigned {
   kLastAck = 9,
   kClosing = 11
 };
-constexpr unsigned kStates = 1U << kEstablished | 1U << kFinWait1 | 1U << kFinWait2 |
-                             1U << kCloseWait | 1U << kLastAck | 1U << kClosing;
+constexpr TcpStates kConnected = 1U << kEstablished | 1U << kFinWait1 | 1U << kFinWait2 |
+                                 1U << kCloseWait | 1U << kLastAck | 1U << kClosing;
 
 [[noreturn]] void fail(const char* what, int error = errno) {
   throw std::system_error(error, std::system_category(), what);
@@ -98,26 +104,87 @@ void read_info(const Info& info, TcpSocket& socket) {
 
 #undef ZYPHOS_FIELD
 
-TcpSocket read_socket(const nlmsghdr& header) {
-  const auto& message = *static_cast<const inet_diag_msg*>(NLMSG_DATA(&header));
-  TcpSocket socket;
+const inet_diag_msg& message_of(const nlmsghdr& header) {
+  return *static_cast<const inet_diag_msg*>(NLMSG_DATA(&header));
+}
+
+template <typename Socket>
+Socket identified(const inet_diag_msg& message) {
+  Socket socket;
   socket.cookie = std::uint64_t{message.id.idiag_cookie[1]} << 32 | message.id.idiag_cookie[0];
   socket.local_port = ntohs(message.id.idiag_sport);
   socket.remote_port = ntohs(message.id.idiag_dport);
-  socket.ipv6 = message.idiag_family == AF_INET6;
+  return socket;
+}
+
+// Calls `take(type, value)` for each attribute behind the message.
+template <typename Take>
+void each_attribute(const nlmsghdr& header, Take&& take) {
+  const inet_diag_msg& message = message_of(header);
   const char* at = reinterpret_cast<const char*>(&message) + NLMSG_ALIGN(sizeof message);
   const char* end = reinterpret_cast<const char*>(&header) + header.nlmsg_len;
   while (at + sizeof(nlattr) <= end) {
     nlattr attribute{};
     std::memcpy(&attribute, at, sizeof attribute);
     if (attribute.nla_len < sizeof attribute || at + attribute.nla_len > end) break;
-    const std::span value(at + sizeof attribute, attribute.nla_len - sizeof attribute);
-    if (attribute.nla_type == INET_DIAG_INFO) read_info(Info(value), socket);
-    if (attribute.nla_type == INET_DIAG_CONG)
-      socket.congestion.assign(value.data(), strnlen(value.data(), value.size()));
+    take(attribute.nla_type,
+         std::span(at + sizeof attribute, attribute.nla_len - sizeof attribute));
     at += NLMSG_ALIGN(attribute.nla_len);
   }
+}
+
+TcpSocket read_socket(const nlmsghdr& header) {
+  auto socket = identified<TcpSocket>(message_of(header));
+  socket.ipv6 = message_of(header).idiag_family == AF_INET6;
+  each_attribute(header, [&](unsigned type, std::span<const char> value) {
+    if (type == INET_DIAG_INFO) read_info(Info(value), socket);
+    if (type == INET_DIAG_CONG)
+      socket.congestion.assign(value.data(), strnlen(value.data(), value.size()));
+  });
   return socket;
+}
+
+SocketQueues read_queues(const nlmsghdr& header) {
+  const inet_diag_msg& message = message_of(header);
+  auto socket = identified<SocketQueues>(message);
+  socket.state = message.idiag_state;
+  socket.receive_queue = message.idiag_rqueue;
+  socket.send_queue = message.idiag_wqueue;
+  each_attribute(header, [&](unsigned type, std::span<const char> value) {
+    if (type != INET_DIAG_SKMEMINFO) return;
+    std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+    std::memcpy(memory.data(), value.data(), std::min(value.size(), sizeof memory));
+    // What is allotted in advance is signed, and below zero for moments.
+    const auto spare = static_cast<std::int32_t>(memory[SK_MEMINFO_FWD_ALLOC]);
+    socket.memory_bytes = std::uint64_t{memory[SK_MEMINFO_RMEM_ALLOC]} +
+                          memory[SK_MEMINFO_WMEM_QUEUED] +
+                          static_cast<std::uint64_t>(std::max(spare, 0));
+    if (value.size() >= sizeof memory) socket.drops = memory[SK_MEMINFO_DROPS];
+  });
+  return socket;
+}
+
+int open_netlink() { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG); }
+
+bool is_own(int netns) {
+  struct stat theirs{}, own{};
+  return fstat(netns, &theirs) == 0 && stat("/proc/thread-self/ns/net", &own) == 0 &&
+         theirs.st_ino == own.st_ino && theirs.st_dev == own.st_dev;
+}
+
+// A socket stays in the namespace that it was made in, so a thread goes there for that alone: the
+// caller's own namespace is never touched.
+int open_netlink_in(const std::string& path) {
+  const Fd netns(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (netns.get() < 0) fail(("open " + path).c_str());
+  if (is_own(netns.get())) return open_netlink();
+  int fd = -1, error = 0;
+  std::thread([&] {
+    if (setns(netns.get(), CLONE_NEWNET) == 0) fd = open_netlink();
+    error = errno;
+  }).join();
+  if (fd < 0) fail(("enter the network namespace " + path).c_str(), error);
+  return fd;
 }
 
 // The message behind this one; `left_bytes` counts the datagram from there on.
@@ -130,8 +197,15 @@ nlmsghdr* next(nlmsghdr* header, unsigned& left_bytes) {
 
 }  // namespace
 
-SockDiag::SockDiag() : buffer_(kBufferBytes) {
-  fd_ = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+// What is asked for: whose sockets, in which states, with which INET_DIAG_ extensions.
+struct SockDiag::Request {
+  std::uint16_t port;
+  TcpStates states;
+  unsigned extensions;
+};
+
+SockDiag::SockDiag(const std::string& netns) : buffer_(kBufferBytes) {
+  fd_ = netns.empty() ? open_netlink() : open_netlink_in(netns);
   if (fd_ < 0) fail("socket(AF_NETLINK, NETLINK_SOCK_DIAG)");
 }
 
@@ -139,15 +213,28 @@ SockDiag::~SockDiag() { close(fd_); }
 
 std::vector<TcpSocket> SockDiag::dump(std::uint16_t port) {
   std::vector<TcpSocket> sockets;
-  for (const int family : {AF_INET, AF_INET6}) {
-    request(family, port);
-    while (receive(sockets, family)) {
-    }
-  }
+  const unsigned extensions = 1U << (INET_DIAG_INFO - 1) | 1U << (INET_DIAG_CONG - 1);
+  each({port, kConnected, extensions},
+       [&](const nlmsghdr& header) { sockets.push_back(read_socket(header)); });
   return sockets;
 }
 
-void SockDiag::request(int family, std::uint16_t port) {
+std::vector<SocketQueues> SockDiag::queues(std::uint16_t port, TcpStates states) {
+  std::vector<SocketQueues> sockets;
+  each({port, states, 1U << (INET_DIAG_SKMEMINFO - 1)},
+       [&](const nlmsghdr& header) { sockets.push_back(read_queues(header)); });
+  return sockets;
+}
+
+void SockDiag::each(const Request& wanted, const Take& take) {
+  for (const int family : {AF_INET, AF_INET6}) {
+    request(family, wanted);
+    while (receive(family, take)) {
+    }
+  }
+}
+
+void SockDiag::request(int family, const Request& wanted) {
   struct {
     nlmsghdr header;
     inet_diag_req_v2 request;
@@ -160,15 +247,15 @@ void SockDiag::request(int family, std::uint16_t port) {
   message.header.nlmsg_seq = ++sequence_;
   message.request.sdiag_family = static_cast<std::uint8_t>(family);
   message.request.sdiag_protocol = IPPROTO_TCP;
-  message.request.idiag_ext = 1U << (INET_DIAG_INFO - 1) | 1U << (INET_DIAG_CONG - 1);
-  message.request.idiag_states = kStates;
+  message.request.idiag_ext = static_cast<std::uint8_t>(wanted.extensions);
+  message.request.idiag_states = wanted.states;
   message.attribute = {sizeof(nlattr) + sizeof(Filter), INET_DIAG_REQ_BYTECODE};
-  message.filter = port_filter(port);
+  message.filter = port_filter(wanted.port);
   if (send(fd_, &message, sizeof message, 0) < 0) fail("send to sock_diag");
 }
 
 // One datagram of the answer; false after the last one.
-bool SockDiag::receive(std::vector<TcpSocket>& sockets, int family) {
+bool SockDiag::receive(int family, const Take& take) {
   const ssize_t got = recv(fd_, buffer_.data(), buffer_.size(), 0);
   if (got < 0 && errno == EINTR) return true;
   if (got < 0) fail("recv from sock_diag");
@@ -183,7 +270,7 @@ bool SockDiag::receive(std::vector<TcpSocket>& sockets, int family) {
       if (family == AF_INET6 && error == ENOENT) return false;
       fail("sock_diag: dump TCP sockets", error);
     }
-    sockets.push_back(read_socket(*header));
+    take(*header);
   }
   return true;
 }

@@ -9,21 +9,17 @@
 #include <sys/types.h>
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
-#include <span>
 #include <string>
 
+#include "probe/bpf_loading.h"
 #include "probe/syscall_names.h"
 
 struct syscalls_bpf;
 
 namespace zyphos {
-
-enum class Role : std::uint8_t { server, client };
-inline constexpr unsigned kRoles = 2;
 
 class SyscallCounter {
  public:
@@ -40,9 +36,9 @@ class SyscallCounter {
 
   // Follows one process (its thread-group id) and all that it forks from now on. Children that
   // exist already are the caller's to name. Throws std::system_error when the kernel's map is full.
-  void follow(pid_t process, Role role);
+  void follow(pid_t process, Role role) { followed_.follow(process, role); }
   // Forgets every process; counts stay, for they only ever grow.
-  void forget_all();
+  void forget_all() { followed_.forget_all(); }
 
   // Calls entered since loading, by number. No system call, no allocation; cost linear in CPUs.
   // Each slot is read atomically, the array as a whole is not one instant.
@@ -57,8 +53,8 @@ class SyscallCounter {
   SyscallCounter() = default;
 
   syscalls_bpf* skeleton_ = nullptr;
-  std::span<const std::uint64_t> slots_;  // [cpu][role][number], mapped from the kernel
-  std::size_t mapped_bytes_ = 0;
+  FollowedRoles followed_;
+  PerCpuSlots slots_;
   double cost_ns_ = 0;
 };
 

@@ -71,7 +71,7 @@ void Slot::follow(const Step& step, Time now) {
       if (fin_ == Fin::none) fin_ = Fin::due;
       return;
     case Next::close:
-      if (fin_ == Fin::none) fin_ = Fin::due;
+      if (fin_ == Fin::none && limits_.lingers) fin_ = Fin::due;
       phase_ = Phase::linger;
       deadline_ = now + limits_.linger_ns;
       return;
@@ -96,8 +96,8 @@ void Slot::settle() {
 bool Slot::finished() const {
   if (phase_ == Phase::abort) return true;
   if (phase_ == Phase::linger && peer_ == Peer::lost) return true;  // a FIN would reach nobody
-  const bool flushed = fin_ == Fin::sent && out_.empty();
-  return phase_ == Phase::linger && flushed && peer_ != Peer::open;
+  if (phase_ != Phase::linger || !out_.empty()) return false;
+  return !limits_.lingers || (fin_ == Fin::sent && peer_ != Peer::open);
 }
 
 void Slot::abort(Errc error) {

@@ -21,7 +21,8 @@ namespace zyphos {
 struct SlotLimits {
   std::size_t inbox_bytes = 64 * 1024;  // a message that does not fit is Errc::input_limit
   std::int64_t linger_ns =
-      2 * kSecond_ns;  // how long a closed connection discards input before it is dropped
+      2 * kSecond_ns;   // how long a closed connection discards input before it is dropped
+  bool lingers = true;  // off: once all is with the kernel it is dropped, unread input or not
 };
 
 class Slot {

@@ -43,6 +43,7 @@ struct Options {
   std::string protocol = "http1";
   Address listen = Address::loopback(0);
   std::vector<int> cpus = {};
+  int backlog = 4096;                              // of the listening socket
   std::size_t message_bytes = 64;                  // echo
   std::optional<std::size_t> response_bytes = {};  // echo: as the message; http1: 13
   DelayOptions delay = {};

@@ -2,7 +2,6 @@
 // result, error). Exit 0; 1: it could not connect or be set up; 2: usage; 130, 143: interrupted,
 // what was measured is printed.
 #include <poll.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -34,18 +33,6 @@ int wait_for_end(int done_fd, int signals_fd) {
   return (fds[1].revents & POLLIN) != 0 ? zyphos::take_signal(signals_fd) : 0;
 }
 
-// Until stdin is closed, or a signal comes.
-void hold_on(int signals_fd) {
-  std::array<char, 64> ignored{};
-  std::array<pollfd, 2> fds{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{signals_fd, POLLIN, 0}};
-  bool held = true;
-  while (held) {
-    poll(fds.data(), fds.size(), -1);
-    held = fds[1].revents == 0 &&
-           (fds[0].revents == 0 || read(STDIN_FILENO, ignored.data(), ignored.size()) > 0);
-  }
-}
-
 int measure(const zyphos::LoadSetting& setting) {
   const zyphos::Fd signals = zyphos::signals_as_fd();
   if (setting.parent_death) zyphos::die_with_parent();
@@ -60,7 +47,7 @@ int measure(const zyphos::LoadSetting& setting) {
     generator.stop();
   }
   print(zyphos::to_json(generator.finish()));
-  if (setting.hold && signal == 0) hold_on(signals.get());
+  if (setting.hold && signal == 0) zyphos::hold_on(signals.get());
   return signal == 0 ? 0 : 128 + signal;
 }
 

@@ -75,6 +75,14 @@ void request_words(Words& words, LoadOptions& load) {
   words.number("message_bytes", "echo: size of a message", load.message_bytes, std::size_t{1});
   words.choice("write_pattern", "echo: one, two, writev, cork", load.write_pattern,
                {"one", "two", "writev", "cork"});
+  words.add("send_call", "echo: send, write, writev, sendmsg, zerocopy",
+            [&load](std::string_view value) -> Words::Result {
+              const auto call = send_call(value);
+              if (!call)
+                return std::unexpected("must be one of send write writev sendmsg zerocopy");
+              load.send_call = *call;
+              return {};
+            });
   words.number("response_bytes", "echo: size of an answer; 0: as the message", load.response_bytes,
                std::size_t{0});
   http_words(words, load);
@@ -166,12 +174,16 @@ Words load_words(LoadSetting& setting) {
   words.number("threads", "of the generator", load.threads, 1U);
   words.list("cpus", "thread i runs on the i-th of these", load.cpus);
   words.number("pipeline", "requests outstanding on one connection", load.pipeline, std::size_t{1});
+  words.number("requests_per_connection", "answers after which the load closes; 0: never",
+               load.requests_per_connection, std::uint64_t{0});
   request_words(words, load);
   arrival_words(words, load.arrival);
   time_words(words, load);
   words.number("seed", "of arrivals", load.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);
   words.flag("poll", "never sleep while answers are awaited; wants a CPU of its own", load.poll);
+  words.number("read_bits_per_second", "a connection reads no faster; 0: as answers come",
+               load.read_bits_per_second, std::uint64_t{0});
   words.flag("kernel_timestamps", "wire_ns: by the kernel's own clock of send and receive",
              load.kernel_timestamps);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);

@@ -1,10 +1,13 @@
 #include "tool/process.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <string>
@@ -40,6 +43,17 @@ int take_signal(int fd) {
   return static_cast<int>(info.ssi_signo);
 }
 
+void hold_on(int signals_fd) {
+  std::array<char, 64> ignored{};
+  std::array<pollfd, 2> fds{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{signals_fd, POLLIN, 0}};
+  bool held = true;
+  while (held) {
+    poll(fds.data(), fds.size(), -1);
+    held = fds[1].revents == 0 &&
+           (fds[0].revents == 0 || read(STDIN_FILENO, ignored.data(), ignored.size()) > 0);
+  }
+}
+
 void restore_signals() {
   const sigset_t set = ending_signals();
   std::signal(SIGINT, SIG_DFL);
@@ -48,6 +62,14 @@ void restore_signals() {
 }
 
 void die_with_parent() { prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(SIGKILL), 0, 0, 0); }
+
+void limit_descriptors(std::uint64_t most) {
+  const rlimit limit{.rlim_cur = most, .rlim_max = most};
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot allow " + std::to_string(most) + " descriptors");
+  }
+}
 
 void complain(std::string_view program, std::string_view message) {
   const std::string line = std::string(program) + ": " + std::string(message) + "\n";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -15,10 +16,16 @@ namespace zyphos {
 Fd signals_as_fd();
 // The signal that signals_as_fd() holds; blocks until there is one.
 int take_signal(int fd);
+// Until stdin is closed, or a signal comes.
+void hold_on(int signals_fd);
 // Back to the default: the next SIGINT or SIGTERM ends the process at once.
 void restore_signals();
 // The kernel kills this process when the thread that started it ends.
 void die_with_parent();
+
+// From now on this process may have no more descriptors than so many. std::system_error where more
+// are asked for than it may.
+void limit_descriptors(std::uint64_t most);
 
 // Applies argv[1..] in order. 0: go on. Else the exit code: 2 after one line on stderr, or 0 after
 // help (-h, --help). `go_on` tells them apart.

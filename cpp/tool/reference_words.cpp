@@ -55,6 +55,7 @@ Words reference_words(ReferenceSetting& setting) {
   words.text("address", "to listen on (IPv4 or IPv6)", setting.address);
   words.number("port", "to listen on; 0: a free one", setting.port, std::uint16_t{0});
   words.list("cpus", "the one thread runs on these", options.cpus);
+  words.number("backlog", "of the listening socket", options.backlog, 1);
   words.number("message_bytes", "echo: size of a message", options.message_bytes, std::size_t{1});
   words.number("response_bytes", "size of an answer (echo: as the message; http1: 13)",
                options.response_bytes, std::size_t{0});

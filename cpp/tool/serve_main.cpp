@@ -16,6 +16,7 @@ constexpr const char* kProgram = "zyphos-serve";
 int serve(const zyphos::ServeSetting& setting) {
   const zyphos::Fd signals = zyphos::signals_as_fd();
   if (setting.parent_death) zyphos::die_with_parent();
+  if (setting.descriptors_max) zyphos::limit_descriptors(*setting.descriptors_max);
   zyphos::Server server(setting);
   std::printf("listening %s\n", server.address().text().c_str());
   // Fails also where the parent ended before die_with_parent() was reached.

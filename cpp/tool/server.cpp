@@ -1,14 +1,19 @@
 #include "tool/server.h"
 
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <stdexcept>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 #include "app/handlers.h"
+#include "app/tally.h"
 
 namespace zyphos {
 namespace {
@@ -25,20 +30,32 @@ std::vector<std::string> app_names() {
   return names;
 }
 
+std::vector<std::string> counter_names() {
+  std::vector<std::string> names;
+  for (const std::string_view name : app::tally_names()) names.emplace_back(name);
+  return names;
+}
+
+WhenFull when_full(std::string_view name) {
+  if (name == "refuse") return WhenFull::refuse;
+  return name == "spin" ? WhenFull::spin : WhenFull::pause;
+}
+
 std::chrono::sys_seconds set_now(HttpDate& date) {
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   date.set(now.time_since_epoch().count());
   return now;
 }
 
-// Sets the date at every full second until it is asked to stop.
-void keep_date(HttpDate& date, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  while (!stop.stop_requested()) {
-    const auto next = set_now(date) + std::chrono::seconds{1};
-    never.wait_until(lock, stop, next, [] { return false; });
+// Sets the date at every full second until `stop` can be read. It waits on no futex: that of a
+// thread with nothing to do would be most of what the probe `futex` sees of a server.
+void keep_date(HttpDate& date, int stop) {
+  pollfd waiting{.fd = stop, .events = POLLIN, .revents = 0};
+  while (waiting.revents == 0) {
+    const auto left = set_now(date) + std::chrono::seconds{1} - std::chrono::system_clock::now();
+    const auto left_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
+    const timespec pause{.tv_sec = 0, .tv_nsec = std::clamp<long>(left_ns, 0, 999'999'999)};
+    ::ppoll(&waiting, 1, &pause, nullptr);
   }
 }
 
@@ -49,8 +66,30 @@ EngineOptions engine_options(const ServeSetting& setting) {
   options.listen = *listen;
   // A whole message must fit before it is answered.
   options.limits.inbox_bytes = std::max(options.limits.inbox_bytes, 2 * setting.message_bytes);
+  options.when_full = when_full(setting.when_full);
+  options.leak.what = setting.leak_what == "memory" ? Leaked::memory : Leaked::descriptor;
   options.application_wakes = setting.protocol == "http1" && app::handler_wakes(setting.app);
   return options;
+}
+
+// When a connection ends, what happens where there is no room for one, and what is forgotten of it.
+void add_ends(Words& words, ServeSetting& setting) {
+  EngineOptions& options = setting.options;
+  words.number("connections_max", "beyond: accepting pauses", options.connections_max,
+               std::size_t{1});
+  words.number("descriptors_max", "of the process (RLIMIT_NOFILE)", setting.descriptors_max,
+               std::uint64_t{16});
+  words.choice("when_full", "no descriptor left to accept with: pause, refuse, spin",
+               setting.when_full, {"pause", "refuse", "spin"});
+  words.flag("lingering_close", "after its FIN a connection reads on until its peer's",
+             options.limits.lingers);
+  words.number("idle_timeout_ns", "of a connection without progress", setting.idle_timeout_ns,
+               std::int64_t{1});
+  words.number("drain_timeout_ns", "at the end, for what is under way", options.drain_timeout_ns,
+               std::int64_t{0});
+  words.number("leak.every", "for hunts: it forgets something of one connection in so many",
+               options.leak.every, std::uint64_t{1});
+  words.choice("leak.what", "descriptor, memory", setting.leak_what, {"descriptor", "memory"});
 }
 
 }  // namespace
@@ -69,13 +108,13 @@ Words serve_words(ServeSetting& setting) {
   words.number("response_bytes", "size of an answer (echo: as the message; hello: 13)",
                setting.response_bytes, std::size_t{0});
   words.number("delay_ns", "app=delay: from request to answer", setting.delay_ns, std::int64_t{0});
+  words.choice("counter", "app=counter: how the threads count together", setting.counter,
+               counter_names());
+  words.number("counter_steps", "app=counter: work before each addition", setting.counter_steps,
+               std::size_t{0});
   words.number("backlog", "of the listening socket", options.backlog, 1);
-  words.number("connections_max", "beyond: accepting pauses", options.connections_max,
-               std::size_t{1});
-  words.number("idle_timeout_ns", "of a connection without progress", setting.idle_timeout_ns,
-               std::int64_t{1});
-  words.number("drain_timeout_ns", "at the end, for what is under way", options.drain_timeout_ns,
-               std::int64_t{0});
+  words.flag("blocking", "engine thread: it waits in recv, else in poll", options.blocking);
+  add_ends(words, setting);
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);
@@ -87,14 +126,24 @@ Server::Server(const ServeSetting& setting) : setting_(setting), board_(setting.
   http_.idle_timeout_ns = setting.idle_timeout_ns;
   if (setting.protocol == "http1") {
     http_.date = &date_;
-    set_now(date_);
-    clock_ = std::jthread([this](const std::stop_token& stop) { keep_date(date_, stop); });
+    start_clock();
   }
   echo_ = {.message_bytes = setting.message_bytes,
            .response_bytes = setting.response_bytes.value_or(0),
            .idle_timeout_ns = setting.idle_timeout_ns};
   engine_ = make_engine(setting.engine, engine_options(setting), factory(), board_.board());
   engine_->start();
+}
+
+void Server::start_clock() {
+  set_now(date_);
+  clock_stop_ = Fd(eventfd(0, EFD_CLOEXEC));
+  if (!clock_stop_) throw std::system_error(errno, std::generic_category(), "eventfd");
+  clock_ = std::jthread([this](const std::stop_token& stop) {
+    const std::stop_callback end(stop, [this] { eventfd_write(clock_stop_.get(), 1); });
+    keep_date(date_, clock_stop_.get());
+  });
+  pthread_setname_np(clock_.native_handle(), "zy-date");
 }
 
 ConnectionFactory Server::factory() {
@@ -104,6 +153,8 @@ ConnectionFactory Server::factory() {
   app::Options options;
   options.response_bytes = setting_.response_bytes.value_or(options.response_bytes);
   options.delay_ns = setting_.delay_ns;
+  options.counter = setting_.counter;
+  options.counter_steps = setting_.counter_steps;
   handler_ = app::make_handler(setting_.app, options);
   return [this] { return std::make_unique<http1::Http1Server>(*handler_, http_); };
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "net/fd.h"
 #include "protocol/echo/server.h"
 #include "protocol/handler.h"
 #include "protocol/http1/server.h"
@@ -27,7 +28,12 @@ struct ServeSetting {
   std::size_t message_bytes = 64;  // echo
   std::optional<std::size_t> response_bytes;  // echo: as message_bytes; hello: 13
   std::int64_t delay_ns = kMillisecond_ns;    // app=delay
+  std::string counter = "mutex";              // app=counter
+  std::size_t counter_steps = 0;              // app=counter
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;
+  std::string when_full = "pause";
+  std::string leak_what = "descriptor";
+  std::optional<std::uint64_t> descriptors_max;  // of the process: for its main() to set
   int board_fd = -1;
   bool parent_death = false;
 };
@@ -55,6 +61,7 @@ class Server {
 
  private:
   ConnectionFactory factory();
+  void start_clock();
 
   ServeSetting setting_;
   MappedBoard board_;
@@ -63,6 +70,7 @@ class Server {
   echo::ServerOptions echo_;
   std::unique_ptr<Engine> engine_;
   HttpDate date_;
+  Fd clock_stop_;       // an eventfd
   std::jthread clock_;  // keeps date_ right
   bool stopped_ = false;
 };

@@ -106,7 +106,8 @@ void EchoClient::write_messages(Outbox& out) {
 
 // All or nothing. The pieces of a writev stay two.
 bool EchoClient::write_part(Outbox& out, ConstBytes part) {
-  if (part.size() > kCopied_bytes_max || options_.write_pattern == WritePattern::writev) {
+  const bool pieces = options_.write_pattern == WritePattern::writev;
+  if (part.size() > kCopied_bytes_max || pieces || options_.in_place) {
     return out.refer(part, message_->hold());
   }
   const Bytes place = out.prepare(part.size());

@@ -32,6 +32,7 @@ struct ClientOptions {
   std::size_t response_bytes = 0;  // 0: as message_bytes
   WritePattern write_pattern = WritePattern::one;
   std::size_t pipeline = 1;  // messages outstanding at once
+  bool in_place = false;     // small messages too are sent from where they stay put
 };
 
 class EchoClient final : public Client {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/usdt.h"
 #include "protocol/outbox.h"
 
 namespace zyphos::echo {
@@ -51,7 +52,9 @@ void EchoServer::end_if_asked(Step& step, Peer peer, bool whole) const {
 
 void EchoServer::answered(std::size_t n) {
   answer_left_ -= n;
-  if (answer_left_ == 0) context_->counters.add(Counter::requests);
+  if (answer_left_ > 0) return;
+  context_->counters.add(Counter::requests);
+  ZY_USDT(request_end, this);
 }
 
 // Returns what is consumed.
@@ -66,6 +69,7 @@ std::size_t EchoServer::echo_in_place(Bytes in, Outbox& out) {
     if (!answering()) {
       if (in.size() - at < message_) return at;
       answer_left_ = message_;
+      ZY_USDT(request_start, this);
     }
     const std::size_t n = out.write(in.subspan(at, answer_left_));
     if (n == 0) return at;
@@ -86,6 +90,7 @@ std::size_t EchoServer::echo_stored(Bytes in, Outbox& out) {
       at += n;
       if (stored_size_ < message_) return at;
       answer_left_ = response_;
+      ZY_USDT(request_start, this);
     }
     const std::size_t from = (response_ - answer_left_) % message_;
     const std::size_t n =

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/usdt.h"
 #include "protocol/http1/response_sink.h"
 #include "protocol/http1/write.h"
 #include "protocol/outbox.h"
@@ -121,6 +122,7 @@ Http1Server::Turn Http1Server::partial_request(Round& round) {
 
 Http1Server::Turn Http1Server::begin(Round& round, const RequestHead& head,
                                      const Framing& framing) {
+  ZY_USDT(request_start, this);
   response_ = {};
   response_.close = framing.close;
   request_.body.open(framing.body, framing.content_length);
@@ -157,6 +159,7 @@ bool Http1Server::upgrade(Round& round, const RequestHead& head) {
   fields += "\r\n";
   ZY_CHECK(round.out.write_control(as_bytes(fields)));
   context_->counters.add(Counter::requests);
+  ZY_USDT(request_end, this);
   context_->become(std::move(successor));
   return true;
 }
@@ -236,6 +239,7 @@ Http1Server::Turn Http1Server::finish_exchange(Round& round, bool whole) {
   exchange_.reset();
   round.progress = true;
   context_->counters.add(Counter::requests);
+  ZY_USDT(request_end, this);
   return response_.close ? Turn::close : Turn::again;
 }
 
