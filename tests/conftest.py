@@ -69,3 +69,22 @@ def _is_alive(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.fixture
+def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials of this process in which the machine itself speaks against nothing: for what follows
+    from a verdict that is known."""
+    import machine
+    from zyphos_lab import trial
+
+    monkeypatch.setattr(trial, "_against", machine.quiet(trial._against))
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """This process, and so what it starts, on one processor."""
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(usual)})
+    yield
+    os.sched_setaffinity(0, usual)

@@ -36,7 +36,7 @@ END_SECONDS = 60
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet_machine: None) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ZYPHOS_BIN", str(fakes.programs(tmp_path)))
     write(tmp_path, OURS)

@@ -35,7 +35,7 @@ HEAVY = {
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet_machine: None) -> Path:
     """A folder with demo.yaml, the fakes in place."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ZYPHOS_BIN", str(fakes.programs(tmp_path)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from running import served
 from zyphos_lab.cli.main import run
 from zyphos_lab.native import program
 from zyphos_lab.store import Store
@@ -56,6 +57,19 @@ def test_a_slower_server_is_found_and_fails_the_gate(capsys: pytest.CaptureFixtu
     back = ["--baseline", "late", "--gate", "regression(p50) <= 3%", "--include-invalid"]
     assert run(["compare", "last", *back]) == 0
     assert "plain" in capsys.readouterr().out
+
+
+def test_two_urls_are_two_servers_that_run_already(here: Path) -> None:
+    """Both stay as they were; the path is what they are asked for."""
+    with served("engine=epoll", "protocol=http1") as a, served("protocol=http1") as b:
+        urls = [f"http://127.0.0.1:{one.port}/x?y=1" for one in (a, b)]
+        assert run(["compare", "--url", urls[0], "--url", urls[1], *FAST, "--metric", "p50"]) == 0
+        assert a.process.poll() is b.process.poll() is None
+    store = only_run()
+    rows = store.rows()
+    assert {row["target"] for row in rows} == {f"port-{one.port}" for one in (a, b)}
+    assert all(row["requests_done"] > 0 and row["requests_failed"] == 0 for row in rows)
+    assert store.manifest["experiment"]["load"]["path"] == "/x?y=1"
 
 
 def test_equal_programs_never_fail_a_gate(capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +155,13 @@ BAD: list[tuple[list[str], str]] = [
     (["--target", "engine:epoll", "--target", "engine:uring", "--load", "rate=100/s"], "refused: "),
     (["--target", "engine:epoll", "--target", "engine:uring", "--until", "p99 < 1ms"], "--until "),
     (["last", "--starts", "3"], "--starts is about --target"),
+    (["--url", "http://127.0.0.1:1/"], "one --url has nothing to be compared with"),
+    (["--url", "http://192.0.2.1:80/", "--url", "x"], "192.0.2.1 is not a loopback address"),
+    (["--url", "https://127.0.0.1:1/", "--url", "http://127.0.0.1:1/"], "not a URL with a port"),
+    (["--url", "http://127.0.0.1:99999/", "--url", "x"], "--url http://127.0.0.1:99999/: "),
+    (["--url", "http://127.0.0.1:1/a", "--url", "http://127.0.0.1:1/b"], "paths differ: /a, /b"),
+    (["--url", "http://127.0.0.1:1/", "--url", "http://[::1]:1/"], "nothing listens on port 1"),
+    (["--url", "http://127.0.0.1:1/", "--target", "./a {port}"], "--url and --target: one of them"),
 ]  # fmt: skip
 
 

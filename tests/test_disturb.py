@@ -11,18 +11,18 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from zyphos_lab import disturb, proc, report, spec
+from zyphos_lab import disturb, links, proc, report, spec
 from zyphos_lab.child import Child, Children, Command, monotonic_ns
 from zyphos_lab.errors import SpecError
 from zyphos_lab.report import verify_run
 from zyphos_lab.report.timeline import stall_pictures, window_timelines
+from zyphos_lab.spec.models import Disturbance
 from zyphos_lab.store import Store
 
 MS = 1_000_000
@@ -48,6 +48,10 @@ probes: [rusage]
 """
 ENGINE = "engine: epoll, protocol: http1"
 PYTHON = 'command: [PY, -m, http.server, "{port}", --bind, 127.0.0.1]'.replace("PY", sys.executable)
+
+
+# Nothing is measured in these: they are waited for no longer than until the server stands still.
+LONG = ("--only", "stopped=yes", "--set", "design.ceiling=false", "--no-report")
 
 
 def text(target: str, window: str = "1s", stop: str = "400ms") -> str:
@@ -81,8 +85,8 @@ def family(tmp_path: Path) -> Iterator[tuple[Child, Children]]:
 
 def test_the_whole_tree_stands_still_and_goes_on(family: tuple[Child, Children]) -> None:
     child, children = family
-    stop = SimpleNamespace(at_ns=60 * MS, for_ns=50 * MS)
-    running = disturb.make([stop], child.pids(), children)
+    stop = Disturbance.model_validate({"at": "60ms", "stop": "server", "for": "50ms"})
+    running = disturb.make([stop], disturb.Scene(child.pids(), links.Ends()), children)
     try:
         start_ns = monotonic_ns()
         running.arm(start_ns)
@@ -99,7 +103,8 @@ def test_the_whole_tree_stands_still_and_goes_on(family: tuple[Child, Children])
 
 def test_closing_lets_go_at_once(family: tuple[Child, Children]) -> None:
     child, children = family
-    running = disturb.make([SimpleNamespace(at_ns=0, for_ns=10**12)], child.pids(), children)
+    stop = Disturbance.model_validate({"at": "0s", "stop": "server", "for": "1000s"})
+    running = disturb.make([stop], disturb.Scene(child.pids(), links.Ends()), children)
     running.arm(monotonic_ns())
     wait_for(child.pids(), {"T"})
     running.close()
@@ -137,20 +142,20 @@ def server_of(folder: Path, process: subprocess.Popen[str]) -> int:
 
 
 def _ours(one: proc.Process, runner: int) -> bool:
-    return one.pid in {member.pid for member in proc.tree(runner)}
+    return one.pid in proc.tree([runner])
 
 
 @pytest.mark.native
 @pytest.mark.core
 def test_a_killed_runner_leaves_nothing_standing_still(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(text(PYTHON, "300s", "290s"))
-    process = start(tmp_path, "--only", "stopped=yes")
+    process = start(tmp_path, *LONG)
     pid = server_of(tmp_path, process)
     process.kill()
     process.communicate()
     wait_for([pid], {"S", "R"})  # let go: it waits for the sweep like any other orphan
     (tmp_path / "x.yaml").write_text(text(ENGINE, "200ms", "50ms"))
-    again = start(tmp_path)
+    again = start(tmp_path, "--no-report")
     assert again.communicate() and again.returncode in (0, 5)
     wait_for([pid], {"gone", "Z"})
 
@@ -159,7 +164,7 @@ def test_a_killed_runner_leaves_nothing_standing_still(tmp_path: Path) -> None:
 @pytest.mark.core
 def test_an_interrupted_run_ends_its_stopped_server(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(text(PYTHON, "300s", "290s"))
-    process = start(tmp_path, "--only", "stopped=yes")
+    process = start(tmp_path, *LONG)
     pid = server_of(tmp_path, process)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=END_SECONDS)
@@ -219,6 +224,32 @@ ATTACHED = "attach: {port: 80, pid: 1}"
         (("for: 400ms", "four: 400ms"), "did you mean `for`?"),
         (("400ms}", "400ms}, {at: 200ms, stop: server, for: 1ms}"), "the one above it is over"),
         (("set: disturb", "set: distrub"), "did you mean `disturb`?"),
+        (("stop: server", "link: blackhole"), "only to networks that the run itself makes"),
+        (("stop: server", "link: darkness"), "one of blackhole"),
+        ((", for: 400ms", ""), "`stop` needs `for`"),
+        (("stop: server", "link: rebind"), "`for` is not for `link: rebind`"),
+        (("stop: server", "link: blackhole, stop: server"), "one of stop, link, attack; it has 2"),
+        (("stop: server, ", ""), "one of stop, link, attack; it has 0"),
+        (("stop: server", "stop: server, direction: both"), "`direction` is only for `link`"),
+        (("stop: server", "stop: server, rate: 1/s"), "`rate` is only for `attack`"),
+        (
+            ("stop: server", "attack: reset, rate: 9/s"),
+            "only to networks that the run itself makes",
+        ),
+        (
+            ("stop: server", "attack: reset"),
+            "`attack` needs a `rate`, above 0 and at most 200000/s",
+        ),
+        (("stop: server", "attack: syn_flood, rate: 1M/s"), "at most 200000/s"),
+        (("stop: server", "attack: syn_flod, rate: 1/s"), "did you mean `syn_flood`?"),
+        (
+            ("stop: server", "attack: syn_flood, rate: 1/s, sequence: blind"),
+            "`sequence` is only for `attack: reset`",
+        ),
+        (
+            ("stop: server", "attack: reset, rate: 1/s, filter: xdp"),
+            "`filter` is only for `attack: syn_flood`",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(change: tuple[str, str], complaint: str) -> None:

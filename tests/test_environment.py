@@ -206,6 +206,7 @@ class Replacer:
         return
 
 
+@pytest.mark.usefixtures("quiet_machine")
 def test_a_program_replaced_between_the_arms_is_confounded(tmp_path: Path) -> None:
     program = tmp_path / "server"
     experiment = spec.loads(REAL.format(program=program))
@@ -220,8 +221,11 @@ def test_a_program_replaced_between_the_arms_is_confounded(tmp_path: Path) -> No
 SYSCTL = """
 import fcntl, socket, struct, sys
 from pathlib import Path
+import machine
 from test_environment import LOOPBACK, Replacer
-from zyphos_lab import report, runner, spec
+from zyphos_lab import report, runner, spec, trial
+
+trial._against = machine.quiet(trial._against)
 
 class Corker(Replacer):
     def __init__(self):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zyphos_lab import health
+from zyphos_lab import health, record
 
 SECOND_NS = 1_000_000_000
 QUIET: dict[str, Any] = {
@@ -90,6 +90,17 @@ def test_a_closed_load_at_its_limit(changes: dict[str, Any], apart: bool, found:
 )
 def test_littles_law(changes: dict[str, Any], breaks: bool) -> None:
     assert reasons("closed", **changes) == ([("DEGRADED", "littles_law")] if breaks else [])
+
+
+@pytest.mark.parametrize(
+    ("late_ns", "severity"),
+    [((0, 20_000_000), None), ((20_000_001, 0), "DEGRADED"), ((0, SECOND_NS), "INVALID")],
+)
+def test_counters_that_were_read_late(late_ns: tuple[int, int], severity: str | None) -> None:
+    found = record.edge_reasons(late_ns, SECOND_NS)
+    assert [(one.code, one.severity) for one in found] == (
+        [("edges_late", severity)] if severity else []
+    )
 
 
 def test_a_limited_rate_is_a_lower_bound() -> None:

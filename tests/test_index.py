@@ -38,7 +38,7 @@ def test_index_has_every_run_newest_first(
     stores = []
     for seed, name in ((1, "a"), (2, "a"), (3, "b")):
         experiment = {**store_factory.EXPERIMENT, "name": name, "question": f"Is it {name} & co?"}
-        store = store_factory.make_store(tmp_path, 6, seed, experiment=experiment)
+        store = store_factory.make_store(tmp_path, 6, seed, experiment=experiment, histograms=False)
         report.write_answer(store, report.answer(store))
         stores.append(store)
     report.html(stores[2], report.answer(stores[2]))

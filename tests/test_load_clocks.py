@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from running import load, served
 from test_load import SHORT, adds_up, histogram
+from zyphos_lab import record
 
 
 def test_the_kernels_clock_splits_the_wire_from_waking_up() -> None:
@@ -29,3 +30,8 @@ def test_polling_keeps_the_cpu_while_answers_are_awaited() -> None:
     adds_up(polling)
     assert polling["requests_done"] > 0
     assert polling["client_cpu_ns"] > 3 * asleep["client_cpu_ns"]
+    # What it polled for nothing is no work: a load is not at its limit for waiting awake.
+    assert asleep["client_threads_spin_ns"] < polling["client_threads_spin_ns"]
+    assert polling["client_threads_spin_ns"] > polling["window_ns"] / 2
+    busy = record.busy(polling)
+    assert busy is not None and busy < record.FULL_CORE

@@ -52,7 +52,7 @@ class Finished:
         return " ".join(line for line in lines if not re.match(r"\S+:\d+: Skipped", line))
 
 
-def run(program: Path, *arguments: str) -> Finished:
+def run(program: Path, *arguments: str, **environment: str) -> Finished:
     """Runs a program to its end; output and errors together, in order."""
     try:
         done = subprocess.run(
@@ -64,6 +64,7 @@ def run(program: Path, *arguments: str) -> Finished:
             errors="replace",
             timeout=LIMIT_SECONDS,
             cwd=tempfile.gettempdir(),
+            env={**os.environ, **environment},
         )
     except subprocess.TimeoutExpired as late:
         output = late.output or b""
@@ -162,7 +163,7 @@ def test_program_ends_well(program: Path) -> None:
 
 @pytest.mark.parametrize("program", built("bench"), ids=lambda path: path.name)
 def test_bench_runs(program: Path) -> None:
-    done = run(program, "--benchmark_min_time=0.001")
+    done = run(program, "--benchmark_min_time=0.001", ZYPHOS_BENCH_SMOKE="1")
     assert done.code == 0, done.tail()
     assert "ERROR OCCURRED" not in done.output, done.tail()
     assert re.search(r"^\S+ +[\d.]+ [num]?s ", done.output, re.M), f"no result: {done.tail()}"

@@ -14,6 +14,12 @@ from zyphos_lab import plan, plan_notes, spec
 SEEDS = st.integers(0, 2**32)
 
 
+@pytest.fixture(scope="module")
+def echo():
+    """Read once: every example plans the same experiment with another seed."""
+    return spec.loads(ECHO)
+
+
 def order(made: plan.Plan) -> list[tuple[int, str, str]]:
     return [(one.block, one.cell.id, one.arm) for one in made.trials]
 
@@ -23,10 +29,9 @@ def codes(made: plan.Plan) -> set[str]:
 
 
 @given(SEEDS)
-def test_every_cell_runs_once_in_each_block_and_aa_cells_twice(seed):
-    experiment = spec.loads(ECHO)
-    made = plan.make(experiment, seed)
-    arms = {(cell.id, "") for cell in experiment.cells if cell.id not in made.aa_cells}
+def test_every_cell_runs_once_in_each_block_and_aa_cells_twice(echo, seed):
+    made = plan.make(echo, seed)
+    arms = {(cell.id, "") for cell in echo.cells if cell.id not in made.aa_cells}
     arms |= {(cell, arm) for cell in made.aa_cells for arm in "AB"}
     wanted = {(block, *arm) for block in range(8) for arm in arms}
     assert len(made.aa_cells) == 1
@@ -36,14 +41,13 @@ def test_every_cell_runs_once_in_each_block_and_aa_cells_twice(seed):
 
 
 @given(SEEDS)
-def test_arms_of_a_contrast_stand_next_to_each_other(seed):
-    experiment = spec.loads(ECHO)
-    made = plan.make(experiment, seed)
+def test_arms_of_a_contrast_stand_next_to_each_other(echo, seed):
+    made = plan.make(echo, seed)
     for block in range(8):
         cells = [one.cell.id for one in made.trials if one.block == block]
         runs = [cell for cell, after in pairwise([*cells, ""]) if cell != after]
         assert len(runs) == 8, "arms A and B are adjacent"
-        for contrast in experiment.contrasts:
+        for contrast in echo.contrasts:
             assert abs(runs.index(contrast.cell) - runs.index(contrast.baseline_cell)) == 1
 
 

@@ -10,19 +10,16 @@ from typing import Any
 
 import pytest
 
-from probe_programs import Servant, servant
+from probe_programs import BURN, BURN_50_MS, Servant, around, servant
 from zyphos_lab import probes
 from zyphos_lab.errors import UsageError
 from zyphos_lab.probes import native, processes, rusage
-from zyphos_lab.probes.base import Columns, Pids, Probe, Skipped
+from zyphos_lab.probes.base import Pids, Probe
 from zyphos_lab.probes.netstat import NetstatProbe, RawNetstat
-from zyphos_lab.probes.perf import HARDWARE, PerfProbe
+from zyphos_lab.probes.perf import PerfProbe
 from zyphos_lab.probes.rusage import RusageProbe
 from zyphos_lab.probes.syscalls import SyscallsProbe
 from zyphos_lab.probes.tcp_info import TcpInfoProbe
-
-BURN_50_MS = "t = time.process_time_ns() + 50_000_000\nwhile time.process_time_ns() < t: pass"
-BURN = f"exec({BURN_50_MS!r})"
 
 
 @pytest.fixture
@@ -41,17 +38,6 @@ def able(probe: Probe[Any]) -> None:
     """Skips, with the probe's own reason, where the machine cannot do it."""
     if probe.reason:
         pytest.skip(probe.reason)
-
-
-def around(
-    probe: Probe[Any], pids: Pids, *statements: tuple[Servant, str], requests: int = 10
-) -> tuple[Columns, Skipped]:
-    """The probe's columns of a window in which the servants do their statements."""
-    probe.attach(pids, 0)
-    before = probe.snapshot()
-    for one, statement in statements:
-        one.do(statement)
-    return probe.columns(before, probe.snapshot(), requests)
 
 
 # make
@@ -161,6 +147,24 @@ def test_faults_memory_and_switches(server: Servant) -> None:
     assert columns["server_threads"] == 1 and columns["server_threads_ended"] == 0
     assert "client_rusage" in skipped and "server_rusage" not in skipped
     assert columns["client_cpu_ns"] is None
+
+
+def test_descriptors_are_those_that_are_open(
+    server: Servant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened() -> object:
+        columns, skipped = around(RusageProbe(), {"server": [server.pid]})
+        assert ("server_descriptors" in skipped) == (columns["server_descriptors"] is None)
+        return columns["server_descriptors"]
+
+    before = opened()
+    if before is None:
+        pytest.skip("/proc/PID/fd has no size here (Linux 6.2)")
+    assert before == len(os.listdir(f"/proc/{server.pid}/fd"))
+    server.do("files = [open('/dev/null') for _ in range(37)]")
+    assert opened() == len(os.listdir(f"/proc/{server.pid}/fd")) == int(str(before)) + 37
+    monkeypatch.setattr(rusage, "_descriptors", lambda process: None)
+    assert opened() is None
 
 
 def test_too_many_threads_give_a_reason(server: Servant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,37 +372,6 @@ def test_unknown_port_is_a_reason() -> None:
     assert "port is not known" in skipped["tcp_info"]
 
 
-# perf
-
-
-@pytest.mark.core
-def test_switches_of_ended_threads_and_children_are_counted(server: Servant) -> None:
-    probe = PerfProbe()
-    nap = "import time\n[time.sleep(0.0001) for i in range(25)]"
-    thread = f"t = threading.Thread(target=exec, args=({nap!r}, {{}})); t.start(); t.join()"
-    child = f"subprocess.run([sys.executable, '-S', '-c', {nap!r}])"
-    columns, skipped = around(probe, {"server": [server.pid]}, (server, thread), (server, child))
-    probe.close()
-    if "server_perf" in skipped:
-        pytest.skip(skipped["server_perf"])
-    switches = columns["server_perf_context_switches"]
-    assert isinstance(switches, int) and switches >= 50
-    assert isinstance(columns["server_perf_task_clock_ns"], int)
-
-
-@pytest.mark.core
-def test_hardware_counts_or_says_why_not(server: Servant) -> None:
-    probe = PerfProbe()
-    columns, skipped = around(probe, {"server": [server.pid]}, (server, BURN))
-    probe.close()
-    values = [columns[f"server_perf_{name}"] for name in HARDWARE]
-    for group in ("server_perf", "server_perf_hardware"):
-        if group in skipped:
-            assert values == [None] * len(HARDWARE)
-            pytest.skip(skipped[group])
-    assert columns["server_perf_instructions"]
-
-
 # netstat
 
 
@@ -419,7 +392,9 @@ def test_connections_are_seen() -> None:
 def test_counters_that_a_kernel_lacks_are_null() -> None:
     def raw(acks: int) -> RawNetstat:
         text = f"TcpExt: DelayedACKs Other\nTcpExt: {acks} 1\n"
-        return RawNetstat(text.encode(), b"Tcp: InSegs\nTcp: 5\n", b"00000001 00000002 0000000a\n")
+        return RawNetstat(
+            (text.encode(),), (b"Tcp: InSegs\nTcp: 5\n",), b"00000001 00000002 0000000a\n"
+        )
 
     columns, skipped = NetstatProbe().columns(raw(40), raw(52), 6)
     assert columns["net_tcp_delayed_acks"] == 12

@@ -55,6 +55,19 @@ def test_other_load_is_what_is_left_on_the_pinned_cpus() -> None:
     assert columns["host_cpu_other_ns"] == 10 * TICK_NS
 
 
+def test_what_the_runner_took_to_watch_is_not_other_load() -> None:
+    def difference_at(cpus: set[int]) -> tuple[Columns, dict[str, str]]:
+        edges = (reading(0), reading(SECOND_NS, busy=(60, 100), own_ns=50 * TICK_NS))
+        before, after = (replace(edge, runner_cpus=frozenset(cpus)) for edge in edges)
+        return difference(before, replace(after, runner_ns=4 * TICK_NS))
+
+    (at_home, _), (anywhere, skipped) = difference_at({0}), difference_at({0, 1})
+    assert at_home["host_cpu_runner_ns"] == 4 * TICK_NS
+    assert at_home["host_cpu_other_ns"] == 6 * TICK_NS
+    assert anywhere["host_cpu_runner_ns"] is None and "host_cpu_runner" in skipped
+    assert anywhere["host_cpu_other_ns"] == 10 * TICK_NS
+
+
 def test_unpinned_other_load_is_a_reason() -> None:
     both = frozenset({0, 1})
     columns, skipped = difference(
@@ -123,6 +136,7 @@ WINDOW = {"host_window_ns": SECOND_NS, "host_cpus_watched": "0,1"}
         ({"host_throttled_ns": 60_000_000}, "throttled", "INVALID"),
         ({"host_thermal_throttles": 1}, "thermal", "DEGRADED"),
         ({"host_cpu_other_ns": 60_000_000}, "other_load", "DEGRADED"),
+        ({"host_cpu_runner_ns": 60_000_000}, "runner_load", "DEGRADED"),
         ({"host_swap_out_pages": 1}, "swap", "DEGRADED"),
         ({"host_psi_memory_full_ns": 11_000_000}, "memory_stall", "DEGRADED"),
         ({"net_listen_drops": 2}, "listen_drops", "DEGRADED"),

@@ -48,7 +48,9 @@ def test_the_ratio_of_two_capacities_is_a_range_that_holds_it() -> None:
 def test_the_sentence_names_every_arm_with_both_bounds() -> None:
     text = capacity.sentence(found(CAPACITY))
     assert text.startswith("`latency_ns_p99 <= 2ms` holds up to ")
-    assert all(f"({cell})" in text for cell in CAPACITY) and " to " in text
+    arms = [cell.partition("=")[2] for cell in CAPACITY]
+    assert all(f"({arm})" in text for arm in arms) and " to " in text
+    assert "engine=" not in text, "which is the one factor of all"
 
 
 def test_no_load_that_holds_is_said_and_not_zero() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -15,9 +16,11 @@ import nbformat
 import numpy as np
 import pytest
 
+import store_factory
 from store_factory import EXPERIMENT, encode, make_store
 from zyphos_lab import report
 from zyphos_lab.report import notebooks
+from zyphos_lab.report.figures import UNFINISHED, percentile_panels
 from zyphos_lab.report.percentiles import curve, merge
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,7 +94,7 @@ def test_the_same_run_gives_the_same_page(made: Any) -> None:
 
 def test_names_from_the_experiment_are_escaped(tmp_path: Path) -> None:
     experiment = {**EXPERIMENT, "question": "<script>alert(1)</script> & more?"}
-    store = make_store(tmp_path, starts=1, experiment=experiment)
+    store = make_store(tmp_path, starts=1, experiment=experiment, histograms=False)
     page = report.html(store, report.answer(store)).read_text(encoding="utf-8")
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
@@ -198,3 +201,34 @@ def test_importing_the_report_loads_nothing_heavy() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_curves_say_where_they_pass_into_unfinished_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5 % of each trial's requests never finished: `>=` in every panel, and what it means."""
+    whole = store_factory._histograms
+
+    def with_unfinished(latency_ns: float, noise: np.random.Generator) -> dict[str, str]:
+        late = base64.b64encode(encode(np.full(20, 10**9))).decode()
+        return {**whole(latency_ns, noise), "censored_ns": late}
+
+    factors = {name: EXPERIMENT["factors"][name] for name in ("nodelay", "ack")}
+    experiment = {**EXPERIMENT, "factors": factors, "expect": []}
+    plain = make_store(tmp_path / "plain", starts=2, experiment=experiment)
+    monkeypatch.setattr(store_factory, "_histograms", with_unfinished)
+    store = make_store(tmp_path / "late", starts=2, experiment=experiment)
+    for made_store, marked in ((plain, False), (store, True)):
+        panels = percentile_panels(made_store, report.answer(made_store))
+        assert len(panels.pictures) == 2
+        assert {"&gt;=" in picture.svg for picture in panels.pictures} == {marked}
+        assert (UNFINISHED in panels.note) is marked
+
+
+def test_an_expectation_without_a_control_says_that_it_needs_none(tmp_path: Path) -> None:
+    design = {**EXPERIMENT["design"], "aa": {"cells": 1, "alarms": 1}}
+    experiment = {**EXPERIMENT, "design": design}
+    store = make_store(tmp_path, experiment=experiment, histograms=False)
+    page = report.html(store, report.answer(store)).read_text(encoding="utf-8")
+    [aa] = re.findall(r"<td>aa<br>.*?</tr>", page, re.DOTALL)
+    assert "none needed" in aa and "undecided" not in aa

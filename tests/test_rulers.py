@@ -16,7 +16,7 @@ import pytest
 
 from zyphos_lab import spec
 from zyphos_lab.errors import GeneratorError, SpecError
-from zyphos_lab.rulers import found, identity, notes, result, vegeta
+from zyphos_lab.rulers import found, go_build, identity, notes, result, vegeta
 from zyphos_lab.rulers.base import Job, Said
 from zyphos_lab.spec.models import Generator, Load
 from zyphos_lab.spec.ruler_rules import TOOLS
@@ -147,10 +147,56 @@ def test_a_missing_tool_is_named_with_its_source() -> None:
     assert "apt-get install wrk" in str(caught.value)
 
 
+def built_by_go(modules: str, flags: int = 2) -> bytes:
+    """What the Go linker leaves in a program: behind strings that only look like it."""
+    guard = bytes(16)
+    texts = [b"go1.24.1", guard + modules.encode() + guard]
+    strings = b"".join(bytes([len(t) & 127 | 128, len(t) >> 7]) + t for t in texts)
+    head = go_build.MAGIC + bytes([8, flags]) + bytes(16)
+    return b"x" * 3 + go_build.MAGIC + bytes(1 + 14) + head + strings
+
+
+@pytest.mark.parametrize(
+    ("flags", "line", "version"),
+    [
+        (2, "mod\tgithub.com/tsenart/vegeta/v12\tv12.12.0\th1:x=", "v12.12.0"),
+        (2, "build\t-buildmode=exe", "unknown"),
+        (0, "mod\tgithub.com/tsenart/vegeta/v12\tv12.12.0", "unknown"),
+    ],
+)
+def test_a_go_program_that_does_not_say_its_version_is_asked_otherwise(
+    tmp_path: Path, flags: int, line: str, version: str
+) -> None:
+    program = tmp_path / "vegeta"
+    script = b"#!/bin/sh\necho 'Version: '\nexit\n"
+    module = "path\tgithub.com/tsenart/vegeta/v12\n" + line + "\n"
+    program.write_bytes(script.ljust(48, b"#") + built_by_go(module, flags))
+    program.chmod(0o755)
+    assert found.find(Generator(tool="vegeta", path=str(program))).version == version
+
+
+def test_go_itself_says_the_same() -> None:
+    tool = shutil.which("go")
+    if tool is None:
+        pytest.skip("no Go here to compare with")
+    command = [tool, "version", "-m", tool, "/usr/local/bin"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    versions: dict[str, str | None] = {}
+    for line in told.splitlines():
+        if not line.startswith("\t"):
+            program = line.rpartition(": ")[0]
+            versions[program] = None
+        elif line.startswith("\tmod\t"):
+            versions[program] = line.split("\t")[3]
+    assert versions
+    assert {name: go_build.version(Path(name)) for name in versions} == versions
+
+
 def started(folder: Path, values: str) -> tuple[int, Store, str]:
     """Exit code, run and stderr of the experiment with these generators."""
     (folder / "x.yaml").write_text(EXPERIMENT.replace("VALUES", values))
-    command = [sys.executable, "-m", "zyphos_lab.cli", "run", "x.yaml", "--no-notebook"]
+    command = [sys.executable, "-m", "zyphos_lab.cli", "run", "x.yaml"]
+    command += ["--no-notebook", "--no-report"]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         command, cwd=folder, env=env, capture_output=True, text=True, timeout=END_SECONDS
@@ -176,6 +222,8 @@ def test_an_installed_tool_runs_for_real(tool: str, tmp_path: Path) -> None:
     assert 0 < row["latency_ns_min"] <= row["latency_ns_p50"] <= row["latency_ns_max"]
     assert row["client_cpu_ns"] > 0 and row["client_threads_busy_ratio"] > 0
     assert row["service_ns_p50"] is None and "service_ns" in row["skipped"]
+    # What gives no single requests is kept in its own words.
+    assert bool(event.get("said")) == ("latency_ns" not in event["histograms"])
 
 
 @pytest.mark.native
@@ -214,6 +262,11 @@ def test_a_law_that_is_not_kept_is_said_before_the_run() -> None:
         (("window: 1s", "window: 1500ms"), "generator wrk counts in whole seconds"),
         (("deadline: 5s", "socket: {tcp_nodelay: true}"), "generator wrk knows no `socket`"),
         (("deadline: 5s", "requests: [{path: /}]"), "generator wrk knows no `requests`"),
+        (
+            ("deadline: 5s", "requests_per_connection: 2"),
+            "generator wrk knows no `requests_per_con",
+        ),
+        (("deadline: 5s", "read_rate: 1Mbit/s"), "generator wrk knows no `read_rate`"),
         (("deadline: 5s", "wire_timeout: 1s"), "generator wrk knows no `wire_timeout`"),
         (("[zyphos, wrk]", "{a: {tool: zyphos, path: x}}"), "neither path nor arguments"),
         (("[zyphos, wrk]", "{a: {tool: wrk, argumens: []}}"), "unknown key `argumens`"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 import fakes
+from machine import codes
 from zyphos_lab import plan, record, runner, spec
-from zyphos_lab.errors import Interrupted, MeasurementError, StoreError
+from zyphos_lab.errors import Interrupted, MeasurementError, SpecError, StoreError
 from zyphos_lab.plan import Plan
 from zyphos_lab.record import Record
 from zyphos_lab.schedule import Schedule
@@ -75,13 +77,6 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def run(tmp_path: Path, text: str = EXPERIMENT, watcher: Watcher | None = None) -> Store:
     experiment = spec.loads(text)
     return runner.execute(runner.begin(experiment, tmp_path / "results"), watcher or Watcher())
-
-
-def codes(row: dict[str, Any]) -> list[str]:
-    # What this machine's other work and hypervisor do to a 20 ms window is no business of ours.
-    host = {"steal", "other_load", "throttled", "thermal", "swap", "memory_stall", "edges_late"}
-    found = [reason["code"] for reason in row["reasons"]]
-    return [code for code in found if code not in host]
 
 
 def test_a_run_follows_the_plan_and_fills_the_store(tmp_path: Path, script: Any) -> None:
@@ -170,6 +165,19 @@ def test_open_loop_health(tmp_path: Path, script: Any, change: Any, code: str) -
         assert codes(row) == [code]
 
 
+def test_what_an_experiment_is_about_speaks_against_nothing(tmp_path: Path, script: Any) -> None:
+    script(load={"censored": 4, "arrivals_ks": 0.6})
+    about = OPEN_LOOP.replace("seed: 7", "seed: 7, subject: [censored, arrivals_off]")
+    for row in run(tmp_path, about).rows():
+        assert codes(row) == []
+        assert row["latency_ns_max_at_least"] is True  # a bound is told as one all the same
+
+
+def test_the_rulers_own_limit_is_no_subject() -> None:
+    with pytest.raises(SpecError):
+        spec.loads(EXPERIMENT.replace("seed: 7", "seed: 7, subject: [generator_limit]"))
+
+
 def test_quantiles_beyond_unfinished_requests_are_lower_bounds(tmp_path: Path, script: Any) -> None:
     script(load={"censored": 10})
     row = run(tmp_path, OPEN_LOOP).rows()[0]
@@ -224,7 +232,7 @@ def test_a_target_that_never_gets_ready(
     tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(serve={"silent": True})
-    monkeypatch.setattr("zyphos_lab.targets.ours.READY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("zyphos_lab.child.LINE_TIMEOUT_S", 0.05)
     message, _ = failing_run(tmp_path)
     assert "zyphos-serve did not start; still running" in message
 
@@ -285,6 +293,23 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, script: Any) ->
     assert journal.read_bytes().startswith(before)
     assert [row["trial"] for row in store.rows()] == list(range(6))
     assert store.manifest["status"] == "complete"
+
+
+def test_a_changed_trace_cannot_resume(tmp_path: Path, script: Any) -> None:
+    trace = tmp_path / "arrivals.txt"
+    trace.write_text("0\n5000000\n")
+    arrival = f"connections: 2, arrival: {{law: trace, file: {trace}}}"
+    text = EXPERIMENT.replace("connections: 2", arrival)
+    experiment = spec.loads(text)
+    running = runner.begin(experiment, tmp_path / "results")
+    running.store.close()
+    path = running.store.path
+    digest = hashlib.sha256(trace.read_bytes()).hexdigest()
+    assert Store.open(path).manifest["files"] == {str(trace): digest}
+    runner.resume(experiment, path).store.close()
+    trace.write_text("0\n5000001\n")
+    with pytest.raises(StoreError, match=r"arrivals\.txt is not what this run was begun with"):
+        runner.resume(experiment, path)
 
 
 def test_a_changed_experiment_cannot_resume(tmp_path: Path, script: Any) -> None:

@@ -404,7 +404,7 @@ def test_the_published_schema_accepts_the_experiments(path):
     validator = jsonschema.Draft202012Validator(schema.schema())
     data = source.read(path.read_text(encoding="ascii"), path.name).data
     assert [error.message for error in validator.iter_errors(data)] == []
-    data["load"]["deadline"] = 5
+    data.setdefault("load", {"protocol": "echo"})["deadline"] = 5
     assert not validator.is_valid(data)
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from store_factory import encode
 from zyphos_lab._core import Histogram
 from zyphos_lab.record import PROBABILITIES, load_columns
-from zyphos_lab.report.percentiles import merge
+from zyphos_lab.report.percentiles import curve, merge
 
 VALUES = st.sampled_from([100, 200, 400, 800, 1600])  # further apart than a bucket and than 1 %
 
@@ -92,3 +92,22 @@ def test_starts_are_merged_by_adding_and_not_by_averaging_percentiles() -> None:
         assert merged.quantile(q) == pytest.approx(quantile([*map(float, together)], q), rel=0.001)
     averaged = np.mean([Histogram.decode(e).quantile(0.97) for e in frame["encoded"]])
     assert averaged > 400 * (merged.quantile(0.97) or 0)
+
+
+def test_a_curve_passes_into_the_unfinished_where_its_quantiles_do() -> None:
+    """90 of 100 finished: up to p90 the values are known, from there on they are lower bounds."""
+    done = Histogram.decode(encode(np.arange(1, 91) * 1_000_000))
+    unfinished = Histogram.decode(encode(np.full(10, 1_000_000_000)))
+    found = curve(done, unfinished)
+    assert found is not None and found.count == 100 and found.bound_from is not None
+    assert found.bound_from == pytest.approx(1.0, abs=0.02)
+    beyond = found.value_ns[found.nines > found.bound_from + 0.02]
+    assert np.all(beyond >= 1_000_000_000)
+    whole = curve(done)
+    assert whole is not None and whole.bound_from is None and whole.count == 90
+
+
+def test_a_curve_of_nothing_finished_is_a_bound_throughout() -> None:
+    found = curve(Histogram(), Histogram.decode(encode(np.full(10, 1_000_000_000))))
+    assert found is not None and found.bound_from == 0
+    assert curve(Histogram(), Histogram()) is None

@@ -101,9 +101,16 @@ def test_longer_windows_help_where_the_noise_is_within_the_starts() -> None:
     assert found is not None and found.window_factor is not None
     assert found.start_share == pytest.approx(0.1)
     assert found.window_factor == pytest.approx(0.9 / 0.4, rel=0.01)
-    enough = advice(values.tolist(), min(0.99, now * 1.5), levels)
-    assert enough is not None
-    assert (enough.blocks_more, enough.window_factor) == (0, 1.0)
+
+
+@pytest.mark.parametrize("target", [1.0, 1.13, 1.5])
+def test_an_interval_that_is_narrow_enough_needs_no_advice(target: float) -> None:
+    values = np.random.default_rng(6).normal(0, 0.04, 8).tolist()
+    now = half_width(values)
+    assert now is not None and advice(values, now * 0.99) is not None
+    assert advice(values, now * target) is None
+    assert advice(values, 0.08, now=0.08) is None  # of the interval that is told
+    assert advice(values, 0.08, now=0.081) is not None
 
 
 def test_no_interval_no_advice() -> None:

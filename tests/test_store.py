@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from zyphos_lab.errors import StoreError
+from zyphos_lab.probes.base import Series
 from zyphos_lab.record import Record
 from zyphos_lab.store import JOURNAL, Store, damage_text
 
@@ -64,6 +66,19 @@ def test_derived_tables_hold_every_trial(tmp_path: Path) -> None:
     assert [entry["interval"] for entry in histograms] == [None, 0] * 3
     assert histograms[0]["encoded"] == b"histogram"
     assert not list(store.path.glob(".*.tmp"))
+
+
+def test_what_changed_over_time_comes_back_and_stays_out_of_memory(tmp_path: Path) -> None:
+    seen = Series("server_tcp", "socket 7", [1_000, 3_000], {"cwnd": [10, None]})
+    with new_store(tmp_path) as store:
+        store.append(record(0))
+        store.append(replace(record(1), series=[seen.as_dict(start_ns=1_000)]))
+        found = list(store.series("server_tcp"))
+        assert not list(store.series("client_tcp"))
+        assert not any("series" in event for event in store.events())
+    (one,) = found
+    assert (one["trial"], one["of"]) == (1, "socket 7")
+    assert (one["time_ns"], one["cwnd"]) == ([0, 2_000], [10, None])
 
 
 def test_a_column_without_any_value_is_numeric(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
+from machine import assert_usable
 from running import served
 from zyphos_lab.store import JOURNAL, Store
 
@@ -69,10 +70,10 @@ def lab(here: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def done(here: Path, *arguments: str) -> str:
-    """What the command printed; it must end well."""
+    """What the command printed; it must end well (5: measured, and INVALID)."""
     process = lab(here, *arguments)
     out, error = process.communicate(timeout=END_SECONDS)
-    assert process.returncode == 0, error
+    assert process.returncode in (0, 5), error
     return out
 
 
@@ -87,7 +88,7 @@ def run(here: Path, targets: dict[str, Any], **changes: Any) -> list[dict[str, A
 
 def assert_whole(row: dict[str, Any]) -> None:
     """Load, CPU and system calls are there; what is not has its reason."""
-    assert row["verdict"] in ("VALID", "DEGRADED"), row["reasons"]
+    assert_usable(row)
     assert row["requests_done"] > 0
     assert row["requests_failed"] == 0
     assert row["latency_ns_p50"] > 0
@@ -185,7 +186,7 @@ def test_load_against_nginx(tmp_path: Path) -> None:
         found = json.loads(done(tmp_path, "load", place, *quick))
         assert found["requests_done"] > 0
         assert found["requests_failed"] == 0
-        assert found["verdict"] in ("VALID", "DEGRADED")
+        assert_usable(found)
 
 
 def whole_lines(journal: Path) -> list[bytes]:

@@ -19,6 +19,7 @@ from test_runner import Watcher
 from zyphos_lab import finish, health, report, runner, spec
 from zyphos_lab.errors import MeasurementError
 from zyphos_lab.probes import verdict
+from zyphos_lab.probes.hogs import SHOWN_MAX
 from zyphos_lab.store import Store
 
 CPUS = sorted(os.sched_getaffinity(0))
@@ -132,7 +133,9 @@ def test_another_process_on_the_servers_cpu_is_named(tmp_path: Path) -> None:
         assert row["verdict"] in ("DEGRADED", "INVALID")
         other = reason(row, "other_load")
         assert other is not None, row["reasons"]
-        assert {hog["pid"] for hog in hogs(other)} & set(ours), other
+        # The greediest are listed: where ours is not, all places are taken by greedier ones.
+        named = {hog["pid"] for hog in hogs(other)}
+        assert named & set(ours) or len(named) == SHOWN_MAX, other
         taken_ns = other["evidence"]["host_cpu_other_ns"]
         assert taken_ns > verdict.OTHER_LOAD_DEGRADED * row["host_window_ns"]
     made = report.answer(store)

@@ -1,5 +1,6 @@
 """The native core. Times are nanoseconds of CLOCK_MONOTONIC; failed set-up is OSError."""
 
+from collections.abc import Sequence
 from typing import Any, Self, final
 
 import numpy as np
@@ -109,6 +110,36 @@ class SyscallCounter:
 def load_syscall_counter() -> SyscallCounter | str:
     """The counter, or the reason why this machine has none."""
 
+@final
+class SyscallLatency:
+    """Times of system calls by role and number, kept by BPF since loading."""
+
+    def follow(self, process: int, role: int) -> None: ...
+    def forget_all(self) -> None: ...
+    def read(self, role: int) -> dict[int, bytes]:
+        """Number: native uint64, the sum in ns and then the buckets; the last is all others."""
+
+    def lost(self, role: int) -> int: ...
+    @staticmethod
+    def histogram(slots: Sequence[int]) -> Histogram:
+        """A reading, or a difference of two."""
+
+    @property
+    def cost_ns(self) -> float: ...
+
+def load_syscall_latency() -> SyscallLatency | str:
+    """The probe, or the reason why this machine has none."""
+
+@final
+class BpfStats:
+    """Run times of this process's own BPF programs, taken while it lives."""
+
+    def read(self) -> list[tuple[int, str, int, int, int]]:
+        """Id, name, runs, run_ns, missed, by id."""
+
+def enable_bpf_stats() -> BpfStats | str:
+    """The readings, or the reason why the kernel takes no times."""
+
 def syscall_name(number: int) -> str | None: ...
 def hypervisor_signature() -> str:
     """Empty on bare metal."""
@@ -165,19 +196,154 @@ class TcpSocket:
     def sndbuf_limited_ns(self) -> int | None: ...
 
 @final
-class SockDiag:
-    """Dumps TCP sockets of this network namespace."""
+class SocketQueues:
+    """What one TCP socket's queues hold; cpp/probe/sock_diag.h says what."""
 
-    def __init__(self) -> None: ...
+    @property
+    def cookie(self) -> int: ...
+    @property
+    def local_port(self) -> int: ...
+    @property
+    def state(self) -> int: ...
+    @property
+    def receive_queue(self) -> int: ...
+    @property
+    def send_queue(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int | None: ...
+    @property
+    def drops(self) -> int | None: ...
+
+@final
+class SockDiag:
+    """Dumps TCP sockets of one network namespace: that of the file, or ("") the caller's own."""
+
+    def __init__(self, netns: str = "") -> None: ...
     def dump(self, port: int) -> list[TcpSocket]: ...
+    def queues(self, port: int) -> list[SocketQueues]: ...
+
+@final
+class SocketSampler:
+    """Socket queues at a fixed interval, taken by a thread of its own."""
+
+    def __init__(self, netns: list[str], port: int, interval_ns: int) -> None: ...
+    def samples(self) -> list[tuple[int, int, dict[str, dict[str, int]]]]:
+        """(time_ns, cpu_ns of the thread, {"server", "client": {column: value}}), by time."""
+
+    def stop(self) -> None: ...
+    @property
+    def reason(self) -> str:
+        """Why it ended by itself; "" while it has not."""
+
+@final
+class RoleCounter:
+    """Numbers that a BPF program keeps for each role, since loading."""
+
+    def follow(self, process: int, role: int) -> None: ...
+    def forget_all(self) -> None: ...
+    def set_epoch(self, time_ns: int) -> None: ...
+    def counts(self, role: int) -> bytes:
+        """Native uint64 in the layout's order."""
+
+    @property
+    def layout(self) -> dict[str, tuple[int, int]]:
+        """name: (first, slots); a histogram has many slots."""
+
+def load_sched_counter() -> RoleCounter | str:
+    """The counter, or the reason why this machine has none."""
+
+def load_futex_counter() -> RoleCounter | str:
+    """As load_sched_counter."""
+
+def load_uring_counter() -> RoleCounter | str:
+    """As load_sched_counter."""
+
+@final
+class Allocations:
+    """Calls of malloc and the like, counted by BPF in the processes that are watched."""
+
+    def watch(self, process: int, file: str) -> None:
+        """Of the ELF file's functions. Raises OSError."""
+
+    def unwatch(self, process: int) -> None:
+        """Some 0.6 s."""
+
+    @property
+    def counter(self) -> RoleCounter: ...
+
+def load_allocations() -> Allocations | str:
+    """It, or the reason why this machine has none."""
+
+@final
+class TcpEvents:
+    """TCP events on one port, counted and sampled by BPF."""
+
+    def watch(self, port: int, namespaces: list[int], sample_interval_ns: int) -> None:
+        """From now on; 0: nothing. `namespaces`: inode numbers."""
+
+    @property
+    def counter(self) -> RoleCounter: ...
+    def take_samples(self) -> list[tuple[int, ...]]:
+        """Since the last call: (time_ns, cookie, role, cwnd, ssthresh, srtt_ns, snd_wnd,
+        packets_out, retransmits, bytes_acked)."""
+
+def load_tcp_events() -> TcpEvents | str:
+    """It, or the reason why this machine has none."""
+
+@final
+class TcpStates:
+    """Changes of state of the TCP sockets on one port, told by BPF."""
+
+    def watch(self, port: int, namespaces: list[int]) -> None:
+        """From now on; 0: nothing. `namespaces`: inode numbers."""
+
+    def take(self) -> list[tuple[int, int, int, int, int, bytes, int, bytes, int]]:
+        """Since the last call: (time_ns, cookie, role, from, to, local address, local port, remote
+        address, remote port); times are CLOCK_MONOTONIC, states the kernel's numbers."""
+
+    @property
+    def lost(self) -> int:
+        """Changes for which there was no room."""
+
+def load_tcp_states() -> TcpStates | str:
+    """It, or the reason why this machine has none."""
+
+@final
+class SyscallSequence:
+    """System calls of followed processes one by one, told by BPF when they return."""
+
+    def follow(self, process: int, role: int) -> None:
+        """And all that it forks from now on. Raises OSError."""
+
+    def forget_all(self) -> None: ...
+    def take(self) -> list[tuple[int, int, int, int, int, int, int, tuple[int, int, int, int]]]:
+        """Since the last call: (begin_ns, end_ns, process, thread, role, number, result, the first
+        four arguments)."""
+
+    @property
+    def lost(self) -> int:
+        """Calls that could not be told."""
+
+def load_syscall_sequence() -> SyscallSequence | str:
+    """It, or the reason why this machine has none."""
+
+def kernel_enum(name: str) -> dict[int, str]:
+    """Names by value, from the kernel's BTF; empty where it has none."""
+
+def histogram_of_slots(slots: bytes) -> Histogram:
+    """Of a layout's histogram; ValueError where it is none."""
 
 @final
 class PerfCounters:
     """perf events of whole processes, inherited."""
 
     def __init__(self, processes: list[int]) -> None: ...
-    def read(self) -> dict[str, tuple[int, int, int]]:
-        """name: (value, enabled_ns, running_ns) of the events that count."""
+    def read(self) -> list[dict[str, tuple[int, int, int]]]:
+        """Of each thread {name: (value, enabled_ns, running_ns)} of the events that count."""
+
+    @property
+    def threads(self) -> list[tuple[int, int, str]]:
+        """(process, thread, name), as `read` has them."""
 
     @property
     def reasons(self) -> dict[str, str]:

@@ -4,7 +4,8 @@ A measured rate near it says as much about the generator as about the server. Ea
 load in a run is tried a few times, closed-loop, against the no-op server (zyphos-reference) on the
 target's CPUs, in the same session, before anything is measured. What makes a load slow on purpose
 (think time, a schedule, split writes) is left out of its shape; socket options stay, as Nagle's
-algorithm makes pipelined requests travel together.
+algorithm makes pipelined requests travel together. It runs over loopback whatever the link: the
+ceiling is the generator's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from zyphos_lab.record import DEGRADED, INVALID, Reason, Row
 from zyphos_lab.spec.cell import Cell
-from zyphos_lab.spec.models import Load, Repeat
+from zyphos_lab.spec.link_models import Link
+from zyphos_lab.spec.models import NO_LOAD, Load, Repeat
 from zyphos_lab.spec.target_models import Reference, ReferenceTarget
 from zyphos_lab.stage import CEILING, Outlook, Planned
 
@@ -74,13 +76,15 @@ def stages(experiment: Experiment, seed: int, run_s: float, overhead_s: float) -
     stage = Ceiling(experiment.cells, seed, overhead_s)
     if wanted == "auto":
         wanted = experiment.evidence and stage.outlook().seconds <= AUTO_SHARE * run_s
-    return [stage] if wanted else []
+    return [stage] if wanted and cells(experiment.cells) else []
 
 
 def cells(measured: Iterable[Cell]) -> list[Cell]:
     """One cell per distinct shape of the measured ones, in their order."""
     found: dict[str, Cell] = {}
     for cell in measured:
+        if cell.load is NO_LOAD or cell.load.fetch is not None:
+            continue  # a fetcher is as slow as what it fetches, one at a time
         found.setdefault(shape(cell), _cell(cell))
     return list(found.values())
 
@@ -146,7 +150,7 @@ def reason(row: Row) -> Reason | None:
 
 def _cell(cell: Cell) -> Cell:
     target = _target(cell)
-    return Cell(f"{CEILING}:{shape(cell)}", {}, {}, TARGET, target, _load(cell.load), cell.link)
+    return Cell(f"{CEILING}:{shape(cell)}", {}, {}, TARGET, target, _load(cell.load), Link())
 
 
 def _load_facts(load: Load) -> Mapping[str, Any]:

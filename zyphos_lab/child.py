@@ -9,6 +9,7 @@ Thread safety: a Child is used by one thread.
 
 from __future__ import annotations
 
+import copy
 import errno
 import json
 import os
@@ -23,14 +24,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from zyphos_lab import orphans, proc, signals
+from zyphos_lab import netns, orphans, proc, signals
 from zyphos_lab.errors import MeasurementError
 
 CHILDREN = "children.ndjson"
 RUN_MARK = "ZYPHOS_RUN"
+PRELOAD = "LD_PRELOAD"  # ld.so(8)
 FOLDER_PREFIX = "zyphos-"
 TAIL_BYTES = 4096
 KILL_WAIT_S = 5.0
+LINE_TIMEOUT_S = 10.0
 
 
 class Children:
@@ -41,6 +44,13 @@ class Children:
         self._path.touch()
         self._boot = proc.boot_id()
         self.mark = {RUN_MARK: str(run.resolve())}
+        self.plain: Children = self  # without what `adding` added
+
+    def adding(self, environment: Mapping[str, str]) -> Children:
+        """The same children, for some that are started with these variables besides."""
+        found = copy.copy(self)
+        found.mark = {**self.mark, **environment}
+        return found
 
     def add(self, pids: Sequence[int]) -> None:
         """Notes processes as ours to end."""
@@ -80,7 +90,7 @@ def sweep(run: Path) -> int:
         if "folder" in entry:
             _remove(Path(entry["folder"]))
         elif _is_same(entry):
-            ended += _kill([one.pid for one in proc.tree(entry["pid"], session=True)])
+            ended += _kill([one.pid for one in proc.session(entry["pid"])])
     path.unlink(missing_ok=True)
     return ended
 
@@ -128,7 +138,8 @@ def _ended(pidfd: int, timeout_s: float) -> bool:
 class Command:
     """What to start. `cpus` empty: wherever the scheduler likes; `env` is added to ours.
 
-    stdin is empty and stdout is kept with stderr, unless they are piped.
+    `namespace` is the path of a network namespace (None: ours). stdin is empty and stdout is kept
+    with stderr, unless they are piped.
     """
 
     argv: Sequence[str]
@@ -138,6 +149,7 @@ class Command:
     pass_fds: Sequence[int] = ()
     pipe_stdin: bool = False
     pipe_stdout: bool = False
+    namespace: str | None = None
 
 
 class Child:
@@ -181,7 +193,7 @@ class Child:
         return self.poll()
 
     def pids(self) -> list[int]:
-        return [one.pid for one in proc.tree(self.pid, session=True)]
+        return [one.pid for one in proc.session(self.pid)]
 
     def signal(self, signum: int) -> None:
         """Sends it a signal, if it is still there."""
@@ -239,26 +251,34 @@ def _ending(code: int) -> str:
 
 
 def _spawn(command: Command, output: IO[bytes], mark: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Starts it with the affinity already in place: no thread of it ever runs elsewhere."""
+    """Starts it with affinity and namespace already in place: no thread of it is ever elsewhere."""
     _check_cpus(command.cpus)
     ours = os.sched_getaffinity(0)
     try:
         if command.cpus:
             os.sched_setaffinity(0, command.cpus)
-        return subprocess.Popen(
-            list(command.argv),
-            stdin=subprocess.PIPE if command.pipe_stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if command.pipe_stdout else output,
-            stderr=output,
-            cwd=command.cwd,
-            env={**os.environ, **(command.env or {}), **mark},
-            pass_fds=tuple(command.pass_fds),
-            start_new_session=True,
-        )
+        with netns.entered(command.namespace):
+            return subprocess.Popen(
+                list(command.argv),
+                stdin=subprocess.PIPE if command.pipe_stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if command.pipe_stdout else output,
+                stderr=output,
+                cwd=command.cwd,
+                env=_environment(command, mark),
+                pass_fds=tuple(command.pass_fds),
+                start_new_session=True,
+            )
     except OSError as error:
         raise MeasurementError(_why_not(command, error)) from error
     finally:
         os.sched_setaffinity(0, ours)
+
+
+def _environment(command: Command, mark: Mapping[str, str]) -> dict[str, str]:
+    """`mark` goes before the command's own; of libraries to preload there may be several."""
+    own = {**os.environ, **(command.env or {})}
+    libraries = [one[PRELOAD] for one in (mark, own) if one.get(PRELOAD)]
+    return {**own, **mark, **({PRELOAD: ":".join(libraries)} if libraries else {})}
 
 
 def _check_cpus(cpus: Sequence[int]) -> None:
@@ -270,6 +290,8 @@ def _check_cpus(cpus: Sequence[int]) -> None:
 
 
 def _why_not(command: Command, error: OSError) -> str:
+    if command.namespace is not None and error.filename == command.namespace:
+        return f"cannot enter the network namespace {command.namespace}: {error.strerror}"
     if error.errno == errno.EINVAL and command.cpus:
         return f"cannot be pinned to cpus {list(command.cpus)}: they are outside this cpuset"
     if command.cwd is not None and not command.cwd.is_dir():
@@ -277,6 +299,19 @@ def _why_not(command: Command, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"cannot be started: no such program: {command.argv[0]}"
     return f"cannot be started: {command.argv[0]}: {os.strerror(error.errno or 0)}"
+
+
+def line_of(stream: IO[bytes]) -> bytes:
+    """The next line of `stream`; what there is of it at its end, or when no more comes in time."""
+    poller = select.poll()
+    poller.register(stream, select.POLLIN | select.POLLHUP)
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(stream.fileno(), 1 << 16) if poller.poll(LINE_TIMEOUT_S * 1000) else b""
+        if not part:
+            break
+        line += part
+    return line
 
 
 def monotonic_ns() -> int:

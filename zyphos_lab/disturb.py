@@ -1,10 +1,8 @@
-"""Disturbances: the server stands still for a while, on purpose, at an exact time, and is let go.
+"""Disturbances on purpose, at exact times: the server stands still, the path goes dark, an attack.
 
-A process of its own (this module as `python -m zyphos_lab.disturb PID...`) sends SIGSTOP and
-SIGCONT to every process of the trees below the given pids, so that the runner sleeps through the
-window as ever. It reads one line of JSON, {"start_ns", "stops": [{"at_ns", "for_ns"}]}, and prints
-one when all is done: {"events": [...]}. When its standard input ends (the runner died, even by
-SIGKILL, or gave up) everything that stands still is let go at once.
+A process of its own (disturber.py) does it, so that the runner sleeps through the window as ever.
+Whatever ends the run, SIGKILL of it too, what was begun is ended: that process sees its standard
+input end, and what it does to networks is done to namespaces that the run itself made.
 
 It does not know experiments or records. Times are CLOCK_MONOTONIC.
 """
@@ -16,33 +14,62 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from zyphos_lab import proc
+from zyphos_lab import disturber
 from zyphos_lab.child import Child, Children, Command, monotonic_ns
 from zyphos_lab.errors import MeasurementError
+from zyphos_lab.links import Ends
+from zyphos_lab.links.namespaced import INTERFACE
+from zyphos_lab.native import program
+
+Event = disturber.Event
 
 STOP_GRACE_S = 1.0
 ANSWER_GRACE_NS = 5_000_000_000
-TREE_ROUNDS = 5
-LOOK_AHEAD_NS = 50_000_000
-# What a stop of the server does to a trial by itself is no fault of the trial.
-EXPECTED = ("arrivals_off", "not_stationary")
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "max": 1.0}
+BROKEN = (
+    *("arrivals_off", "not_stationary", "generator_limit", "littles_law"),
+    *("wrong_answers", "late_answers", "nothing_done", "retransmits"),
+)
+# What each kind does to a trial by itself is no fault of the trial.
+EXPECTED: dict[str, tuple[str, ...]] = {
+    "stop": ("arrivals_off", "not_stationary"),
+    "rebind": ("not_stationary", "wrong_answers", "late_answers", "retransmits"),
+    "blackhole": BROKEN,
+    "attack": (*BROKEN, "listen_drops", "softnet_drops", "socket_drops"),
+}
 
-Event = dict[str, Any]
+
+class Disturbance(Protocol):
+    """As in the experiment file: times from the window's start."""
+
+    def step(self) -> dict[str, Any]:
+        """`kind`, `at_ns`, `for_ns` and what the kind needs besides, as JSON has it."""
 
 
-class Stop(Protocol):
-    """As in the experiment file: from the window's start, in nanoseconds."""
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a trial's disturbances may touch: the server's processes, and the link's two ends."""
 
-    @property
-    def at_ns(self) -> int: ...
+    pids: Sequence[int]
+    ends: Ends
+    port: int = 0
 
-    @property
-    def for_ns(self) -> int: ...
+    def words(self) -> dict[str, Any]:
+        ends = self.ends
+        namespaces = {"server": ends.server, "client": ends.client, "nat": ends.nat}
+        return {
+            "pids": list(self.pids),
+            "namespaces": namespaces,
+            "interface": INTERFACE,
+            "address": ends.server_address,
+            "client_address": ends.client_address,
+            "port": self.port,
+        }
 
 
 class Disturber:
@@ -52,36 +79,41 @@ class Disturber:
     one thread.
     """
 
-    def __init__(self, stops: Sequence[Stop], pids: Sequence[int], children: Children) -> None:
-        self._stops = [{"at_ns": one.at_ns, "for_ns": one.for_ns} for one in stops]
-        self._pids = list(pids)
-        argv = [sys.executable, "-m", "zyphos_lab.disturb", *map(str, pids)]
+    def __init__(self, steps: Sequence[Disturbance], scene: Scene, children: Children) -> None:
+        self._steps = [one.step() for one in steps]
+        self._scene = scene
+        attacks = any(step["kind"] == "attack" for step in self._steps)
+        self._program = program("zyphos-attack") if attacks else ""
+        argv = [sys.executable, "-m", "zyphos_lab.disturber"]
         env = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self._child = Child(Command(argv, env=env, pipe_stdin=True, pipe_stdout=True), children)
         self._out = self._child.stdout.fileno()
         self._line(monotonic_ns() + ANSWER_GRACE_NS)  # it is up, and has nothing left to import
 
     def arm(self, start_ns: int) -> None:
-        """Tells it when the measured window starts; the signals follow by themselves."""
-        order = json.dumps({"start_ns": start_ns, "stops": self._stops}) + "\n"
+        """Tells it when the measured window starts; all follows by itself."""
+        scene = {**self._scene.words(), "program": self._program}
+        order = {"start_ns": start_ns, "scene": scene, "steps": self._steps}
         with suppress(BrokenPipeError):  # `events` tells why it has ended
-            self._child.stdin.write(order.encode())
+            self._child.stdin.write(json.dumps(order).encode() + b"\n")
             self._child.stdin.flush()
 
     def events(self, window_end_ns: int) -> list[Event]:
         """What was done: call it after the window's end. MeasurementError when it was not."""
         found = json.loads(self._line(window_end_ns + ANSWER_GRACE_NS))
         events: list[Event] = found["events"]
-        if len(events) != len(self._stops) or not all(event["processes"] for event in events):
+        if "error" in found:
+            raise MeasurementError(found["error"])
+        if len(events) != len(self._steps) or not all(
+            event.get("processes", 1) for event in events
+        ):
             raise MeasurementError("disturb: no process of the server could be stopped")
         return events
 
     def close(self) -> None:
         """Ends it, and lets go what it may have left standing. Safe to repeat."""
         self._child.stop(signal.SIGTERM, STOP_GRACE_S)
-        for one in _members(self._pids):
-            with suppress(ProcessLookupError):
-                os.kill(one.pid, signal.SIGCONT)
+        disturber.go_on([one.pid for one in disturber.members(self._scene.pids)])
 
     def _line(self, give_up_ns: int) -> bytes:
         line = b""
@@ -109,9 +141,27 @@ class Nothing:
         """Nothing has to be let go."""
 
 
-def make(stops: Sequence[Stop], pids: Sequence[int], children: Children) -> Disturber | Nothing:
-    """What carries out `stops` on the trees below `pids`."""
-    return Disturber(stops, pids, children) if stops else Nothing()
+def make(steps: Sequence[Disturbance], scene: Scene, children: Children) -> Disturber | Nothing:
+    """What carries out `steps`, which do not overlap, in a trial's scene."""
+    return Disturber(steps, scene, children) if steps else Nothing()
+
+
+def expected(events: Sequence[Event]) -> Collection[str]:
+    """Codes of reasons that speak against no trial in which this was done."""
+    return {code for event in events for code in EXPECTED[event["kind"]]}
+
+
+def columns(events: Sequence[Event], window_ns: int) -> dict[str, int]:
+    """Columns of a trial of a run with disturbances: those of `stall_columns`, and more."""
+    dark_ns = sum(one["light_ns"] - one["dark_ns"] for one in events if one["kind"] == "blackhole")
+    attacks = [one for one in events if one["kind"] == "attack"]
+    more = {
+        "link_dark_ns": dark_ns,
+        "attack_packets_sent": sum(one["packets_sent"] for one in attacks),
+        "attack_packets_filtered": sum(one["packets_filtered"] for one in attacks),
+        "link_nat_rebindings": sum(one["kind"] == "rebind" for one in events),
+    }
+    return {**stall_columns(events, window_ns), **more}
 
 
 def stall_columns(events: Sequence[Event], window_ns: int) -> dict[str, int]:
@@ -122,9 +172,10 @@ def stall_columns(events: Sequence[Event], window_ns: int) -> dict[str, int]:
     x before the end of a stop waits x, so each stop of length d gives waits evenly spread over
     (0, d], a share d / window of all.
     """
-    stops = [event["continued_ns"] - event["stopped_ns"] for event in events]
-    columns = {f"stall_ns_{name}": stalled(stops, window_ns, q) for name, q in QUANTILES.items()}
-    return {"server_stopped_ns": sum(stops), **columns}
+    done = [event for event in events if event["kind"] == "stop"]
+    stops = [event["continued_ns"] - event["stopped_ns"] for event in done]
+    waits = {f"stall_ns_{name}": stalled(stops, window_ns, q) for name, q in QUANTILES.items()}
+    return {"server_stopped_ns": sum(stops), **waits}
 
 
 def stalled(stops: Sequence[int], window_ns: int, q: float) -> int:
@@ -141,83 +192,3 @@ def stalled(stops: Sequence[int], window_ns: int, q: float) -> int:
         if shorter <= wait <= left[count - 1]:
             return round(wait)
     return 0
-
-
-def _members(pids: Sequence[int]) -> list[proc.Process]:
-    """The trees below `pids`, with all that is in their sessions."""
-    sessions = {one.session for one in map(proc.process, pids) if one is not None}
-    found = {one.pid: one for pid in (*sessions, *pids) for one in proc.tree(pid, session=True)}
-    return list(found.values())
-
-
-def _stop(known: Sequence[int], pids: Sequence[int]) -> list[int]:
-    """Stops all of `known`, then what was born below `pids` meanwhile; whom it stopped."""
-    stopped: dict[int, None] = {}
-    new = list(known)
-    for _ in range(TREE_ROUNDS):
-        for pid in new:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                stopped[pid] = None
-        new = [one.pid for one in _members(pids) if one.pid not in stopped]
-        if not new:
-            break
-    return list(stopped)
-
-
-def _go_on(pids: Sequence[int]) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
-
-
-def _abandoned(at_ns: int) -> bool:
-    """Sleeps to `at_ns`; True, at once, when standard input has ended before."""
-    while (left_ns := at_ns - monotonic_ns()) > 0:
-        if select.select([0], [], [], left_ns / 1e9)[0] and not os.read(0, 4096):
-            return True
-    return False
-
-
-def _carry_out(order: dict[str, Any], pids: Sequence[int]) -> Iterator[Event]:
-    start_ns = int(order["start_ns"])
-    for stop in order["stops"]:
-        at_ns = start_ns + stop["at_ns"]
-        if _abandoned(at_ns - LOOK_AHEAD_NS):
-            return
-        known = [one.pid for one in _members(pids)]  # takes milliseconds: not when it counts
-        if _abandoned(at_ns):
-            return
-        stopped_ns = monotonic_ns()
-        standing = _stop(known, pids)
-        try:
-            given_up = _abandoned(stopped_ns + stop["for_ns"])
-        finally:
-            continued_ns = monotonic_ns()  # before: whom it wakes may take this CPU
-            _go_on(standing)
-        yield {
-            "kind": "stop",
-            "what": "server",
-            "at_ns": stop["at_ns"],
-            "for_ns": stop["for_ns"],
-            "stopped_ns": stopped_ns - start_ns,
-            "continued_ns": continued_ns - start_ns,
-            "processes": len(standing),
-        }
-        if given_up:
-            return
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The process that sends the signals. SIGTERM ends it the way any exception does."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    pids = [int(text) for text in arguments]
-    print("ready", flush=True)
-    with os.fdopen(0, "rb", buffering=0, closefd=False) as unbuffered:
-        line = unbuffered.readline()
-    if line:
-        print(json.dumps({"events": list(_carry_out(json.loads(line), pids))}), flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zyphos_lab import host, host_interfaces
+from zyphos_lab import host, host_interfaces, netns
 from zyphos_lab.child import FOLDER_PREFIX
 from zyphos_lab.probes import processes
 from zyphos_lab.probes.base import Role
@@ -91,6 +91,8 @@ def settings(root: str = "") -> Facts:
 
 def _side(pid: int) -> Facts:
     """A side by its first process: program, what it maps and names, where and how it may run."""
+    namespace = f"/proc/{pid}/ns/net"
+    apart = _link(namespace) != _link("/proc/self/ns/net")
     return {
         "program": _program(f"/proc/{pid}/exe"),
         "libraries": _libraries(pid),
@@ -99,8 +101,19 @@ def _side(pid: int) -> Facts:
         "scheduling": _scheduling(pid),
         "limits": _limits(pid),
         "cgroup": _cgroup(pid),
-        "own_network_namespace": _link(f"/proc/{pid}/ns/net") != _link("/proc/self/ns/net"),
+        "own_network_namespace": apart,
+        "sysctls": _network_settings(namespace) if apart else None,
     }
+
+
+def _network_settings(namespace: str) -> dict[str, str | None] | None:
+    """What `settings` says of the machine's network, of a side that has one of its own."""
+    names = [name for name in host.SYSCTLS if name.startswith("net.") and name not in NO_SETTINGS]
+    try:
+        with netns.entered(namespace):
+            return {name: host.sysctl(name) for name in names}
+    except OSError:
+        return None
 
 
 def _program(path: str) -> str | None:

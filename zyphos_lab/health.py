@@ -147,14 +147,18 @@ def _evidence(row: Row, *names: str) -> Row:
 
 
 def _arrivals(row: Row) -> Reason | None:
-    distance, sent = row["arrivals_ks"], row.get("arrivals_observed") or row["requests_sent"]
+    """The law is judged beyond what a send takes: sends of one thread can't be nearer than that."""
+    whole, sent = row["arrivals_ks"], row.get("arrivals_observed") or row["requests_sent"]
+    resolved = row.get("arrivals_ks_resolved")
+    distance = whole if resolved is None else resolved  # of a generator that does not tell it apart
     if distance is None or not sent:
         return None
     limit = max(ARRIVALS_KS_MAX, KS_CHANCE / math.sqrt(sent))
     if distance <= limit:
         return None
     message = f"what was sent is {distance:.3f} from the declared law (limit {limit:.3f})"
-    return Reason(DEGRADED, "arrivals_off", message, {"arrivals_ks": distance, "limit": limit})
+    evidence = _evidence(row, "arrivals_ks", "arrivals_ks_resolved") | {"limit": limit}
+    return Reason(DEGRADED, "arrivals_off", message, evidence)
 
 
 def _littles_law(row: Row) -> Reason | None:

@@ -25,6 +25,8 @@ OFFLOADS = {
     "gso": 0x23,  # ETHTOOL_GGSO
     "gro": 0x2B,  # ETHTOOL_GGRO
 }
+# What the kernel spares itself by packets larger than the wire's. ETHTOOL_S... is one above the G.
+LARGE_PACKETS = ("tso", "gso", "gro")
 CLASS = Path("/sys/class/net")
 
 RTM_GETQDISC, NLM_F_REQUEST, NLM_F_DUMP, NLMSG_ERROR, NLMSG_DONE = 38, 0x1, 0x300, 2, 3
@@ -43,7 +45,7 @@ def facts(interface: str = "lo") -> dict[str, Any]:
         "qdisc": root_qdiscs().get(interface),
     }
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        found.update({name: _offload(asking, interface, code) for name, code in OFFLOADS.items()})
+        found.update({name: offload(asking, interface, code) for name, code in OFFLOADS.items()})
     return found
 
 
@@ -75,7 +77,7 @@ def _number(interface: str, name: str) -> int | None:
         return None
 
 
-def _offload(asking: socket.socket, interface: str, code: int) -> bool | None:
+def offload(asking: socket.socket, interface: str, code: int) -> bool | None:
     """One ethtool_value {u32 command; u32 data}, to which the request points."""
     value = (ctypes.c_uint32 * 2)(code, 0)
     request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(value))
@@ -86,6 +88,18 @@ def _offload(asking: socket.socket, interface: str, code: int) -> bool | None:
             return None
         raise
     return bool(value[1])
+
+
+def set_offloads(interface: str, on: bool) -> None:
+    """Segmentation and its undoing, of an interface in this thread's network namespace.
+
+    OSError where the kernel refuses (it needs CAP_NET_ADMIN).
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for name in LARGE_PACKETS:
+            value = (ctypes.c_uint32 * 2)(OFFLOADS[name] + 1, int(on))
+            request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(value))
+            fcntl.ioctl(asking, SIOCETHTOOL, request)
 
 
 def root_qdiscs() -> dict[str, str]:

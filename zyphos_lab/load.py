@@ -1,4 +1,5 @@
-"""Runs zyphos-load, the ruler, and reads what it says: connected, window, result.
+"""Runs zyphos-load, the ruler, and reads what it says: connected, window, result; or zyphos-fetch,
+which says it in the same words.
 
 It does not know experiments or records: words go in, events come out. LoadError messages are one
 line. Thread safety: a LoadRun is used by one thread.
@@ -36,11 +37,21 @@ class LoadRun:
         cpus: Sequence[int],
         children: Children,
         watch: Callable[[], None],
+        namespace: str | None = None,
+        tool: str = "zyphos-load",
     ) -> None:
+        self._tool = tool
         self._board: Board | None = Board()
         own = [f"board_fd={self._board.fd}", "parent_death=true", "hold=true"]
-        argv = [program("zyphos-load"), *words, *own]
-        command = Command(argv, cpus, pass_fds=[self._board.fd], pipe_stdin=True, pipe_stdout=True)
+        argv = [program(tool), *words, *own]
+        command = Command(
+            argv,
+            cpus,
+            pass_fds=[self._board.fd],
+            pipe_stdin=True,
+            pipe_stdout=True,
+            namespace=namespace,
+        )
         try:
             self._child = Child(command, children)
         except BaseException:
@@ -63,7 +74,7 @@ class LoadRun:
         """The next event of this name. LoadError when it fails first, or at `give_up_ns`."""
         while True:
             line = self._line(name, give_up_ns)
-            event = _parse(line)
+            event = _parse(line, self._tool)
             if event["event"] == "error":
                 message = str(event.get("message", "no message"))
                 raise LoadError(f"load: {message}", errc=str(event.get("errc", "")))
@@ -116,15 +127,15 @@ class LoadRun:
             # The pipe closes a moment before the process can be waited for.
             self._child.wait(STOP_GRACE_S)
             self._watch()
-            raise LoadError(f"load: zyphos-load ended early; {self._child.last_words()}")
+            raise LoadError(f"load: {self._tool} ended early; {self._child.last_words()}")
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+def _parse(line: bytes, tool: str) -> dict[str, Any]:
     try:
         event = json.loads(line)
     except ValueError:
         event = None
     if not isinstance(event, dict) or "event" not in event:
         text = line[:80].decode("utf-8", "replace")
-        raise LoadError(f"load: zyphos-load printed what is no event: `{text}`")
+        raise LoadError(f"load: {tool} printed what is no event: `{text}`")
     return event

@@ -1,7 +1,9 @@
 """The stage `measure`, which conclusions rest on: blocks of all cells, as many as it takes.
 
 How many: `repeat.starts`; with `repeat.until` the 8 of the first step and then as many as they say
-(sizing.py); never more than `repeat.budget` allows. Same experiment, seed and rows, same trials.
+(sizing.py); never more than `repeat.budget` allows. Where there is no budget, blocks that the
+machine disturbed are made up for at the end (makeup.py). Same experiment, seed and rows, same
+trials.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zyphos_lab import pilot, sizing
+from zyphos_lab import makeup, pilot, simulated, sizing
 from zyphos_lab.order import block_order
 from zyphos_lab.record import Reason, Row
 from zyphos_lab.stage import MEASURE, Note, Outlook, Planned, of_stage
@@ -45,6 +47,7 @@ class Measure:
         self.aa = frozenset(random.Random(seed).sample(ids, count))
         self._block_trials = len(ids) + len(self.aa)
         self._block_s = self._block_trials * repeat_seconds(experiment.repeat)
+        self._block_s += sum(map(simulated.seconds, experiment.cells))
 
     def outlook(self) -> Outlook:
         starts = self.first([])
@@ -63,14 +66,28 @@ class Measure:
         return max(1, min(starts, sizing.affordable(repeat.budget_ns, before, self._block_s)))
 
     def next(self, rows: Sequence[Row]) -> list[Planned] | None:
-        """The first step, then once what it says is still needed."""
-        done = len({row["block"] for row in of_stage(rows, MEASURE)})
+        """The first step, then once what it says is still needed, then what the machine spoilt."""
+        mine = of_stage(rows, MEASURE)
+        done = len({row["block"] for row in mine})
         first = self.first(rows)
         if not done:
-            return self._prepared(self.blocks(0, first), rows)
-        if done != first or not self._experiment.until:
-            return None
-        return self._prepared(self.blocks(done, self._allowed(rows)), rows) or None
+            return self.prepared(self.blocks(0, first), rows)
+        if done == first and self._experiment.until:
+            more = self.prepared(self.blocks(done, self._allowed(rows)), rows)
+            if more:
+                return more
+        return self._made_up(mine, rows) or None
+
+    def _made_up(self, mine: Sequence[Row], rows: Sequence[Row]) -> list[Planned]:
+        """Blocks in place of those that the machine disturbed; none where time is limited."""
+        if self._experiment.repeat.budget_ns is not None:
+            return []
+        done = len({row["block"] for row in mine})
+        spoilt = makeup.wanted(mine, self._experiment.design.spare)
+        added = self.blocks(done, done + len(spoilt))
+        return self.prepared(
+            [replace(one, instead_of=spoilt[one.block - done]) for one in added], rows
+        )
 
     def blocks(self, first: int, end: int) -> list[Planned]:
         """The trials of the blocks `first` to `end` - 1, the same however many follow."""
@@ -84,7 +101,7 @@ class Measure:
                 trials.append(Planned(len(trials), block, cell, block, arm, load_seed))
         return [planned for planned in trials if planned.block >= first]
 
-    def _prepared(self, trials: Sequence[Planned], rows: Sequence[Row]) -> list[Planned]:
+    def prepared(self, trials: Sequence[Planned], rows: Sequence[Row]) -> list[Planned]:
         """With the pilot's warm-up, and its reason against what never settled."""
         if self._experiment.repeat.warmup_ns is not None:
             return list(trials)
@@ -104,12 +121,13 @@ class Measure:
         return 0 if wanted is None else min(wanted[1], most)
 
     def tell(self, rows: Sequence[Row]) -> list[Note]:
-        """What became of `until` and of a budget."""
-        return list(self._told(rows))
+        """What became of `until` and of a budget, and what was set aside."""
+        return [*self._told(rows), *makeup.told(of_stage(rows, MEASURE))]
 
     def _told(self, rows: Sequence[Row]) -> Iterator[Note]:
         repeat = self._experiment.repeat
-        done = len({row["block"] for row in of_stage(rows, MEASURE)})
+        mine = of_stage(rows, MEASURE)
+        done = len({row["block"] for row in mine} - makeup.replaced(mine))
         if not self._experiment.until:
             if done < repeat.starts:
                 yield Note("budget", f"{_budget(repeat)} allowed {done} of {repeat.starts} starts")

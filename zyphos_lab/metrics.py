@@ -2,7 +2,7 @@
 
 A quantity has this one name in C++, Python, Parquet, JSON and plots. `lookup` also knows the
 families (`server_syscall_<name>`, `error_<errc>`) and `<name>_per_request` of whatever is counted.
-Imports nothing of the lab; plain data, safe to read from any thread.
+Imports only the tables of probes and links; plain data, safe to read from any thread.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+from zyphos_lab import link_metrics, probe_metrics
+
 Better = Literal["lower", "higher", ""]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One column. Units: ns, bytes, per_second, ratio, count, or text (not calculated with).
+    """One column. Units: ns, bytes, per_second, ratio, count, simulated (an exact count of a
+    simulated machine), or text (not calculated with).
 
     `better` is "" where neither direction is. `probe` is what an experiment must ask for to get it,
     "" for what is always there. `per_request`: whether there is a `<name>_per_request` too.
@@ -45,6 +48,17 @@ QUANTILES = {
 # By kernel timestamps, where the load was asked for them.
 WIRE = {"wire_ns": "time from the kernel's send of the request to its receipt of the answer"}
 
+# Of a fetch: the parts that add up to latency_ns, and the time to the first byte.
+PHASES = {
+    "dns_ns": "time from the start of a fetch to the name's address",
+    "connect_ns": "time of TCP's handshake",
+    "tls_ns": "time of TLS's handshake, with the request in it where that is early data",
+    "request_ns": "time of giving the request to the kernel",
+    "wait_ns": "time from the request to the answer's first byte",
+    "transfer_ns": "time from the answer's first byte to its last",
+    "first_byte_ns": "time from the start of a fetch to the answer's first byte",
+}
+
 TIMES = {
     "latency_ns": "time from the scheduled send to the complete answer",
     "service_ns": "time from the actual send to the complete answer",
@@ -64,6 +78,7 @@ stage                         text        -       part of the run; `measure` is 
 cell                          text        -       the factors' values, `nodelay=false,write=two`
 arm                           text        -       A or B where a cell is compared with itself
 target                        text        -       name of the target
+link_kind                     text        -       what lay between client and server
 generator                     text        -       program that sent the load
 generator_version             text        -       what a foreign one says of itself
 law                           text        -       arrival law that really ran
@@ -86,21 +101,42 @@ requests_failed               count       lower   requests answered wrongly or b
 requests_censored             count       lower   requests unfinished at the end
 requests_error_ratio          ratio       lower   (failed + censored) / scheduled requests
 requests_per_second           per_second  higher  requests done per second of the window
-client_threads_busy_ratio     ratio       -       share of its cores that the load's threads used
+client_threads_busy_ratio     ratio       -       share of its cores that the load's work took
 ceiling_requests_per_second   per_second  higher  rate of the same load against the no-op server
 ceiling_ratio                 ratio       -       rate / ceiling: how much of it the generator is
 limited_by                    text        -       whose cores were full: server, generator, both
 rate_asked_per_second         per_second  -       rate that an open load was asked for
 rate_ratio                    ratio       higher  achieved rate / asked rate
 arrivals_ks                   ratio       lower   distance of the sent schedule from its law
+arrivals_ks_resolved          ratio       lower   the same beyond times moved by the 5 us of a send
 arrivals_observed             count       -       sends (of sessions: first ones) that this is of
 requests_in_flight_mean       count       -       requests under way from their schedule, over time
 little_ratio                  ratio       -       of them / (requests that ended per second x time)
 times_beyond_range            count       lower   times of requests beyond an hour, counted as one
 server_stopped_ns             ns          -       time that the server was stopped on purpose
+link_dark_ns                  ns          -       time that the link swallowed everything on purpose
+attack_packets_sent           count       -       packets that an attack sent on purpose
+attack_packets_filtered       count       -       SYNs that the XDP filter dropped
 client_threads                count       -       threads of the load
 client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU
+client_threads_spin_ns        ns          -       time of their polls that found nothing: no work
 server_requests_lost          count       -       requests that the reference server was to lose
+capture_packets               count       -       packets that were captured
+capture_bytes                 bytes       -       their bytes on the wire
+capture_dropped               count       lower   packets that the capture missed
+capture_cpu_ns                ns          lower   CPU time of the capturing process
+capture_states                count       -       changes of TCP state that the kernel told
+wire_packets                  count       lower /r packets on the wire (captured, in the window)
+wire_bytes                    bytes       lower /r their bytes, with all headers
+wire_link_bytes               bytes       lower /r of these, Ethernet headers
+wire_ip_bytes                 bytes       lower /r of these, IP headers
+wire_tcp_bytes                bytes       lower /r of these, TCP (UDP) headers without options
+wire_tcp_options_bytes        bytes       lower /r of these, TCP options
+wire_payload_bytes            bytes       lower /r of these, payload
+wire_setup_bytes_per_connection bytes     lower   bytes of a connection's handshake
+wire_teardown_bytes_per_connection bytes  lower   bytes from a connection's first FIN or RST on
+client_zerocopy_done          count       -    /r zero-copy sends that the kernel is done with
+client_zerocopy_copied        count       -    /r of these, copied by the kernel all the same
 client_bytes_out              bytes       -    /r payload bytes sent by the load
 client_bytes_in               bytes       -    /r payload bytes received by the load
 """
@@ -123,11 +159,18 @@ processes                     count       -       processes of the tree
 processes_ended               count       -       processes that ended within the window
 threads                       count       -       threads of the tree
 threads_ended                 count       -       threads that ended within the window
+descriptors                   count       lower   descriptors open at the end
 """
 
 SYSCALLS = """
 syscalls                      count       lower /r system calls
 observer_bpf_ns               ns          lower /r CPU time that counting them cost, estimated
+"""
+
+SYSCALL_LATENCY = """
+syscalls_ns                   ns          lower /r time in system calls that returned, sleep and all
+syscall_latency_lost          count       lower   system calls whose time could not be taken
+observer_syscall_latency_ns   ns          lower /r CPU time that taking their times cost, estimated
 """
 
 TCP = """
@@ -162,10 +205,21 @@ perf_instructions             count       lower /r instructions
 perf_branches                 count       lower /r branches
 perf_branch_misses            count       lower /r branches mispredicted
 perf_cache_misses             count       lower /r last-level cache misses
+perf_threads                  count       -       threads that perf's events were opened on
+perf_cycles_enabled_ns        ns          -       time that they were asked for, over all threads
+perf_cycles_running_ns        ns          -       of it, time that the PMU counted them
 perf_cycles_running_ratio     ratio       higher  share of the window that the PMU counted them
+perf_instructions_enabled_ns  ns          -       time that they were asked for, over all threads
+perf_instructions_running_ns  ns          -       of it, time that the PMU counted them
 perf_instructions_running_ratio  ratio    higher  share of the window that the PMU counted them
+perf_branches_enabled_ns      ns          -       time that they were asked for, over all threads
+perf_branches_running_ns      ns          -       of it, time that the PMU counted them
 perf_branches_running_ratio   ratio       higher  share of the window that the PMU counted them
+perf_branch_misses_enabled_ns ns          -       time that they were asked for, over all threads
+perf_branch_misses_running_ns ns          -       of it, time that the PMU counted them
 perf_branch_misses_running_ratio  ratio   higher  share of the window that the PMU counted them
+perf_cache_misses_enabled_ns  ns          -       time that they were asked for, over all threads
+perf_cache_misses_running_ns  ns          -       of it, time that the PMU counted them
 perf_cache_misses_running_ratio  ratio    higher  share of the window that the PMU counted them
 """
 
@@ -183,6 +237,8 @@ recv_again                    count       lower /r receive operations that found
 send_calls                    count       lower /r send operations that returned
 send_again                    count       lower /r send operations that found no room
 partial_writes                count       lower /r send operations that took less than given
+zerocopy_done                 count       -     /r zero-copy sends that the kernel is done with
+zerocopy_copied               count       lower /r of these, copied by the kernel all the same
 wakeups                       count       lower /r times the driver woke with something to do
 events                        count       -     /r events or completions handled
 wakes                         count       -     /r wakes delivered to a connection
@@ -193,12 +249,14 @@ buffers_exhausted             count       lower /r receives ended for want of a 
 """
 
 HOST = """
+observer_bpf_run_ns           ns          lower   time that BPF programs of ours ran
 host_window_ns                ns          -       time between the host's two snapshots
 host_cpus_watched             text        -       CPUs that the trial is pinned to
 host_pinned                   text        -       whether every process is pinned
 host_steal_ns                 ns          lower   CPU time that the hypervisor took
 host_steal_ratio              ratio       lower   the same / window, worst CPU
 host_cpu_own_ns               ns          -       CPU time of the trial's processes
+host_cpu_runner_ns            ns          lower   CPU time that the runner took to watch
 host_cpu_other_ns             ns          lower   CPU time of everything else on its CPUs
 host_cpu_other_ratio          ratio       lower   the same / window
 host_hogs                     text        -       processes beside the trial's that used most CPU
@@ -217,6 +275,12 @@ host_clock_drift_ratio        ratio       -       how much faster the monotonic 
 host_clock_step_ns            ns          -       step of the wall clock within the window
 host_clock_reading_ns         ns          lower   how exactly drift and step are known
 observer_bpf_ns               ns          lower   CPU time of our own BPF programs, estimated
+observer_memory_ns            ns          lower   CPU time of the thread that samples memory
+memory_samples                count       -       samples of resident memory within the window
+observer_sockets_ns           ns          lower   CPU time of the thread that samples sockets
+sockets_samples               count       -       samples of the sockets within the window
+sockets_slab_bytes            bytes       lower   kernel memory of all TCP sockets but buffers
+sockets_slab_growth_bytes     bytes       lower   the same, less that at the window's start
 net_tcp_delayed_acks          count       lower /r delayed ACKs sent
 net_tcp_delayed_acks_lost     count       lower   delayed ACKs whose peer sent again
 net_tcp_delayed_acks_locked   count       lower   delayed ACKs put off by a locked socket
@@ -232,6 +296,10 @@ net_tcp_receive_queue_drops   count       lower   segments dropped at a full rec
 net_tcp_memory_pressures      count       lower   times TCP came under memory pressure
 net_listen_overflows          count       lower   connections refused by a full accept queue
 net_listen_drops              count       lower   connections dropped by a listening socket
+net_tcp_syncookies_sent       count       -       SYNs answered by a cookie
+net_tcp_syncookies_received   count       -       connections established by a cookie
+net_tcp_syncookies_failed     count       -       cookies that were none of ours, or too old
+net_tcp_challenge_acks        count       -       challenge ACKs sent (RFC 5961)
 net_tcp_segs_in               count       lower /r segments received
 net_tcp_segs_out              count       lower /r segments sent
 net_tcp_retrans_segs          count       lower   segments sent again
@@ -253,6 +321,18 @@ ROW = re.compile(r"(\w+) +(\w+) +(lower|higher|-) +(/r )? *(.+)")
 PER_REQUEST = "_per_request"
 FAMILIES = (
     (
+        re.compile(r"(server|client)_perf_thread\d+_task_clock_ns\Z"),
+        Metric("", "ns", "lower", "CPU time of this thread by perf's task clock", "perf"),
+    ),
+    (
+        re.compile(r"(server|client)_perf_thread\d+_\w+_running_ratio\Z"),
+        Metric("", "ratio", "higher", "share of this thread's time that the PMU counted", "perf"),
+    ),
+    (
+        re.compile(r"(server|client)_perf_thread\d+_(?!name)\w+\Z"),
+        Metric("", "count", "lower", "events of this thread, by perf", "perf"),
+    ),
+    (
         re.compile(r"request_\d+_(done|failed|censored)\Z"),
         Metric("", "count", "", "requests of this place in the load's list that ended so"),
     ),
@@ -261,8 +341,60 @@ FAMILIES = (
         Metric("", "ns", "lower", "time of good answers to this one of the load's list"),
     ),
     (
+        re.compile(r"observer_bpf_\w+_run_ns\Z"),
+        Metric("", "ns", "lower", "time that this BPF program of ours ran", "bpf_stats"),
+    ),
+    (
+        re.compile(r"observer_bpf_\w+_runs\Z"),
+        Metric("", "count", "lower", "times that this BPF program of ours ran", "bpf_stats"),
+    ),
+    (
+        re.compile(r"observer_bpf_\w+_missed\Z"),
+        Metric("", "count", "lower", "runs that the kernel refused it", "bpf_stats"),
+    ),
+    (
+        re.compile(r"(server|client)_syscall_[a-z0-9_]+_latency_ns_(mean|p50|p90|p99)\Z"),
+        Metric("", "ns", "lower", "time of one system call of this name", "syscall_latency"),
+    ),
+    (
+        re.compile(r"(server|client)_syscall_[a-z0-9_]+_latency_ns_count\Z"),
+        Metric("", "count", "lower", "system calls that returned", "syscall_latency"),
+    ),
+    (
+        re.compile(r"(server|client)_syscall_[a-z0-9_]+_ns\Z"),
+        Metric("", "ns", "lower", "time in calls of it", "syscall_latency", per_request=True),
+    ),
+    (
         re.compile(r"(server|client)_syscall_[a-z0-9_]+\Z"),
         Metric("", "count", "lower", "system calls of this name", "syscalls", per_request=True),
+    ),
+    (
+        re.compile(r"(server|client)_uring_submit_[a-z0-9_]+\Z"),
+        Metric("", "count", "lower", "requests of this opcode submitted", "uring", True),
+    ),
+    (
+        re.compile(r"bpftrace_\w+_(count|keys)\Z"),
+        Metric("", "count", "", "values in, or keys of, a script's map", "bpftrace", True),
+    ),
+    (
+        re.compile(r"bpftrace_(\w+_)?ns(_\w+)?\Z"),
+        Metric("", "ns", "", "a script's map of this name", "bpftrace", per_request=True),
+    ),
+    (
+        re.compile(r"bpftrace_(\w+_)?bytes(_\w+)?\Z"),
+        Metric("", "bytes", "", "a script's map of this name", "bpftrace", per_request=True),
+    ),
+    (
+        re.compile(r"bpftrace_\w+\Z"),
+        Metric("", "count", "", "a script's map of this name", "bpftrace", per_request=True),
+    ),
+    (
+        re.compile(r"(server|client)_tcp_events_(drop|reset)_[a-z0-9_]+\Z"),
+        Metric("", "count", "lower", "drops or resets for this reason", "tcp_events", True),
+    ),
+    (
+        re.compile(r"(server|client)_tcp_events_[a-z0-9_]+_to_[a-z0-9_]+\Z"),
+        Metric("", "count", "", "transitions between these states", "tcp_events", True),
     ),
     (
         re.compile(r"((server|client)_)?error_[a-z0-9_]+\Z"),
@@ -284,7 +416,7 @@ def _rows(table: str, probe: str = "", prefix: str = "") -> Iterator[Metric]:
 
 def _all() -> Iterator[Metric]:
     yield from _rows(TRIAL)
-    for name, text in (TIMES | WIRE | TRUTHS).items():
+    for name, text in (TIMES | WIRE | PHASES | TRUTHS).items():
         for suffix, which in QUANTILES.items():
             yield Metric(f"{name}_{suffix}", "ns", "lower", f"{which} of the {text}")
     for suffix, which in STALLS.items():
@@ -293,10 +425,22 @@ def _all() -> Iterator[Metric]:
     for side in ("server_", "client_"):
         yield from _rows(SIDES, "", side)
         yield from _rows(SYSCALLS, "syscalls", side)
+        yield from _rows(SYSCALL_LATENCY, "syscall_latency", side)
         yield from _rows(TCP, "tcp_info", side)
         yield from _rows(PERF, "perf", side)
+        yield from _rows(probe_metrics.SOCKETS, "sockets", side)
+        yield from _rows(probe_metrics.SCHED, "sched", side)
+        yield from _rows(probe_metrics.FUTEX, "futex", side)
+        yield from _rows(probe_metrics.MEMORY, "memory", side)
+        yield from _rows(probe_metrics.URING, "uring", side)
+        yield from _rows(probe_metrics.TCP_EVENTS, "tcp_events", side)
+    yield from _rows(probe_metrics.LEAKS, "leaks", "server_")
     yield from _rows(BOARD, "", "server_")
     yield from _rows(HOST)
+    yield from _rows(link_metrics.LINK)
+    yield from _rows(probe_metrics.CODE)
+    for direction in ("link_forward_", "link_backward_"):
+        yield from _rows(link_metrics.PATHS, "", direction)
 
 
 def _per_request(metric: Metric) -> Metric:

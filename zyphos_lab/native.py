@@ -17,6 +17,12 @@ def program(name: str) -> str:
     return str(path)
 
 
+def library(name: str) -> str:
+    """Path of a library that is built beside the programs; "" where it was not."""
+    path = _folder() / name
+    return str(path) if path.is_file() else ""
+
+
 def _folder() -> Path:
     """An editable install keeps what was built apart from the sources: _core shows where."""
     named = os.environ.get("ZYPHOS_BIN")

@@ -64,9 +64,9 @@ def end() -> int:
         return 0
     found = [one for one in _children() if one.pid not in _known]
     for orphan in found:
-        for one in proc.tree(orphan.pid):
+        for pid in proc.tree([orphan.pid]):
             with suppress(ProcessLookupError):
-                os.kill(one.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(orphan.pid, 0)
     return len(found)

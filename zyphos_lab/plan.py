@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from zyphos_lab import ceiling
+from zyphos_lab import ceiling, observer
 from zyphos_lab.capacity.stage import Offered, SearchStage
 from zyphos_lab.measure import OVERHEAD_S, Measure, repeat_seconds
+from zyphos_lab.packets.stage import CaptureStage
 from zyphos_lab.pilot import Pilot
 from zyphos_lab.plan_notes import notes
 from zyphos_lab.spec.cell import Cell
@@ -83,9 +84,12 @@ def make(experiment: Experiment, seed: int | None = None) -> Plan:
 def stages(experiment: Experiment, seed: int) -> list[Stage]:
     """The stages of a run in order. The pilot follows the search: it needs the rates found."""
     measure = Measure(experiment, seed)
-    ahead: list[Stage] = [measure]
+    ahead: list[Stage] = [measure, *observer.stages(experiment, seed)]
     if experiment.repeat.warmup_ns is None:
         ahead.insert(0, Pilot(experiment, seed))
+    settings = experiment.capture
+    if settings is not None and not settings.measured:
+        ahead.append(CaptureStage(experiment.cells, settings, experiment.repeat, seed))
     searched = experiment.searched
     if searched is not None:
         search = SearchStage(searched, seed, experiment.repeat)

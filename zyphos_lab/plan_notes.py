@@ -13,7 +13,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zyphos_lab import rulers
+from zyphos_lab import links, rulers, simulated
 from zyphos_lab.order import distances
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.target_models import EngineTarget
@@ -67,6 +67,8 @@ def notes(experiment: Experiment, trials: Sequence[Planned]) -> Iterator[Note]:
         yield Note("sequential", "sequential order: drift of the machine counts as a difference")
     yield from _apart(experiment, trials)
     yield from starmap(Note, rulers.notes(experiment.cells))
+    yield from starmap(Note, simulated.notes(experiment.cells))
+    yield from starmap(Note, links.notes(cell.link for cell in experiment.cells))
     yield from _cpu_notes(experiment.cells, os.sched_getaffinity(0))
     yield from _congestion_notes(experiment.cells)
 

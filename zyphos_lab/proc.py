@@ -1,7 +1,12 @@
-"""Facts about processes from /proc: when one started, whose child it is, what a tree holds."""
+"""Facts about processes from /proc: when one started, whose child it is, what a tree holds.
+
+A process may end at any moment: what is gone is left out, not an error. Source: proc(5).
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +41,66 @@ def everyone() -> list[Process]:
     return [one for one in found if one is not None and one.state != "Z"]
 
 
-def tree(pid: int, session: bool = False) -> list[Process]:
-    """`pid` and its descendants, no zombies; with `session` all that is in the one it leads."""
-    processes = everyone()
-    members = {pid}
-    if session:
-        members.update(one.pid for one in processes if one.session == pid)
-    while more := {one.pid for one in processes if one.parent in members} - members:
-        members |= more
-    return [one for one in processes if one.pid in members]
+def session(pid: int) -> list[Process]:
+    """All that is in the session that `pid` leads, and what descends from them; no zombies.
+
+    Finds what has lost its parents, at the cost of looking at every process there is.
+    """
+    members = [pid, *(one.pid for one in everyone() if one.session == pid)]
+    found = map(process, tree(members))
+    return [one for one in found if one is not None and one.state != "Z"]
+
+
+def read(path: str) -> bytes | None:
+    """The whole file; None where it, or the process that it is about, is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        chunks = []
+        while chunk := os.read(descriptor, 65536):
+            chunks.append(chunk)
+            if len(chunk) < 4096:  # procfs fills whole pages but for the last
+                break
+        return b"".join(chunks)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def threads(process: int) -> list[int]:
+    """Thread ids of a process; empty when it is gone."""
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{process}/task")]
+    except OSError:
+        return []
+
+
+def children(process: int) -> list[int]:
+    """Direct children, of all its threads (needs CONFIG_PROC_CHILDREN, which distributions set)."""
+    found: list[int] = []
+    for thread in threads(process):
+        text = read(f"/proc/{process}/task/{thread}/children")
+        found += [int(word) for word in (text or b"").split()]
+    return found
+
+
+def tree(roots: Iterable[int], apart: Collection[int] = ()) -> list[int]:
+    """The roots that live and all that descends from them, parents first, each once.
+
+    Processes of `apart`, and what descends from them, are left out: another side's roots, where one
+    side started the other.
+    """
+    found: dict[int, None] = {}
+    pending = [root for root in roots if os.path.exists(f"/proc/{root}")]
+    while pending:
+        process = pending.pop(0)
+        if process not in found and process not in apart:
+            found[process] = None
+            pending += children(process)
+    return list(found)
 
 
 def environment(pid: int) -> list[bytes]:

@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zyphos_lab.metrics import QUANTILES, TIMES, WIRE, lookup
+from zyphos_lab.metrics import PHASES, QUANTILES, TIMES, WIRE, lookup
 from zyphos_lab.probes.native import core
 
 Row = dict[str, Any]
 Skipped = dict[str, str]
 
+# Codes of trials that this machine cannot make at all: their cells are left out, and said to be.
+NOT_HERE = ("generator_failed", "link_missing")
 VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
 FULL_CORE = 0.95  # share of its cores from which on a process is at its limit
 EDGE_LATE_MAX = 0.02
@@ -45,12 +47,14 @@ RESULT_COLUMNS = (
     "rate_asked_per_second",
     "rate_ratio",
     "arrivals_ks",
+    "arrivals_ks_resolved",
     "arrivals_observed",
     "requests_in_flight_mean",
     "little_ratio",
     "times_beyond_range",
     "client_threads",
     "client_threads_run_delay_ns",
+    "client_threads_spin_ns",
     "client_cpu_ns",
 )
 
@@ -75,8 +79,10 @@ class Record:
 
     `histograms` maps a metric to base64 of an HdrHistogram V2 compressed; `intervals` lists the
     slices of the window, each {start_ns, requests_done, <metric>: base64}; `events` what was done
-    to the trial on purpose, as disturb.py has it. `environment` is the full text of what the row's
-    column of that name is the hash of.
+    to the trial on purpose, as disturb.py has it; `series` what probes saw over time, as
+    probes.base.Series has it, from the window's start. `environment` is the full text of what the
+    row's column of that name is the hash of. `said`: what a foreign generator that gives no single
+    requests wrote, by file.
     """
 
     row: Row
@@ -84,6 +90,8 @@ class Record:
     intervals: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     environment: dict[str, Any] | None = None
+    series: list[dict[str, Any]] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)
 
 
 def worst(reasons: Sequence[Reason]) -> str:
@@ -125,7 +133,7 @@ def load_columns(result: Mapping[str, Any]) -> tuple[Row, Skipped, list[Reason]]
 
 def _times(result: Mapping[str, Any]) -> list[str]:
     """The times of every load, and those that this one was asked for."""
-    return [*TIMES, *(metric for metric in WIRE if metric in result["histograms"])]
+    return [*TIMES, *(name for name in (*WIRE, *PHASES) if name in result["histograms"])]
 
 
 def _entry(name: str, entry: Mapping[str, Any]) -> Row:
@@ -180,9 +188,15 @@ def _censored(metric: str, columns: list[str]) -> Reason:
 
 
 def busy(result: Mapping[str, Any]) -> float | None:
-    """Share of its cores that the load used; each of its threads has one."""
+    """Share of its cores that the load's work took; each of its threads has one.
+
+    Polls that find nothing, before a send or for an answer, are no work: they give way to it.
+    """
     cpu_ns, threads = result.get("client_cpu_ns"), result.get("client_threads")
-    return cpu_ns / (threads * result["window_ns"]) if cpu_ns and threads else None
+    if not cpu_ns or not threads:
+        return None
+    spun_ns = result.get("client_threads_spin_ns") or 0
+    return float(max(0, cpu_ns - spun_ns) / (threads * result["window_ns"]))
 
 
 def limited_by(row: Row, server_cpus: int) -> str | None:

@@ -9,20 +9,23 @@ no statistics: the answer comes from zyphos_lab.report. Main thread only.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from zyphos_lab import ceiling, child, host, plan, probes, signals, trial
+from zyphos_lab import ceiling, child, host, netns, plan, probes, signals, trial
 from zyphos_lab.calibrate import result as calibration
+from zyphos_lab.calibrate.threat import used_by
 from zyphos_lab.errors import LabError, MeasurementError, StoreError, UsageError
 from zyphos_lab.plan import Plan
+from zyphos_lab.probes import bpftrace_script
+from zyphos_lab.probes.bpftrace import BpftraceProbe
 from zyphos_lab.probes.native import core
 from zyphos_lab.record import INVALID, Record
 from zyphos_lab.schedule import Journalled, Schedule, plan_event
-from zyphos_lab.spec import Experiment
+from zyphos_lab.spec import Experiment, load_files
 from zyphos_lab.stage import Note, Planned, Stage, Telling
 from zyphos_lab.store import Store, sweep_unborn
 
@@ -64,8 +67,10 @@ def begin(
     `forced`: the user was told what arithmetic forbids, and went on; it is kept in the manifest.
     """
     made = plan.make(experiment, seed)
+    bpftrace_script.check_all(experiment.scripts)
     sweep_all(results)
-    known = {"calibration": calibration.latest(results), "forced": forced}
+    ruler = calibration.latest(results) | {"used": used_by([cell.load for cell in made.cells])}
+    known = {"calibration": ruler, "forced": forced}
     store = Store.create(results, _manifest(experiment, made) | known)
     return Running(store, made, experiment, plan.stages(experiment, made.seed))
 
@@ -91,12 +96,24 @@ def _resume(experiment: Experiment, store: Store, seed: int | None) -> Running:
             f"{store.path}: this run was made from a different experiment: {changed}",
             "start a new run, or resume with the experiment, profile and --set of then",
         )
+    _same_files(store, load_files.digests(made.cells, experiment.scripts))
     stages = plan.stages(experiment, made.seed)
     Journalled(store.plan_events()).check(stages, store.rows())
     child.sweep(store.path)
+    netns.sweep()
     known = len(store.planned(None))
     store.note("resumed", f"{len(store.finished())} of {known} trials were finished")
     return Running(store, made, experiment, stages)
+
+
+def _same_files(store: Store, files: Mapping[str, str]) -> None:
+    """Runs from before files were hashed name none."""
+    for name, digest in store.manifest.get("files", {}).items():
+        if files.get(name) != digest:
+            raise StoreError(
+                f"{store.path}: {name} is not what this run was begun with",
+                "start a new run, or put the file back",
+            )
 
 
 def execute(running: Running, progress: Progress) -> Store:
@@ -122,9 +139,12 @@ def _trials(running: Running, progress: Progress) -> None:
     progress.started(store, running.plan, len(store.finished()))
     children = child.Children(store.path)
     made_probes = probes.make(running.experiment.probes)
+    if running.experiment.scripts:
+        made_probes.append(BpftraceProbe(running.experiment.scripts, children))
     disturbed = any(cell.disturb for cell in running.plan.cells)
     bench = trial.Bench(children, made_probes, running.experiment.repeat, disturbed)
     bench = replace(bench, subject=running.experiment.design.subject)
+    bench = replace(bench, capture=running.experiment.capture, run=store.path)
     try:
         if store.manifest["status"] != "running":
             store.set_status("running")
@@ -215,6 +235,8 @@ def _manifest(experiment: Experiment, made: Plan) -> dict[str, Any]:
             "only": list(request.only),
         },
         "spec_text": request.text,
+        "files": load_files.digests(made.cells, experiment.scripts),
+        "bpftrace": {script.name: script.text for script in experiment.scripts},
         "seed": made.seed,
         "host": {"server": host.fingerprint(), "client": host.SAME},
         "build": _build(),
@@ -247,9 +269,13 @@ def _shown(value: Any) -> str:
 
 
 def sweep_all(results: Path) -> None:
-    """Ends what SIGKILLed runs left running; runs that someone still writes to are left alone."""
+    """Ends what SIGKILLed runs left running; runs that someone still writes to are left alone.
+
+    Their network namespaces go too, wherever their results are: the names say whose they were.
+    """
     sweep_unborn(results)
     for path in results.glob(f"*/*/{child.CHILDREN}"):
         # Locked means that it is alive.
         with suppress(StoreError), Store.open(path.parent, write=True):
             child.sweep(path.parent)
+    netns.sweep()

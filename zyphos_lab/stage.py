@@ -1,8 +1,9 @@
 """The stages of a run: each decides its next trials from what is recorded, and from nothing else.
 
-A run goes through its stages in order (ceiling, pilot, search, measure). A stage is asked for more
-trials when all those it gave before are recorded, until it says None. As `next` is pure, a resumed
-run that asks again gets the same schedule. Conclusions rest on the rows of stage `measure` alone.
+A run goes through its stages in order (ceiling, search, pilot, measure, observer, capture). A stage
+is asked for more trials when all those it gave before are recorded, until it says None. As `next`
+is pure, a resumed run that asks again gets the same schedule. Conclusions rest on the rows of stage
+`measure` alone.
 It does not know how a trial is run nor where rows are kept.
 """
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 Arm = Literal["A", "B", ""]
 
 CEILING, PILOT, SEARCH, MEASURE = "ceiling", "pilot", "search", "measure"
+CAPTURE, OBSERVER = "capture", "observer"
+SET_ASIDE = "set_aside"  # of `measure`, as the store gives it: see makeup.py
+PLAIN: Arm = "A"  # of stage `observer`: without the costly probes, and with them
+INSTRUMENTED: Arm = "B"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,8 @@ class Planned:
 
     `trial` counts all trials of the run; the schedule sets it, whatever the stage says. `repeat` is
     this trial's warm-up and window (None: the experiment's), `against` what lowers its verdict
-    before it has begun. A stage that measures a cell of its
-    own (another rate) gives it an id of its own.
+    before it has begun, `instead_of` the block in whose place this one is measured. A stage that
+    measures a cell of its own (another rate) gives it an id of its own.
     """
 
     trial: int
@@ -41,6 +46,7 @@ class Planned:
     stage: str = MEASURE
     repeat: Repeat | None = None
     against: tuple[Reason, ...] = ()
+    instead_of: int | None = None
 
     def entry(self) -> dict[str, Any]:
         """As it stands in the journal: plain data, as JSON gives it back."""
@@ -62,6 +68,8 @@ class Planned:
             entry["window_ns"] = self.repeat.window_ns
         if self.against:
             entry["against"] = [reason.code for reason in self.against]
+        if self.instead_of is not None:
+            entry["instead_of"] = self.instead_of
         return entry
 
 

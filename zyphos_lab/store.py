@@ -2,7 +2,8 @@
 
 `events.ndjson` is the truth: one line per finished trial, appended and synced, never rewritten
 (journal.py knows a line). A line that a crash tore is dropped (and noted), so a crash loses at most
-the trial under way; one that was damaged later is named, what stands around it is kept. The Parquet
+the trial under way; one that was damaged later is named, what stands around it is kept. A complete
+run's journal may be sealed (`seal`): it is read as before, nothing is added to it. The Parquet
 tables are derived from it (tables.py). This file does not know what a trial is made of, nor how one
 is run; reports and statistics read runs only through it.
 
@@ -22,11 +23,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zyphos_lab import journal, tables
+from zyphos_lab import journal, makeup, tables
 from zyphos_lab.errors import StoreError
 from zyphos_lab.files import store_error, sync_folder, write_atomically
 from zyphos_lab.journal import Damage, Journal, Line
-from zyphos_lab.stage import MEASURE
+from zyphos_lab.stage import MEASURE, SET_ASIDE
 
 if TYPE_CHECKING:
     import pandas
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from zyphos_lab.record import Record
 
 SCHEMA_VERSION = 1
-JOURNAL = "events.ndjson"
+JOURNAL = journal.NAME
 MANIFEST = "manifest.json"
 LOCK = ".lock"
 LEFTOVERS = ".*.tmp"  # of files that were being replaced when the writer was killed
@@ -133,6 +134,8 @@ class Store:
                 "histograms": record.histograms,
                 "intervals": record.intervals,
                 "events": record.events,
+                "series": record.series,
+                **({"said": record.said} if record.said else {}),
             }
         )
         self._trials_now += 1
@@ -168,7 +171,8 @@ class Store:
         `folder`: somewhere else than in the run's own.
         """
         read_bytes = self._journal.whole_bytes
-        tables.write(folder or self.path, self.rows(), self.trial_events(), read_bytes)
+        rows = [row for _, row in self._staged()]
+        tables.write(folder or self.path, rows, self.trial_events(), read_bytes)
         self._trials_derived = self._trials_now
 
     # Reading
@@ -180,6 +184,11 @@ class Store:
     @property
     def experiment(self) -> str:
         return str(self.manifest["experiment"]["name"])
+
+    @property
+    def journal_file(self) -> Path:
+        """The journal, plain or sealed."""
+        return journal.file_of(self.path)
 
     @property
     def damaged(self) -> list[Damage]:
@@ -199,22 +208,28 @@ class Store:
 
     def planned(self, stage: str | None = MEASURE) -> list[dict[str, Any]]:
         """The trials scheduled so far, of one stage or (None) of all."""
+        aside = makeup.replaced(self.rows())
         return [
             trial
             for event in self.plan_events()
-            if stage in (None, event["stage"])
             for trial in event["trials"]
+            if stage in (None, makeup.counts_to(event["stage"], trial, aside))
         ]
 
     def trial_events(self, stage: str | None = None) -> Iterator[dict[str, Any]]:
         """The journal's trials: {"row", "histograms" (base64), "intervals"}, as they were
         measured; of one stage or (None) of all. Read from the file, one at a time.
         """
-        return journal.full(self.path / JOURNAL, self._trial_lines(stage))
+        return journal.full(self.journal_file, self._trial_lines(stage))
 
     def rows(self, stage: str | None = None) -> list[dict[str, Any]]:
-        """One dict per finished trial; `reasons` a list, `skipped` a dict, missing values None."""
-        return [line.light["row"] for line in self._trial_lines(stage)]
+        """One dict per finished trial; `reasons` a list, `skipped` a dict, missing values None.
+
+        All of them (`stage` None) stand as they were measured: none is `set_aside` yet.
+        """
+        if stage is None:
+            return [line.light["row"] for line in self._trial_lines()]
+        return [row for _, row in self._staged() if row["stage"] == stage]
 
     def environments(self) -> dict[str, dict[str, Any]]:
         """What trials ran in, by the id in their column `environment`."""
@@ -274,10 +289,20 @@ class Store:
         columns = ["trial", "cell", "interval", "start_ns", "requests_done", "encoded"]
         return pandas.DataFrame(rows, columns=columns)
 
+    def series(self, name: str, stage: str | None = MEASURE) -> Iterator[dict[str, Any]]:
+        """What probes saw over time under this name, trial by trial: {trial, cell, target, name,
+        of, time_ns (from the window's start), <column>: values}.
+        """
+        for event in self.trial_events(stage):
+            of_trial = {key: event["row"][key] for key in ("trial", "cell", "target")}
+            for one in event.get("series", ()):
+                if one["name"] == name:
+                    yield of_trial | one
+
     # Private
 
     def _read(self) -> None:
-        path = self.path / JOURNAL
+        path = self.journal_file
         try:
             self._journal = journal.read(path, "journal_checksum" in self.manifest)
         except FileNotFoundError:
@@ -289,15 +314,26 @@ class Store:
                 line.light["row"].setdefault("stage", MEASURE)
         self._trials_now = len(self.rows())
         index = tables.read_index(self.path)
+        cut_bytes = self._journal.torn_bytes if self._journal.broken else 0
         if index is not None:
             self._trials_derived = index.trials
-            cut_bytes = index.journal_bytes - self._journal.whole_bytes
-            if cut_bytes > 0:
-                self._journal.damaged.append(Damage(0, cut_bytes))
+            cut_bytes = max(index.journal_bytes - self._journal.whole_bytes, cut_bytes)
+        if cut_bytes > 0 or self._journal.broken:
+            self._journal.damaged.append(Damage(0, cut_bytes, self._journal.broken))
 
-    def _trial_lines(self, stage: str | None) -> list[Line]:
-        trials = (line for line in self._journal.lines if line.light["event"] == "trial")
-        return [line for line in trials if stage in (None, line.light["row"]["stage"])]
+    def _trial_lines(self, stage: str | None = None) -> list[Line]:
+        if stage is None:
+            return [line for line in self._journal.lines if line.light["event"] == "trial"]
+        return [line for line, row in self._staged() if row["stage"] == stage]
+
+    def _staged(self) -> list[tuple[Line, dict[str, Any]]]:
+        """Every trial's line, and its row under the stage that it counts to."""
+        aside = makeup.replaced(self.rows())
+        rows = [(line, line.light["row"]) for line in self._trial_lines()]
+        return [
+            (line, row | {"stage": makeup.counts_to(row["stage"], row, aside)})
+            for line, row in rows
+        ]
 
     def _lock(self) -> None:
         path = self.path / LOCK
@@ -318,7 +354,10 @@ class Store:
             raise store_error(path, error) from error
 
     def _open_journal(self) -> None:
-        path = self.path / JOURNAL
+        path = self.journal_file
+        if journal.is_sealed(path):
+            hint = f"to go on with it all the same: gunzip {path}"
+            raise StoreError(f"{self.path}: the run is sealed: nothing is added to it", hint)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
             self._journal_fd = os.open(path, flags, 0o644)
@@ -360,16 +399,20 @@ class Store:
     def _write_manifest(self) -> None:
         """`planned` counts the trials of each stage, for those who do not read the journal."""
         if "plan" not in self.manifest:
-            events = self.plan_events()
-            self.manifest["planned"] = {
-                stage: len(self.planned(stage))
-                for stage in dict.fromkeys(event["stage"] for event in events)
-            }
+            stages = {event["stage"] for event in self.plan_events()} | {SET_ASIDE}
+            counts = {stage: len(self.planned(stage)) for stage in sorted(stages)}
+            self.manifest["planned"] = {stage: count for stage, count in counts.items() if count}
         write_atomically(self.path / MANIFEST, json.dumps(self.manifest, indent=1) + "\n")
 
 
 def damage_text(damage: Damage) -> str:
     """What is said of a damaged line, or (line 0) of a journal whose end is gone."""
+    if damage.sealed:
+        lost = f"{damage.bytes} bytes at its end are lost; " if damage.bytes else ""
+        return (
+            f"{JOURNAL}{journal.SEALED} is damaged ({damage.sealed}); {lost}every whole line that "
+            "can be read is used"
+        )
     if not damage.line:
         return (
             f"{JOURNAL} is {damage.bytes} bytes shorter than when its tables were made; what stood "

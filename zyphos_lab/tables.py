@@ -99,13 +99,13 @@ def read_index(run: Path) -> Index | None:
         return None
 
 
-def fault(run: Path, name: str, journal_file: Path) -> str:
+def fault(run: Path, name: str) -> str:
     """Why a table cannot be used as it stands; "" when it is whole and up to date."""
     index = read_index(run)
     if index is None:
         return f"{INDEX} is missing or damaged"
     try:
-        if journal.has_line(journal_file, index.journal_bytes):
+        if journal.has_line(journal.file_of(run), index.journal_bytes):
             return "older than the journal"
         whole = checksum(file_of(run, name)) == index.files.get(name)
     except FileNotFoundError:
@@ -115,10 +115,15 @@ def fault(run: Path, name: str, journal_file: Path) -> str:
     return "" if whole else "damaged"
 
 
-def count_finished(run: Path, journal_file: Path) -> int:
+def count_finished(run: Path) -> int:
     """Trials in the run, from the index and what was appended since. Cost: O(what is new)."""
     index = read_index(run)
-    known = index is not None and journal_file.exists()
-    if index is None or not known or journal_file.stat().st_size < index.journal_bytes:
-        return journal.count_trials(journal_file)
-    return index.trials + journal.count_trials(journal_file, index.journal_bytes)
+    file = journal.file_of(run)
+    if index is None or not file.exists():
+        return journal.count_trials(file)
+    if journal.is_sealed(file):
+        whole = journal.text_bytes(file) == index.journal_bytes
+        return index.trials if whole else journal.count_trials(file)
+    if file.stat().st_size < index.journal_bytes:
+        return journal.count_trials(file)
+    return index.trials + journal.count_trials(file, index.journal_bytes)

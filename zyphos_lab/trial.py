@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from zyphos_lab import (
@@ -21,21 +22,26 @@ from zyphos_lab import (
     environment,
     health,
     links,
+    observer,
     pilot,
     record,
     rulers,
+    simulated,
     stationarity,
     targets,
 )
 from zyphos_lab.child import Children, monotonic_ns
 from zyphos_lab.environment import Environment
 from zyphos_lab.errors import LoadError, MeasurementError
+from zyphos_lab.packets import capture
+from zyphos_lab.packets import columns as packet_columns
 from zyphos_lab.probes import Probe, verdict_reasons
-from zyphos_lab.probes.base import Pids
+from zyphos_lab.probes.base import Pids, Role
 from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
-from zyphos_lab.spec.cell import Cell
-from zyphos_lab.spec.models import Repeat
-from zyphos_lab.stage import CEILING, PILOT, Planned
+from zyphos_lab.spec.cell import Cell, ServerTarget
+from zyphos_lab.spec.models import Capture, Repeat
+from zyphos_lab.spec.target_models import CodeTarget
+from zyphos_lab.stage import CAPTURE, CEILING, MEASURE, PILOT, Planned
 from zyphos_lab.targets import truth
 
 CONNECT_TIMEOUT_NS = 20_000_000_000
@@ -51,8 +57,10 @@ class Bench:
     probes: Sequence[Probe[Any]]
     repeat: Repeat
     disturbed: bool = False  # whether any cell of the run is
-    subject: Collection[str] = ()  # codes of drops that the experiment is about
+    subject: Collection[str] = ()  # codes of reasons that the experiment is about
     ceilings: Mapping[str, float] = field(default_factory=dict)  # ceiling.rates of the run
+    capture: Capture | None = None  # whose packets are captured, and how many
+    run: Path | None = None  # the run's folder, where they go
 
 
 @dataclass(slots=True)
@@ -76,6 +84,10 @@ class Measured:
     killed: bool = False
     environment: Environment | None = None
     truth: dict[str, Any] | None = None  # of the reference server
+    start_ns: int = 0  # of the window
+    probes: Sequence[Probe[Any]] = ()  # whose readings the edges hold, in their order
+    port: int = 0  # the server's
+    captured: dict[str, Any] | str | None = None  # what zyphos-capture says; None: not asked for
 
 
 def run(planned: Planned, bench: Bench) -> Record:
@@ -85,16 +97,22 @@ def run(planned: Planned, bench: Bench) -> Record:
     """
     if planned.repeat is not None:
         bench = replace(bench, repeat=planned.repeat)
+    bench = _with_probes(planned, bench)
     row = _identity(planned)
     if planned.stage == PILOT:
         row["settled_after_ns"] = None
     begun_ns = monotonic_ns()
+    target = planned.cell.target
     try:
-        measured = _measure(planned, bench)
+        if isinstance(target, CodeTarget):
+            return _code(row, planned, target, bench)
+        measured = _measure(planned, target, bench)
     except MeasurementError as error:
         row |= {"duration_ns": monotonic_ns() - begun_ns, "overhead_ns": None}
         row |= record.nothing_measured()
-        code = type(error).__name__.removesuffix("Error").lower() + "_failed"
+        code = getattr(
+            error, "code", type(error).__name__.removesuffix("Error").lower() + "_failed"
+        )
         skipped = {"load": "the trial failed", "overhead_ns": "the trial failed"}
         reasons = [Reason(INVALID, code, str(error)), *planned.against]
         return Record(record.close(row, reasons, skipped))
@@ -102,6 +120,28 @@ def run(planned: Planned, bench: Bench) -> Record:
     asked_ns = (bench.repeat.warmup_ns or 0) + bench.repeat.window_ns
     row["overhead_ns"] = row["duration_ns"] - asked_ns
     return _record(row, planned, bench, measured)
+
+
+def _with_probes(planned: Planned, bench: Bench) -> Bench:
+    """In a plain trial only what slows nothing down, while the costly ones rest; else all awake."""
+    if not observer.plain(planned):
+        for probe in bench.probes:
+            probe.wake()
+        return bench
+    for probe in bench.probes:
+        if probe.costly:
+            probe.rest()
+    return replace(bench, probes=[probe for probe in bench.probes if not probe.costly])
+
+
+def _code(row: Row, planned: Planned, target: CodeTarget, bench: Bench) -> Record:
+    """A trial without load and server."""
+    begun_ns = monotonic_ns()
+    found, skipped, reasons = simulated.columns(target, bench.repeat, bench.children)
+    row |= record.nothing_measured() | {"generator": None, "law": None, **found}
+    row["duration_ns"] = monotonic_ns() - begun_ns
+    row["overhead_ns"] = row["duration_ns"] - row["window_ns"]
+    return Record(record.close(row, [*reasons, *planned.against], skipped))
 
 
 def _identity(planned: Planned) -> Row:
@@ -114,40 +154,87 @@ def _identity(planned: Planned) -> Row:
         "arm": planned.arm,
         **{f"factor_{name}": value for name, value in cell.factors.items()},
         "target": cell.target_name,
+        "link_kind": cell.link.kind,
         **rulers.identity(cell.load),
         "start": planned.start,
         "seed": planned.seed,
         "started_ns": time.time_ns(),
+        **({} if planned.instead_of is None else {"instead_of": planned.instead_of}),
     }
 
 
-def _measure(planned: Planned, bench: Bench) -> Measured:
+def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
     cell = planned.cell
     rulers.present(cell.load)  # before anything is started
     with ExitStack() as stack:
-        link = links.make(cell.link.kind)
+        link = links.make(cell.link, links.Setting(bench.children, planned.seed))
         stack.callback(link.down)
-        link.up()
-        running = targets.make(cell.target_name, cell.target, bench.children).start()
+        ends = link.up()
+        children = _started_for(bench, "server")
+        running = targets.make(cell.target_name, target, children, ends).start()
         stack.callback(running.stop)
-        load = rulers.start(cell.load, bench.repeat, running, planned.seed, bench.children)
+        capturing = _capture(planned, bench, running, ends)
+        if capturing is not None:
+            stack.callback(capturing.close)
+        for probe in (one for one in bench.probes if one.early):
+            probe.attach({"server": running.pids()}, running.port)
+        children = _started_for(bench, "client")
+        load = rulers.start(cell.load, bench.repeat, running, planned.seed, children, ends)
         stack.callback(load.stop)
         sides: Pids = {"server": running.pids(), "client": load.pids()}
+        bench = replace(bench, probes=[*bench.probes, links.LinkProbe(link)])
         for probe in bench.probes:
-            probe.attach(sides, running.port)
-        disturber = disturb.make(cell.disturb, running.pids(), bench.children)
+            if probe.early:
+                probe.complete(sides)
+            else:
+                probe.attach({**sides, "link": link.pids()}, running.port)
+        scene = disturb.Scene(running.pids(), ends, running.port)
+        disturber = disturb.make(cell.disturb, scene, bench.children)
         stack.callback(disturber.close)
         around = environment.take(sides)
         try:
             measured = _window(load, running, bench, disturber, cell.load.deadline_ns)
         except LoadError:
             running.check(DEATH_WAIT_S)  # a target that died is the better explanation
+            link.check()
             raise
         load.stop()
         running.check()
+        link.check()
+        _load_ended(bench.probes)
         measured.environment = around
         measured.killed = running.stop()
+        measured.port = running.port
+        measured.captured = None if capturing is None else capturing.stop()
         return measured
+
+
+def _started_for(bench: Bench, role: Role) -> Children:
+    """Those of the run, for processes of this side: with the environment that probes ask for."""
+    wanted = [probe.environment(role) for probe in bench.probes]
+    return bench.children.adding({name: text for one in wanted for name, text in one.items()})
+
+
+def _load_ended(probes: Sequence[Probe[Any]]) -> None:
+    for probe in probes:
+        probe.load_ended()
+
+
+def _capture(
+    planned: Planned, bench: Bench, running: targets.Running, ends: links.Ends
+) -> capture.Run | None:
+    """The capture of this trial's packets, begun; None where none is asked for."""
+    settings, cell = bench.capture, planned.cell
+    if settings is None or bench.run is None:
+        return None
+    if planned.stage != (MEASURE if settings.measured else CAPTURE):
+        return None
+    comment = f"trial {planned.trial}, {cell.id}, seed {planned.seed}"
+    path = capture.file_of(bench.run, planned.trial)
+    place = capture.place_of(ends)
+    wanted = capture.Wanted(settings, path, running.port, place, comment, ends)
+    cpus = capture.cpus_beside(getattr(cell.target, "cpus", ()), cell.load.cpus)
+    return capture.Run(wanted, cpus, bench.children)
 
 
 def _window(
@@ -167,7 +254,10 @@ def _window(
     after = _edge(window["end_ns"], load, running, bench.probes)
     result = load.wait_for("result", window["end_ns"] + deadline_ns + RESULT_GRACE_NS)
     events = disturber.events(window["end_ns"])
-    return Measured(result, before, after, events, truth=targets.truth_of(running, window))
+    known, start_ns = targets.truth_of(running, window), window["start_ns"]
+    return Measured(
+        result, before, after, events, truth=known, start_ns=start_ns, probes=bench.probes
+    )
 
 
 def _edge(
@@ -182,7 +272,7 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     result, cell = measured.result, planned.cell
     columns, skipped, reasons = record.load_columns(result)
     row.update(columns)
-    _count(row, skipped, bench.probes, measured)
+    _count(row, skipped, measured)
     known, unknown = truth.columns(measured.truth)
     row.update(known)
     skipped.update(unknown)
@@ -192,21 +282,51 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
         row["client_threads_busy_ratio"] = record.busy(row)
     row["target_killed"] = measured.killed
     if bench.disturbed:
-        row.update(disturb.stall_columns(measured.events, result["window_ns"]))
+        row.update(disturb.columns(measured.events, result["window_ns"]))
     environment_id, facts = _environment(measured)
     row["environment"] = environment_id
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))
     if planned.stage != CEILING:
         row.update(ceiling.columns(row, bench.ceilings.get(ceiling.shape(cell))))
         skipped |= ceiling.skipped(row, bench.ceilings)
+    reasons = [one for one in reasons if one.code not in bench.subject]
+    reasons += _captured(row, skipped, planned, bench, measured)
     reasons += _against(row, cell, bench, measured)
     health.mark_limits(row, reasons)
     histograms = {name: text for name, text in result["histograms"].items() if text}
+    series = _detail(histograms, measured)
     slices = list(result.get("intervals", []))
     if planned.stage == PILOT:
         row["settled_after_ns"] = pilot.settled_after_ns(slices, bench.repeat.interval_ns)
     closed = record.close(row, [*reasons, *planned.against], skipped)
-    return Record(closed, histograms, slices, measured.events, facts)
+    said = result.get("said", {})
+    return Record(closed, histograms, slices, measured.events, facts, series, said)
+
+
+def _detail(histograms: dict[str, str], measured: Measured) -> list[dict[str, Any]]:
+    """Adds the probes' histograms to `histograms`; what they saw over time."""
+    series: list[dict[str, Any]] = []
+    edges = zip(measured.probes, measured.before.probes, measured.after.probes, strict=True)
+    for probe, was, now in edges:
+        histograms.update(probe.histograms(was, now))
+        series += [one.as_dict(measured.start_ns) for one in probe.series(was, now)]
+    return series
+
+
+def _captured(
+    row: Row, skipped: Skipped, planned: Planned, bench: Bench, measured: Measured
+) -> list[Reason]:
+    """Adds what the capture says, where one was asked for; what that says against the trial."""
+    if measured.captured is None or bench.run is None:
+        return []
+    path = capture.file_of(bench.run, planned.trial)
+    found, missing = packet_columns.columns(
+        measured.captured, path, measured.port, row, measured.start_ns
+    )
+    row.update(found)
+    skipped |= missing
+    excused = found["capture_packets"] is None or "captured" in bench.subject
+    return [] if excused else [packet_columns.reason(row)]
 
 
 def _against(row: Row, cell: Cell, bench: Bench, measured: Measured) -> list[Reason]:
@@ -214,14 +334,15 @@ def _against(row: Row, cell: Cell, bench: Bench, measured: Measured) -> list[Rea
     law = row["law"]
     late_ns = (measured.before.late_ns, measured.after.late_ns)
     near = ceiling.reason(row)
+    subject = (*bench.subject, *(["retransmits"] if cell.link.spoils else []))
     reasons = [
         *health.load_reasons(row, law, _apart(cell)),
         *([] if near is None else [near]),
         *record.edge_reasons(late_ns, bench.repeat.window_ns),
-        *(Reason(**reason) for reason in verdict_reasons(row, bench.subject)),
+        *(Reason(**reason) for reason in verdict_reasons(row, subject)),
         *stationarity.reasons(measured.result.get("intervals", []), law),
     ]
-    expected = disturb.EXPECTED if measured.events else ()
+    expected = (*disturb.expected(measured.events), *bench.subject)
     return [reason for reason in reasons if reason.code not in expected]
 
 
@@ -237,7 +358,7 @@ def _apart(cell: Cell) -> bool:
     return bool(server and cell.load.cpus) and server.isdisjoint(cell.load.cpus)
 
 
-def _count(row: Row, skipped: Skipped, probes: Sequence[Probe[Any]], measured: Measured) -> None:
+def _count(row: Row, skipped: Skipped, measured: Measured) -> None:
     """Adds what boards and probes counted between the edges, and what they could not."""
     before, after = measured.before, measured.after
     boards = ("client", before.load, after.load), ("server", before.server, after.server)
@@ -246,7 +367,7 @@ def _count(row: Row, skipped: Skipped, probes: Sequence[Probe[Any]], measured: M
         row.update(found)
         skipped.update(missing)
     requests = record.requests_between_edges(row)
-    for probe, was, now in zip(probes, before.probes, after.probes, strict=True):
+    for probe, was, now in zip(measured.probes, before.probes, after.probes, strict=True):
         counted, lacking = probe.columns(was, now, requests)
         row.update(counted)
         skipped.update(lacking)

@@ -45,9 +45,14 @@ MEANT = {
     **dict.fromkeys(("mb", "mi", "mib"), "MiB"),
     **dict.fromkeys(("g", "gb", "gi", "gib"), "GiB"),
     **dict.fromkeys(("b", "byte", "bytes"), "B"),
+    **dict.fromkeys(("bps", "bit", "bits/s"), "bit/s"),
+    **dict.fromkeys(("kbps", "kbit", "kb/s"), "kbit/s"),
+    **dict.fromkeys(("mbps", "mbit", "mb/s"), "Mbit/s"),
+    **dict.fromkeys(("gbps", "gbit", "gb/s"), "Gbit/s"),
 }
 
 NUMBER = re.compile(r"\s*(\d+(?:_\d+)*(?:\.\d+)?)\s*(\S*)\s*\Z")
+BITS_PER = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000}
 RATE_UNIT = re.compile(r"([A-Za-z]*)/([a-z]+)\Z")
 
 
@@ -105,12 +110,27 @@ def parse_rate(text: str) -> float:
     return float(Decimal(found[1].replace("_", "")) * COUNT_PER[scale] / SECONDS_PER[per])
 
 
+def parse_bit_rate(text: str) -> int:
+    """Bits per second of `50Mbit/s`, `1.5Gbit/s`, `64kbit/s`."""
+    return _scaled(text, BITS_PER, "bit rate", "50Mbit/s")
+
+
 def parse_fraction(text: str) -> float:
     """The number of `1%` (0.01) or `0.01`."""
     found = NUMBER.match(text)
     if not found or found[2] not in ("", "%"):
         raise UnitError(f"`{text}` is not a fraction", "write it like `1%` or `0.01`")
     return float(Decimal(found[1].replace("_", "")) / (100 if found[2] else 1))
+
+
+def parse_quantity(text: str) -> float | None:
+    """The number of `64`, `0.5`, `4KiB` (bytes), `10ms` (ns), `100/s`, `1%`; None of other text."""
+    for reader in (parse_size, parse_duration, parse_rate, parse_fraction):
+        try:
+            return float(reader(text))
+        except UnitError:
+            continue
+    return None
 
 
 def exact_duration(ns: int) -> str:
@@ -123,6 +143,13 @@ def exact_rate(per_second: float) -> str:
     """Text that `parse_rate` reads back to `per_second`."""
     whole = int(per_second)
     return f"{whole}/s" if whole == per_second else f"{Decimal(repr(per_second)):f}/s"
+
+
+def exact_bit_rate(bits_per_second: int) -> str:
+    """Shortest text with a whole number that `parse_bit_rate` reads back."""
+    units = ("Gbit/s", "Mbit/s", "kbit/s", "bit/s")
+    unit = next(unit for unit in units if bits_per_second % BITS_PER[unit] == 0)
+    return f"{bits_per_second // BITS_PER[unit]}{unit}"
 
 
 def _significant(value: float) -> str:
@@ -170,17 +197,23 @@ def format_fraction(value: float) -> str:
     return f"{_significant(value * 100)} %"
 
 
+def format_exact(value: float) -> str:
+    """`1358`, `0.996`: every digit of a count that is exact."""
+    return f"{value:.10g}"
+
+
 FORMATS = {
     "ns": format_duration,
     "bytes": format_size,
     "per_second": format_rate,
     "ratio": _significant,
     "count": format_count,
+    "simulated": format_exact,
 }
 
 
 def format_quantity(value: float | None, unit: str) -> str:
-    """`value` in the unit of a metric (`ns bytes per_second ratio count`); `-` for null.
+    """`value` in the unit of a metric (`ns bytes per_second ratio count simulated`); `-` for null.
 
     Any other unit is written behind the number.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zyphos_lab import ceiling, health, pilot, record, stationarity
+from zyphos_lab import ceiling, health, observer, pilot, record, stationarity
 from zyphos_lab.probes import verdict
 
 TRIAL, RUN = "trial", "run"
@@ -38,7 +38,28 @@ BOTH = "DEGRADED / INVALID"
 KINDS = (
     Kind("target_failed", TRIAL, "INVALID", "any", "the target did not start, or died"),
     Kind("load_failed", TRIAL, "INVALID", "any", "the load generator failed or never connected"),
-    Kind("link_failed", TRIAL, "INVALID", "any", "the link could not be put up"),
+    Kind(
+        "code_disagrees",
+        TRIAL,
+        "DEGRADED",
+        "any",
+        "a code path gave another result under callgrind than when it ran plainly",
+    ),
+    Kind("link_failed", TRIAL, "INVALID", "any", "the link could not be put up, or broke"),
+    Kind(
+        "link_missing",
+        TRIAL,
+        "INVALID",
+        "any",
+        "this machine has no such link: the cell is left out, the others stand",
+    ),
+    Kind(
+        "generator_failed",
+        TRIAL,
+        "INVALID",
+        "any",
+        "this machine has no such load generator: the cell is left out, the others stand",
+    ),
     Kind("measurement_failed", TRIAL, "INVALID", "any", "the trial could not be made"),
     Kind("wrong_answers", TRIAL, "INVALID", "any", "requests failed or were answered wrongly"),
     Kind("late_answers", TRIAL, "DEGRADED", "any", "requests were answered after their deadline"),
@@ -50,9 +71,9 @@ KINDS = (
         f"scheduled: rate ratio below {health.RATE_RATIO_MIN} (or more than "
         f"{_share(health.LAG_SHARE_MAX)} of p99 is schedule lag, and its threads starved); INVALID "
         f"where they waited for a CPU for {_share(health.STARVED_DEGRADED)} of the window. Closed: "
-        f"threads {_share(record.FULL_CORE)} busy, or waited for "
-        f"{_share(health.STARVED_DEGRADED)}; INVALID from {_share(health.STARVED_INVALID)} where "
-        "load and target have own CPUs. Never "
+        f"threads {_share(record.FULL_CORE)} busy (not with polls that find nothing), or waited "
+        f"for {_share(health.STARVED_DEGRADED)}; INVALID from {_share(health.STARVED_INVALID)} "
+        "where load and target have own CPUs. Never "
         "while the server's own cores were full",
         "the generator may have been (DEGRADED) or was (INVALID) what limited rate or latency; the "
         "rate is printed as >=",
@@ -69,7 +90,8 @@ KINDS = (
         "arrivals_off",
         TRIAL,
         "DEGRADED",
-        f"Kolmogorov-Smirnov distance above {health.ARRIVALS_KS_MAX} (few requests: above "
+        "Kolmogorov-Smirnov distance, beyond times moved by the 5 us of a send, above "
+        f"{health.ARRIVALS_KS_MAX} (few requests: above "
         f"{health.KS_CHANCE} / sqrt(n))",
         "what was sent does not follow the declared arrival law",
     ),
@@ -125,6 +147,13 @@ KINDS = (
         f"above {_share(verdict.OTHER_LOAD_DEGRADED)} of a core on the trial's own CPUs",
         "other processes used them; the evidence names the busiest (pid, name, share of a core)",
     ),
+    Kind(
+        "runner_load",
+        TRIAL,
+        "DEGRADED",
+        f"above {_share(verdict.OTHER_LOAD_DEGRADED)} of a core on the trial's own CPUs",
+        "the runner itself used them: its probes sampled too often for so small a machine",
+    ),
     Kind("swap", TRIAL, "DEGRADED", "any page", "memory was swapped"),
     Kind(
         "memory_stall",
@@ -133,6 +162,7 @@ KINDS = (
         f"above {_share(verdict.MEMORY_STALL_DEGRADED)} of the window",
         "every task waited for memory (PSI)",
     ),
+    Kind("captured", TRIAL, "DEGRADED", "any", "packets were captured meanwhile, which costs time"),
     Kind("listen_drops", TRIAL, "DEGRADED", "any", "connections were dropped at a listen queue"),
     Kind("softnet_drops", TRIAL, "DEGRADED", "any", "packets were dropped before any socket"),
     Kind("socket_drops", TRIAL, "DEGRADED", "any", "packets were dropped at a socket's full queue"),
@@ -165,6 +195,14 @@ KINDS = (
     Kind("cell_without_valid_trial", RUN, "INVALID", "any cell", "every trial of it is INVALID"),
     Kind("incomplete", RUN, "DEGRADED", "any", "not all planned trials were run"),
     Kind("blocks_dropped", RUN, "DEGRADED", "any", "comparisons lost blocks to INVALID trials"),
+    Kind(
+        observer.OVER_BUDGET,
+        RUN,
+        "DEGRADED",
+        "design.observer.budget (5 %)",
+        "the costly probes are shown to change a metric by more than the budget, in pairs of "
+        "trials with and without them",
+    ),
     Kind("aa_differs", RUN, "DEGRADED", "any", "a cell differs from itself: the floor is not held"),
     Kind(
         "confounded",
@@ -199,8 +237,9 @@ Every trial is VALID, DEGRADED or INVALID, with reasons as data: `{code, severit
 evidence}` in the row's column `reasons`, where `evidence` holds the numbers that it rests on.
 INVALID trials take no part in statistics and drop their block. A run is INVALID where a cell has no
 usable trial; it is DEGRADED by the reasons below that are about a run, and by any reason seen in
-more than 1 trial of 20. What was not measured gives no reason: it stands in `skipped`. Drops that
-an experiment is about are named in its `design.subject` and speak against nothing.
+more than 1 trial of 20. What was not measured gives no reason: it stands in `skipped`. Drops,
+failures and unfinished requests that an experiment is about are named in its `design.subject` and
+speak against nothing.
 """
 
 

@@ -25,6 +25,7 @@ TABLE: dict[str, set[str]] = {
     "app": {"base", "memory", "sched", "metrics", "scan", "protocol"},
     "engine": {"base", "memory", "metrics", "sched", "net", "protocol"},
     "load": {"base", "memory", "metrics", "sched", "net", "protocol", PROTOCOLS},
+    "fetch": {"base", "memory", "metrics", "net", "load", "protocol", PROTOCOLS},
     "reference": {"base", "memory", "metrics", "net", "protocol", PROTOCOLS},
     "link": {"base", "memory", "metrics", "net"},
     "probe": {"base", "memory", "metrics", "net"},

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zyphos_lab import probes
-from zyphos_lab.calibrate.cases import STALL_AT_NS, STALL_FOR_NS, Case, Speech
+from zyphos_lab.calibrate.cases import STALL_AT_NS, STALL_FOR_NS, Case, Setup
 from zyphos_lab.child import Children, monotonic_ns
 from zyphos_lab.load import LoadRun
 from zyphos_lab.probes.native import core
@@ -31,11 +31,18 @@ RESULT_GRACE_NS = 10_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where it runs: the server's processor, the ruler's, and who notes the children."""
+    """Where it runs: the server's processor, the ruler's, and who notes the children.
+
+    Where both are the same nothing may poll.
+    """
 
     server_cpu: int
     client_cpu: int
     children: Children
+
+    @property
+    def shared(self) -> bool:
+        return self.server_cpu == self.client_cpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +74,27 @@ class Reading:
     disturbed: tuple[Disturbance, ...]
 
 
-def target_of(case: Case, speech: Speech, cpu: int) -> ReferenceTarget:
+def target_of(setup: Setup, place: Place) -> ReferenceTarget:
     """The case's server."""
-    keys = {"protocol": speech.protocol, "cpus": [cpu], **speech.target}
-    return ReferenceTarget.model_validate({"reference": dict(case.reference), **keys})
+    keys = {"protocol": setup.speech.protocol, "cpus": [place.server_cpu], **setup.speech.target}
+    reference = {**setup.case.reference, **({"busy_poll": False} if place.shared else {})}
+    return ReferenceTarget.model_validate({"reference": reference, **keys})
 
 
-def load_of(case: Case, speech: Speech, cpu: int) -> Load:
+def load_of(setup: Setup, place: Place) -> Load:
     """The case's load."""
-    keys = {"protocol": speech.protocol, "cpus": [cpu], **speech.load}
-    return Load.model_validate({**case.load, **keys})
+    keys = {"protocol": setup.speech.protocol, "cpus": [place.client_cpu], "poll": setup.poll}
+    return Load.model_validate({**setup.case.load, **keys, **setup.speech.load})
 
 
-def measure(case: Case, speech: Speech, window_ns: int, seed: int, place: Place) -> Reading:
+def measure(setup: Setup, window_ns: int, seed: int, place: Place) -> Reading:
     """Measures one case once. MeasurementError when it could not be done."""
-    load = load_of(case, speech, place.client_cpu)
+    load = load_of(setup, place)
     window = exact_duration(window_ns)
     times = {"warmup": exact_duration(WARMUP_NS), "window": window, "interval": window}
     repeat = Repeat.model_validate(times)
     with ExitStack() as stack:
-        running = make(
-            "reference", target_of(case, speech, place.server_cpu), place.children
-        ).start()
+        running = make("reference", target_of(setup, place), place.children).start()
         stack.callback(running.stop)
         assert isinstance(running, RunningReference)
         words = load_words(load, repeat, address=running.address, port=running.port, seed=seed)
@@ -96,7 +102,7 @@ def measure(case: Case, speech: Speech, window_ns: int, seed: int, place: Place)
         stack.callback(ruler.stop)
         watch = Watch(running, ruler)
         stack.callback(watch.close)
-        return _window(case, running, ruler, watch, load.deadline_ns)
+        return _window(setup.case, running, ruler, watch, load.deadline_ns)
 
 
 def _window(

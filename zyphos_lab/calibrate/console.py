@@ -15,18 +15,19 @@ WIDE = 100
 
 
 def terminal(calibration: Calibration, console: Console) -> None:
-    """Prints the sentence, the table, what the differences consist of, and remarks."""
+    """Prints the sentence, the tables, what the differences consist of, and remarks."""
     console.print()
     style = "bold red" if calibration.off else "bold"
     console.print(Text(words.sentence(calibration), style))
     if text := words.second(calibration):
         console.print(Text(text))
     wide = console.width >= WIDE
-    for protocol in dict.fromkeys(one.protocol for one in calibration.judged):
+    for protocol in dict.fromkeys(one.protocol for one in calibration.ruling):
         console.print()
         console.print(Text(protocol, "bold"))
-        console.print(_table([one for one in calibration.judged if one.protocol == protocol], wide))
+        console.print(_table([one for one in calibration.ruling if one.protocol == protocol], wide))
         _parts(calibration, protocol, console)
+    _asleep(calibration, console)
     for remark in words.remarks(calibration):
         console.print(Padding(Text(remark, "yellow"), (0, 0, 0, 2), expand=False))
     console.print()
@@ -48,6 +49,28 @@ def _table(judged: list[Judged], wide: bool) -> Table:
     return table
 
 
+def _asleep(calibration: Calibration, console: Console) -> None:
+    """What sleeping costs: a line for each case, where the ruler was measured both ways."""
+    if text := words.asleep(calibration):
+        console.print()
+        console.print(Text(text))
+    if not (calibration.asleep and calibration.polled):
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("asleep", no_wrap=True)
+    table.add_column("the server", overflow="fold")
+    for name in words.JUDGED:
+        table.add_column(words.FIGURES[name], justify="right", overflow="fold")
+    table.add_column("", no_wrap=True)
+    for one in calibration.asleep:
+        points = {point.name: point for point in one.points}
+        off_by = [words.difference_text(points[name]) for name in words.JUDGED]
+        style = "yellow" if one.off else "green"
+        verdict = Text(words.asleep_verdict_text(one), style)
+        table.add_row(one.protocol, one.title, *off_by, verdict)
+    console.print(table)
+
+
 def _cells(title: str, point: Point, wide: bool) -> list[Text]:
     verdict = words.verdict_text(point)
     style = "bold red" if point.off else "green" if verdict else "dim"
@@ -64,7 +87,7 @@ def _cells(title: str, point: Point, wide: bool) -> list[Text]:
 
 def _parts(calibration: Calibration, protocol: str, console: Console) -> None:
     """Of the first constant delay: it has nothing else in it."""
-    for one in calibration.judged:
+    for one in calibration.ruling:
         if one.protocol == protocol and one.parts_ns:
             text = f"the median's difference ({one.title}): {words.parts_text(one)}"
             console.print(Padding(Text(text, "dim"), (0, 0, 0, 2), expand=False))

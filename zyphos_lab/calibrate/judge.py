@@ -2,13 +2,14 @@
 
 Limits are METHOD.md's: the median within 50 us, p99 within 200 us, rates within 0.5 %, losses to
 the request. The truth is the kernel's; whether the server itself kept its law is said beside it
-and never held against the ruler.
+and never held against the ruler. Nor is what any thread of this machine that sleeps would lose by
+waking up, as far as a small client beside the ruler lost it too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zyphos_lab.calibrate import laws
@@ -20,7 +21,10 @@ from zyphos_lab.calibrate.cases import (
     STALL_FOR_NS,
     STALL_RATE_PER_SECOND,
     Case,
+    Setup,
 )
+from zyphos_lab.calibrate.wire import Beside
+from zyphos_lab.makeup import MACHINE
 from zyphos_lab.spec.target_models import Delay
 
 LIMITS_NS = {"p50": 50_000, "p99": 200_000}
@@ -28,6 +32,7 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 BUCKET_BITS = 11  # a bucket of cpp/metrics/histogram.h is 2^-11 to 2^-10 of its values wide
 RATE_LIMIT = 0.005
 LOSS_LIMIT_REQUESTS = 1
+REPETITIONS = 3  # of a full calibration, at least; of a quick one 1
 CURVE = (*(k / 100 for k in range(1, 100)), 0.995, 0.999)
 
 
@@ -70,7 +75,10 @@ class Point:
 class Judged:
     """One case of one protocol: its points, its curves (ns, over CURVE), and what disturbed it.
 
-    `parts_ns` is what the median's difference consists of: sent late, wire, client.
+    `poll`: the ruler did not sleep while answers were awaited. `parts_ns` is what the median's
+    difference consists of: sent late, wire, client. `wake_ns`: by quantile, what waking up cost a
+    small client that slept; of a ruler that sleeps. It is the middle one of `repetitions`;
+    `set_aside` more were disturbed by the machine and did not count.
     """
 
     protocol: str
@@ -78,15 +86,28 @@ class Judged:
     title: str
     kind: str
     points: tuple[Point, ...]
+    poll: bool
     reported_ns: tuple[int, ...] = ()
     truth_ns: tuple[int, ...] = ()
     parts_ns: Mapping[str, float] = field(default_factory=dict)
+    wake_ns: Mapping[str, float] = field(default_factory=dict)
     disturbed: tuple[Disturbance, ...] = ()
     repetitions: int = 1
+    set_aside: int = 0
 
     @property
     def off(self) -> bool:
+        """Whether a figure is beyond its limit."""
         return any(point.off for point in self.points)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether that is the ruler's fault: more than waking up explains."""
+        return any(point.off and not self._woken(point) for point in self.points)
+
+    def _woken(self, point: Point) -> bool:
+        beyond = point.bias - self.wake_ns.get(point.name, 0.0)
+        return point.limit is not None and point.bias > 0 and beyond <= point.limit
 
     @property
     def lawful(self) -> bool:
@@ -97,34 +118,42 @@ class Judged:
         return max(point.excess for point in self.points)
 
 
-def judged(
-    case: Case, protocol: str, reading: Reading, wire_ns: float | None, planted_ns: int = 0
-) -> Judged:
+def judged(setup: Setup, reading: Reading, beside: Beside, planted_ns: int = 0) -> Judged:
     """Holds one reading against the truth; `planted_ns` is added to what the ruler reports."""
+    case = setup.case
     points = _POINTS[case.kind](case, reading, planted_ns)
     timed = case.kind in ("latency", "stall")
     return Judged(
-        protocol,
+        setup.speech.protocol,
         case.name,
         case.title,
         case.kind,
         points,
+        setup.poll,
         reported_ns=_curve(reading.latency, planted_ns) if timed else (),
         truth_ns=_curve(reading.truth, 0) if timed else (),
-        parts_ns=_parts(reading, wire_ns) if case.kind == "latency" else {},
+        parts_ns=_parts(reading, beside.wire_ns) if case.kind == "latency" else {},
+        wake_ns={} if setup.poll or not timed else beside.wake_ns,
         disturbed=reading.disturbed,
     )
 
 
 def middle(found: Sequence[Judged]) -> Judged:
-    """Of repetitions the one whose worst figure is the median one, whole."""
-    ranked = sorted(found, key=lambda one: one.excess)
-    chosen = ranked[(len(ranked) - 1) // 2]
-    return Judged(**{**_fields(chosen), "repetitions": len(found)})
+    """Of repetitions the one whose worst figure is the median one, whole; of two middle ones the
+    worse.
+
+    Those that the machine disturbed do not count, unless it disturbed all.
+    """
+    counted = quiet(found) or found
+    ranked = sorted(counted, key=lambda one: one.excess)
+    chosen = ranked[len(ranked) // 2]
+    aside = len(found) - len(counted)
+    return replace(chosen, repetitions=len(counted), set_aside=aside)
 
 
-def _fields(one: Judged) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in Judged.__dataclass_fields__}
+def quiet(found: Sequence[Judged]) -> list[Judged]:
+    """Those beside which the machine did nothing else: chosen without a look at their figures."""
+    return [one for one in found if not any(d.code in MACHINE for d in one.disturbed)]
 
 
 def _curve(histogram: Any, planted_ns: int) -> tuple[int, ...]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from zyphos_lab.calibrate import words
 from zyphos_lab.calibrate.cases import CASES
+from zyphos_lab.calibrate.judge import Judged
 from zyphos_lab.calibrate.result import PAGE, Calibration
 from zyphos_lab.files import write_atomically
-from zyphos_lab.report.page import TEMPLATES
+from zyphos_lab.report.rendering import rendered
 
-TEMPLATE = "calibration.html.j2"
+TEMPLATE = Path(__file__).with_name("calibration.html.j2")
 
 
 def write(calibration: Calibration, folder: Path) -> Path:
@@ -24,51 +25,45 @@ def write(calibration: Calibration, folder: Path) -> Path:
 
 def render(calibration: Calibration) -> str:
     """The page as text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     from zyphos_lab.calibrate.pictures import CASE_COLOURS
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     titles = {case.name: case.title for case in CASES}
-    shown = {one.case for one in calibration.judged if one.kind == "latency"}
-    return environment.get_template(TEMPLATE).render(
+    shown = {one.case for one in calibration.ruling if one.kind == "latency"}
+    return rendered(
+        TEMPLATE,
         calibration=calibration,
         words=words,
         made=datetime.fromtimestamp(calibration.made_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        protocols=list(dict.fromkeys(one.protocol for one in calibration.judged)),
+        protocols=list(dict.fromkeys(one.protocol for one in calibration.ruling)),
         pictures=list(_pictures(calibration)),
         stalls=list(_stalls(calibration)),
         legend=[(titles[name], c) for name, c in CASE_COLOURS.items() if name in shown],
         remarks=list(words.remarks(calibration)),
         host=_host(calibration),
-        css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
     )
 
 
 def _pictures(calibration: Calibration) -> Iterator[object]:
     from zyphos_lab.calibrate.pictures import against_truth, difference
 
-    for protocol in dict.fromkeys(one.protocol for one in calibration.judged):
-        delays = [
-            one
-            for one in calibration.judged
-            if one.protocol == protocol and one.kind == "latency" and one.truth_ns
-        ]
+    for protocol in dict.fromkeys(one.protocol for one in calibration.ruling):
+        delays = list(_delays(calibration.ruling, protocol))
+        beside = _delays(calibration.asleep, protocol) if calibration.polled else ()
         if delays:
             yield against_truth(protocol, delays)
-            yield difference(protocol, delays)
+            yield difference(protocol, delays, list(beside))
+
+
+def _delays(judged: Iterable[Judged], protocol: str) -> Iterator[Judged]:
+    for one in judged:
+        if one.protocol == protocol and one.kind == "latency" and one.truth_ns:
+            yield one
 
 
 def _stalls(calibration: Calibration) -> Iterator[object]:
     from zyphos_lab.calibrate.pictures import stall
 
-    for one in calibration.judged:
+    for one in calibration.ruling:
         if one.kind == "stall" and one.truth_ns:
             yield stall(one.protocol, one)
 

@@ -58,8 +58,11 @@ def against_truth(protocol: str, judged: Sequence[Judged]) -> Picture:
         return Picture(title, svg(figure, title))
 
 
-def difference(protocol: str, judged: Sequence[Judged]) -> Picture:
-    """Reported minus true per quantile; the bars are what is allowed at p50 and p99."""
+def difference(protocol: str, judged: Sequence[Judged], asleep: Sequence[Judged]) -> Picture:
+    """Reported minus true per quantile; the bars are what is allowed at p50 and p99.
+
+    Dotted: the ruler asleep.
+    """
     title = f"{protocol}: how much too long"
     places = [_place(q) for q in CURVE]
     with drawing(f"difference {protocol}", 4.2, 3.6) as (figure, axes):
@@ -69,10 +72,10 @@ def difference(protocol: str, judged: Sequence[Judged]) -> Picture:
             axes.plot(
                 [_place(q)] * 2, [-limit_us, limit_us], color=BASELINE, linewidth=6, alpha=0.35
             )
-        for one in judged:
+        for one, style in [*((one, "-") for one in judged), *((one, ":") for one in asleep)]:
             pairs = zip(one.reported_ns, one.truth_ns, strict=True)
             off_us = [(reported - truth) / 1000 for reported, truth in pairs]
-            axes.plot(places, off_us, color=CASE_COLOURS[one.case], linewidth=1.6)
+            axes.plot(places, off_us, style, color=CASE_COLOURS[one.case], linewidth=1.6)
         axes.set_yscale("symlog", linthresh=100)
         axes.set_xticks([_place(q) for q in TICKS], [f"p{q * 100:g}" for q in TICKS])
         axes.yaxis.set_major_formatter(FuncFormatter(lambda us, _: f"{us:g} us"))

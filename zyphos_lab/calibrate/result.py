@@ -1,7 +1,8 @@
 """What a calibration leaves, `results/calibration/<id>/calibration.json`; how later runs find it.
 
 `latest()` is what a run's manifest keeps under `calibration`: whether the ruler was measured on
-this machine with this build, how long ago, and the bias that it has.
+this machine with this build, how long ago, and the bias that it has: one that polls while answers
+are awaited (`load.poll`), and one that sleeps as it does unless told otherwise.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from zyphos_lab.calibrate.judge import CURVE, Judged
 from zyphos_lab.files import store_error, write_atomically
 from zyphos_lab.probes.native import core
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: of the ruler asleep only, and its verdict
 FOLDER = "calibration"
 FILE = "calibration.json"
 PAGE = "calibration.html"
@@ -37,7 +38,7 @@ MACHINE = (
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """One calibration, as it is kept. `bias_ns`: protocol to quantile to reported minus true."""
+    """One calibration, as it is kept. It is not whole where a case of a protocol is missing."""
 
     id: str
     made_ns: int
@@ -45,11 +46,30 @@ class Calibration:
     judged: tuple[Judged, ...]
     host: Mapping[str, Any]
     build: Mapping[str, Any]
-    bias_ns: Mapping[str, Mapping[str, float]]
+
+    @property
+    def polled(self) -> tuple[Judged, ...]:
+        """Before the ruler that polls; empty where there was no processor for it."""
+        return tuple(one for one in self.judged if one.poll)
+
+    @property
+    def asleep(self) -> tuple[Judged, ...]:
+        """Before the ruler that sleeps."""
+        return tuple(one for one in self.judged if not one.poll)
+
+    @property
+    def ruling(self) -> tuple[Judged, ...]:
+        """Those that say what the ruler can do."""
+        return self.polled or self.asleep
+
+    @property
+    def wrong(self) -> tuple[Judged, ...]:
+        """Those in which the ruler is off by more than waking up explains."""
+        return tuple(one for one in self.judged if one.wrong)
 
     @property
     def off(self) -> bool:
-        return any(one.off for one in self.judged)
+        return bool(self.wrong)
 
     @property
     def whole(self) -> bool:
@@ -60,10 +80,18 @@ class Calibration:
     @property
     def verdict(self) -> str:
         """`good`, `off`, or `disturbed`: off only where other work was in the way."""
-        wrong = [one for one in self.judged if one.off]
-        if not wrong:
-            return "good"
-        return "disturbed" if all(one.disturbed for one in wrong) else "off"
+        return _verdict(self.wrong)
+
+    @property
+    def asleep_verdict(self) -> str:
+        """The same of the sleeping ruler by the limits alone, waking up included."""
+        return _verdict([one for one in self.asleep if one.off]) if self.asleep else "not measured"
+
+
+def _verdict(off: Sequence[Judged]) -> str:
+    if not off:
+        return "good"
+    return "disturbed" if all(one.disturbed for one in off) else "off"
 
 
 def new_folder(results: Path) -> Path:
@@ -86,7 +114,6 @@ def made(folder: Path, judged: Sequence[Judged], quick: bool) -> Calibration:
         tuple(judged),
         host.fingerprint(),
         dict(core().build_info()),
-        biases(judged),
     )
 
 
@@ -100,6 +127,15 @@ def biases(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
         protocol: {name: statistics.median(values) for name, values in points.items()}
         for protocol, points in found.items()
     }
+
+
+def off_cases(judged: Sequence[Judged]) -> dict[str, list[str]]:
+    """Per protocol the names of the cases that are beyond a limit; [] where none is."""
+    found: dict[str, list[str]] = {one.protocol: [] for one in judged}
+    for one in judged:
+        if one.off:
+            found[one.protocol].append(one.case)
+    return found
 
 
 def save(calibration: Calibration, folder: Path) -> Path:
@@ -117,14 +153,18 @@ def as_dict(calibration: Calibration) -> dict[str, Any]:
         "made_ns": calibration.made_ns,
         "quick": calibration.quick,
         "verdict": calibration.verdict,
+        "asleep_verdict": calibration.asleep_verdict,
+        "asleep_off_cases": off_cases(calibration.asleep),
         "whole": calibration.whole,
-        "bias_ns": calibration.bias_ns,
+        "bias_ns": biases(calibration.asleep),
+        "polled_bias_ns": biases(calibration.polled),
         "curve": CURVE,
     }
     plain["cases"] = [
         {
             **asdict(one),
             "off": one.off,
+            "wrong": one.wrong,
             "lawful": one.lawful,
             "points": [{**asdict(p), "bias": p.bias, "off": p.off} for p in one.points],
         }
@@ -138,7 +178,9 @@ def latest(results: Path) -> dict[str, Any]:
 
     Those of some cases only, and disturbed ones, do not count. `state`: `good`, `off` (the ruler
     was off), `stale` (made by another build, or over 30 days ago), `foreign` (only of other
-    machines), `none`. All but the last two come with `id`, `path`, `age_ns`, `quick`, `bias_ns`.
+    machines), `none`. All but the last two come with `id`, `path`, `age_ns`, `quick`, `bias_ns` of
+    the ruler that sleeps, `asleep_verdict` (is that within its limits), `asleep_off_cases` and
+    `polled_bias_ns` (both {} in calibrations of version 1).
     """
     paths = sorted((results / FOLDER).glob(f"*/{FILE}"), reverse=True)
     found = [one for one in map(_read, paths) if one]
@@ -155,6 +197,9 @@ def latest(results: Path) -> dict[str, Any]:
         "age_ns": age_ns,
         "quick": fitting["quick"],
         "bias_ns": fitting["bias_ns"],
+        "polled_bias_ns": fitting.get("polled_bias_ns", {}),
+        "asleep_off_cases": fitting.get("asleep_off_cases", {}),
+        "asleep_verdict": fitting.get("asleep_verdict", fitting["verdict"]),
     }
 
 
@@ -171,7 +216,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    fits = isinstance(found, dict) and found.get("schema_version") == SCHEMA_VERSION
+    fits = isinstance(found, dict) and found.get("schema_version") in (1, SCHEMA_VERSION)
     return found if fits and found.keys() >= NEEDED else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zyphos_lab.calibrate.judge import Judged, Point
+from zyphos_lab.calibrate.judge import LIMITS_NS, REPETITIONS, Judged, Point
 from zyphos_lab.calibrate.result import Calibration
 from zyphos_lab.units import format_count, format_duration
 
@@ -20,34 +20,60 @@ FIGURES = {
 PARTS = {
     "sent_late": "sent after its time",
     "wire": "on the wire, both ways",
-    "client": "until the ruler has woken up and read the answer",
+    "client": "until the ruler has noticed and read the answer",
     "wire_and_client": "on the wire and until the ruler has read the answer",
 }
 SPAN = "50 us to 10 ms"
+JUDGED = ("p50", "p99")
 OFF_TOLD_MAX = 3
+ADVICE = "use `load: {poll: true}` with a processor for the load alone"
 
 
 def sentence(calibration: Calibration) -> str:
     """What the calibration says, to anyone."""
-    wrong = sum(one.off for one in calibration.judged)
-    count = len(calibration.judged)
+    wrong = sum(one.wrong for one in calibration.ruling)
+    count = len(calibration.ruling)
     if calibration.verdict == "disturbed":
         return (
             "The ruler could not be judged: the machine was not quiet, and in "
-            f"{wrong} of {count} cases it did not report what was so."
+            f"{len(calibration.wrong)} of {len(calibration.judged)} cases it did not report what "
+            "was so."
         )
     if wrong:
         return f"The ruler is off: in {wrong} of {count} cases it does not report what was so."
-    biases = _constant_biases(calibration.judged)
+    if calibration.off:
+        return (
+            "The ruler is off where its thread sleeps: in "
+            f"{len(calibration.wrong)} of {len(calibration.asleep)} cases waking up does not "
+            "explain what it reports."
+        )
+    return _good(calibration)
+
+
+def _good(calibration: Calibration) -> str:
+    count = len(calibration.ruling)
+    biases = _constant_biases(calibration.ruling)
+    if not calibration.polled and calibration.asleep_verdict != "good":
+        return (
+            "The ruler could only sleep here, and reports more than was so: by what waking up "
+            "costs, and no more."
+        )
     if not biases:
-        return f"The ruler is within its limits in the {count} case{'s'[: count != 1]} measured."
-    return f"The ruler shows delays of {SPAN} to within {format_duration(max(biases))}."
+        return (
+            f"The ruler is right: within its limits in the {count} case{'s'[: count != 1]} "
+            "measured."
+        )
+    return (
+        f"The ruler is right: typical waits, from {SPAN}, come out at most "
+        f"{format_duration(max(biases))} off ({LIMITS_NS['p50'] / 1000:g} us are allowed)."
+    )
 
 
 def _offence(one: Judged, point: Point) -> str:
     way = "too much" if point.bias > 0 else "too little"
+    way_of = "" if one.poll else ", asleep"
     return (
-        f"{one.protocol}, {one.title}: {FIGURES[point.name]} "
+        f"{one.protocol}{way_of}, {one.title}: {FIGURES[point.name]} "
         f"{difference_text(point, signed=False)} {way} ({limit_text(point)} allowed)"
     )
 
@@ -65,7 +91,7 @@ def _constant_biases(judged: Sequence[Judged]) -> list[float]:
 
 def second(calibration: Calibration) -> str:
     """What else holds, in one sentence; '' where there is nothing to add."""
-    if calibration.off:
+    if calibration.off or any(one.off for one in calibration.ruling):
         return ""
     parts = [part for part in (_tail(calibration), *_others(calibration)) if part]
     text = "; ".join(parts)
@@ -73,7 +99,7 @@ def second(calibration: Calibration) -> str:
 
 
 def _tail(calibration: Calibration) -> str:
-    points = [point for one in calibration.judged for point in one.points if point.name == "p99"]
+    points = [point for one in calibration.ruling for point in one.points if point.name == "p99"]
     worst = max((abs(point.bias) for point in points), default=None)
     if worst is None:
         return ""
@@ -82,14 +108,46 @@ def _tail(calibration: Calibration) -> str:
 
 def _others(calibration: Calibration) -> Iterator[str]:
     """What was judged besides delays."""
-    kinds = {one.kind for one in calibration.judged}
+    kinds = {one.kind for one in calibration.ruling}
     if "stall" in kinds:
         yield "a stop of 1 s is seen in every request that it held up"
-    rates = [p for one in calibration.judged if one.kind == "rate" for p in one.points]
+    rates = [p for one in calibration.ruling if one.kind == "rate" for p in one.points]
     if rates:
         yield f"rates are right to {max(abs(p.bias) / p.truth for p in rates):.2%}"
     if "loss" in kinds:
         yield "no lost request is missed"
+
+
+def asleep(calibration: Calibration) -> str:
+    """What a thread that sleeps costs here, and what to do about it; '' where none slept."""
+    if not calibration.asleep:
+        return ""
+    if not calibration.polled:
+        return (
+            "Only the ruler that sleeps was measured: polling needs a processor of its own, and "
+            "server and ruler had one between them."
+        )
+    if calibration.asleep_verdict == "disturbed":
+        return "What a ruler that sleeps adds could not be judged: the machine was not quiet."
+    worst = max((point_of(one, "p50") for one in calibration.asleep), default=0.0)
+    told = (
+        "Unless told otherwise the ruler sleeps until an answer comes; here that adds up to "
+        f"{format_duration(worst)} to a typical wait"
+    )
+    wakes = [one.wake_ns["p50"] for one in calibration.asleep if "p50" in one.wake_ns]
+    if wakes:
+        told += f" (any sleeping thread takes {format_duration(max(wakes))} to wake up)"
+    over = sum(one.off for one in calibration.asleep)
+    if not over:
+        return f"{told}, which is within the limits."
+    return (
+        f"{told}, and in {over} of {len(calibration.asleep)} cases more than is allowed: {ADVICE}."
+    )
+
+
+def point_of(one: Judged, name: str) -> float:
+    """How far this quantile is off, in nanoseconds."""
+    return next(point.bias for point in one.points if point.name == name)
 
 
 def value_text(point: Point, value: float) -> str:
@@ -121,6 +179,16 @@ def verdict_text(point: Point) -> str:
     return "" if point.limit is None else "OFF" if point.off else "ok"
 
 
+def asleep_verdict_text(one: Judged) -> str:
+    """Over the limits is no fault of the ruler's as long as waking up explains it."""
+    return "OFF" if one.wrong else "over" if one.off else "ok"
+
+
+def wake_text(one: Judged, name: str) -> str:
+    """What waking up cost beside the ruler, at this quantile."""
+    return format_duration(one.wake_ns[name]) if name in one.wake_ns else "-"
+
+
 def parts_text(one: Judged) -> str:
     """What the median's difference consists of."""
     shown = [f"{format_duration(ns)} {PARTS[name]}" for name, ns in one.parts_ns.items()]
@@ -129,9 +197,10 @@ def parts_text(one: Judged) -> str:
 
 def remarks(calibration: Calibration) -> Iterator[str]:
     """What else a reader has to know: the server off its law, disturbances, repetitions."""
-    offenders = [(one, point) for one in calibration.judged for point in one.points if point.off]
+    offenders = [(one, point) for one in calibration.wrong for point in one.points if point.off]
     worst = sorted(offenders, key=lambda pair: pair[1].excess, reverse=True)
     yield from (_offence(*pair) for pair in worst[:OFF_TOLD_MAX])
+    yield from _again(calibration)
     yield from _unlawful(calibration)
     count = len(calibration.judged)
     found: dict[str, list[str]] = {}
@@ -142,6 +211,24 @@ def remarks(calibration: Calibration) -> Iterator[str]:
         yield f"not quiet in {len(messages)} of {count} cases: {messages[0]}"
     if found and calibration.off:
         yield "calibrate again when nothing else runs"
+
+
+def _again(calibration: Calibration) -> Iterator[str]:
+    """Where repetitions were set aside, or the first were off and more were measured."""
+    aside = [one.set_aside for one in calibration.judged if one.set_aside]
+    if aside:
+        yield (
+            f"set aside, as the machine disturbed them, and made up for: {sum(aside)} measurements "
+            f"of {len(aside)} of {len(calibration.judged)} cases"
+        )
+    least = 1 if calibration.quick else REPETITIONS
+    found = [one for one in calibration.judged if one.repetitions > least]
+    if found:
+        most = max(one.repetitions for one in found)
+        yield (
+            f"measured again, as the ruler was off at first: {len(found)} of "
+            f"{len(calibration.judged)} cases, up to {most} times; the middle one counts"
+        )
 
 
 def _unlawful(calibration: Calibration) -> Iterator[str]:

@@ -25,18 +25,25 @@ Examples:
   zyphos-lab calibrate --quick --json > calibration.json
 
 The load generator is put before a server whose delays, rate and losses are known, and confirmed by
-the kernel's timestamps of its sockets. Let nothing else run meanwhile. What is found is kept in
-results/calibration/, and later runs on this machine name it. Exit code 5: the ruler is off.
+the kernel's timestamps of its sockets; delays twice, as it polls while answers are awaited and as
+it sleeps. Let nothing else run meanwhile. What is found is kept in results/calibration/, and later
+runs on this machine name it. Exit code 5: the ruler is off, by more than waking up explains where
+it sleeps.
 """
 
 
 @click.command(epilog=EPILOG)
-@click.option("--quick", is_flag=True, help="Under a minute, instead of three or four.")
+@click.option("--quick", is_flag=True, help="Under a minute, instead of two to three.")
 @click.option("--protocol", "protocols", multiple=True, metavar="NAME", help="Repeatable. [all]")
 @click.option("--case", "cases", multiple=True, metavar="NAME",
               help="constant_50us, constant_1ms, constant_10ms, bimodal, heavy_tail, stall, "
               "rate_cap, loss. Repeatable. [all]")  # fmt: skip
-@click.option("--cpus", "on_cpus", default="", help="Of the server and of the ruler, like 0,1.")
+@click.option(
+    "--cpus",
+    "on_cpus",
+    default="",
+    help="Of the server and of the ruler, like 0,1, or one for both.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option(
     "--plant-bias", default="0", hidden=True, help="As if the ruler reported so much more."
@@ -53,6 +60,8 @@ def command(results: Path, as_json: bool, **given: Any) -> int:
     folder = result.new_folder(results)
     try:
         _say(f"calibration: some {run.expected_seconds(wanted):.0f} s; {folder}")
+        if len(run.cpus(wanted)) < 2:
+            _say("one processor for server and ruler: only the ruler that sleeps is measured")
         judged = run.calibrate(wanted, folder, _tell)
         calibration = result.made(folder, judged, wanted.quick)
         result.save(calibration, folder)
@@ -73,8 +82,8 @@ def _wanted(given: dict[str, Any]) -> Wanted:
     from zyphos_lab.units import parse_duration
 
     pinned = cpus(given["on_cpus"])
-    if pinned and len(set(pinned)) != 2:
-        raise UsageError("--cpus: two different processors, the server's and the ruler's")
+    if len(pinned) > 2 or len(set(pinned)) != len(pinned):
+        raise UsageError("--cpus: two different processors, the server's and the ruler's, or one")
     return Wanted(
         quick=given["quick"],
         protocols=given["protocols"],
@@ -91,12 +100,13 @@ def _say(line: str) -> None:
 
 def _tell(one: Judged, number: int, count: int) -> None:
     """One line for each case, between measurements."""
-    from zyphos_lab.calibrate.words import difference_text
+    from zyphos_lab.calibrate.words import asleep_verdict_text, difference_text
 
     found = ", ".join(f"{p.name} {difference_text(p)}" for p in one.points if p.limit is not None)
     again = f" (middle of {one.repetitions})" if one.repetitions > 1 else ""
-    verdict = "OFF" if one.off else "ok"
-    _say(f"[{number}/{count}] {one.protocol} {one.case}: {found}: {verdict}{again}")
+    way = "polled" if one.poll else "asleep"
+    verdict = asleep_verdict_text(one)
+    _say(f"[{number}/{count}] {one.protocol} {one.case}, {way}: {found}: {verdict}{again}")
 
 
 def _show(calibration: Calibration, folder: Path, as_json: bool) -> None:
@@ -104,7 +114,8 @@ def _show(calibration: Calibration, folder: Path, as_json: bool) -> None:
         from zyphos_lab.calibrate import words
         from zyphos_lab.calibrate.result import as_dict
 
-        print_json({"sentence": words.sentence(calibration), **as_dict(calibration)})
+        told = {"sentence": words.sentence(calibration), "asleep": words.asleep(calibration)}
+        print_json(told | as_dict(calibration))
         return
     from rich.console import Console
 

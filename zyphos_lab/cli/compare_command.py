@@ -31,6 +31,7 @@ Examples:
   zyphos-lab compare baseline.json last --gate "regression(p99) <= 3%" --format md
   zyphos-lab compare --target 'nginx -c {dir}/n.conf' --file n.conf --target './mine --port {port}'
   zyphos-lab compare --target engine:epoll --target engine:uring --load 'connections=64 pipeline=16'
+  zyphos-lab compare --url http://127.0.0.1:8080/ --url http://127.0.0.1:8081/
 """
 
 

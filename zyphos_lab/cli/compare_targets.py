@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zyphos_lab.cli.shared import cpus, parsed
-from zyphos_lab.errors import Interrupted, UsageError
+from zyphos_lab.cli.compare_urls import expanded
+from zyphos_lab.cli.shared import cpus, executed, parsed
+from zyphos_lab.errors import UsageError
 
 if TYPE_CHECKING:
     from zyphos_lab.spec import Experiment
@@ -21,6 +22,9 @@ OPTIONS = (
     click.option("--target", "targets", multiple=True, metavar="COMMAND",
                  help="A server: a command, engine:NAME, reference:, or attach:PORT,pid=PID."
                  " The first is the baseline. Repeatable."),
+    click.option("--url", "urls", multiple=True, metavar="URL",
+                 help="In place of --target: a server that runs already,"
+                 " http://127.0.0.1:PORT/path. Repeatable."),
     click.option("--name", "names", multiple=True, help="Name of each --target, in its order."),
     click.option("--load", multiple=True, metavar="'KEY=VALUE ...'",
                  help="What is sent, as in an experiment's load: 'connections=64 rate=1000/s'."),
@@ -40,8 +44,8 @@ OPTIONS = (
     click.option("--cpus", help="Processors of the targets, like 0,1; the load has another."),
     click.option("--seed", type=click.IntRange(min=0), help="Of order and schedules."),
 )  # fmt: skip
-NAMES = ("targets", "names", "load", "starts", "window", "warmup", "until", "budget", "force",
-         "port", "ready", "files", "cpus", "seed")  # fmt: skip
+NAMES = ("targets", "urls", "names", "load", "starts", "window", "warmup", "until", "budget",
+         "force", "port", "ready", "files", "cpus", "seed")  # fmt: skip
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,7 +57,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def taken(given: dict[str, Any]) -> dict[str, Any]:
     """What was given of these options, taken out of `given`."""
-    found = {name: given.pop(name) for name in NAMES}
+    found = expanded({name: given.pop(name) for name in NAMES})
     if not found["targets"]:
         lost = next((name for name, value in found.items() if value not in (None, ())), None)
         if lost is not None:
@@ -74,7 +78,7 @@ def measured(
 
     `table`: whether its own answer is printed. `conclusive`: whether it must be able to conclude.
     """
-    from zyphos_lab import finish, orphans, progress, runner
+    from zyphos_lab import finish, runner
     from zyphos_lab.compare import adhoc
 
     seed, forced = given.pop("seed", None), bool(given.pop("force", False))
@@ -84,14 +88,7 @@ def measured(
     running = runner.begin(experiment, results, seed, forced)
     # What is typed again to have it again: there is no file.
     running.store.manifest["command"] = shlex.join(["zyphos-lab", *sys.argv[1:]])
-    for note in running.plan.notes:
-        click.echo(f"note: {note.message}", err=True)
-    try:
-        with orphans.adopted():
-            store = runner.execute(running, progress.make(as_json=False))
-    except Interrupted as stop:
-        again = f"zyphos-lab run --resume {running.store.path}"
-        raise Interrupted(f"{stop}; go on with `{again}`", stop.exit_code - 128) from stop
+    store = executed(running, as_json=False)
     _, paths = finish.finish(store, finish.Wanted(notebook=False, table=table))
     for name, path in {**paths, "run": store.path}.items():
         click.echo(f"{name + ':':10}{path}", err=True)

@@ -84,13 +84,13 @@ def _complaint(path: Path) -> str:
 def _run(path: Path) -> dict[str, Any]:
     """From the manifest and the tables' index; the journal is not read."""
     from zyphos_lab.errors import StoreError
-    from zyphos_lab.store import JOURNAL, count_planned, live_status, read_manifest
+    from zyphos_lab.store import count_planned, live_status, read_manifest
     from zyphos_lab.tables import count_finished
 
     entry: dict[str, Any] = {"run": path.name, "experiment": path.parent.name, "path": str(path)}
     try:
         manifest = read_manifest(path)
-        finished = count_finished(path, path / JOURNAL)
+        finished = count_finished(path)
     except (StoreError, OSError) as error:
         return entry | {"status": f"damaged: {error}", "profile": None, "trials": 0, "finished": 0}
     return entry | {

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 import click
@@ -24,6 +24,9 @@ from zyphos_lab.units import (
     format_size,
     parse_duration,
 )
+
+if TYPE_CHECKING:
+    from zyphos_lab.record import Reason
 
 EPILOG = """\b
 Examples:
@@ -99,15 +102,15 @@ def command(**given: Any) -> None:
     words = list(_words(given, place))
     window_ns = _duration(given, "duration")
     result, stop = _run(words, cpus(given["cpus"]), window_ns, _duration(given, "deadline"))
-    columns, verdict, messages = _judged(result, law_of(given))
+    columns, verdict, reasons = _judged(result, law_of(given))
     if given["as_json"]:
-        print_json({**columns, "verdict": verdict, "reasons": messages})
+        print_json({**columns, "verdict": verdict, "reasons": [one.as_dict() for one in reasons]})
     else:
-        _print(columns, verdict, messages)
+        _print(columns, verdict, [one.message for one in reasons])
     if stop is not None:
         raise stop
     if verdict == "INVALID":
-        raise MeasurementError(messages[0])
+        raise MeasurementError(next(one.message for one in reasons if one.severity == verdict))
 
 
 def _place(text: str, protocol: str) -> Place:
@@ -235,14 +238,14 @@ def _tell(window: dict[str, Any], window_ns: int) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _judged(result: dict[str, Any], law: str) -> tuple[dict[str, Any], str, list[str]]:
+def _judged(result: dict[str, Any], law: str) -> tuple[dict[str, Any], str, list[Reason]]:
     from zyphos_lab import health, record
 
     columns, _, reasons = record.load_columns(result)
     columns |= {f"client_{name}": result[name] for name in ("bytes_out", "bytes_in")}
     reasons += health.load_reasons(columns, law)
     health.mark_limits(columns, reasons)
-    return columns, record.worst(reasons), [reason.message for reason in reasons]
+    return columns, record.worst(reasons), reasons
 
 
 def _print(columns: dict[str, Any], verdict: str, messages: list[str]) -> None:
@@ -288,9 +291,8 @@ def _quantiles(columns: dict[str, Any], metric: str) -> str:
 
 def _health(columns: dict[str, Any]) -> str:
     parts = []
-    cpu_ns, threads = columns["client_cpu_ns"], columns["client_threads"]
-    if cpu_ns is not None and threads:
-        parts.append(f"load's threads {cpu_ns / threads / columns['window_ns']:.0%} busy")
+    if columns["client_threads_busy_ratio"] is not None:
+        parts.append(f"load's threads {columns['client_threads_busy_ratio']:.0%} busy")
     if columns["rate_ratio"] is not None:
         parts.append(f"rate ratio {columns['rate_ratio']:.3f}")
     if columns["schedule_lag_ns_p99"] is not None:

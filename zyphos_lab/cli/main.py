@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": "What this machine can measure, and how to mend what it cannot.",
     "serve": "Run one of our servers.",
     "load": "Put load on a server and say how it did.",
+    "trace": "Watch a process, by pid, port or command, with the probes.",
     "schema": "Print the JSON Schema of experiment files.",
 }
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zyphos_lab.cli.shared import json_option, print_json, results_option
-from zyphos_lab.errors import Interrupted, UsageError
+from zyphos_lab.cli.shared import executed, json_option, print_json, results_option
+from zyphos_lab.errors import UsageError
 
 if TYPE_CHECKING:
     from zyphos_lab.detectable import Detectable
@@ -25,6 +25,7 @@ Examples:
   zyphos-lab run experiments/tcp_nodelay.yaml --plan
   zyphos-lab run experiments/tcp_nodelay.yaml --set repeat.window=2s --only write=two
   zyphos-lab run experiments/engines_hello.yaml --until 'ci(p99) < 3%' --budget 10min
+  zyphos-lab run experiments/tcp_nodelay.yaml --profile quick --capture
   zyphos-lab run --resume
 """
 
@@ -67,6 +68,7 @@ class Asked:
 @click.option("--seed", type=click.IntRange(min=0), help="Seed in place of the file's.")
 @click.option("--until", metavar="STATEMENT", help="As many starts as `ci(p99) < 3%` takes.")
 @click.option("--budget", metavar="TIME", help="No more starts than fit, such as 10min.")
+@click.option("--capture", is_flag=True, help="Also capture packets, of one more start per cell.")
 @click.option("--force", is_flag=True, help="Run also what arithmetic forbids to conclude from.")
 @results_option
 @json_option
@@ -91,6 +93,8 @@ def _asked(given: dict[str, Any]) -> Asked:
         value = given.pop(name)
         if value is not None:
             given["sets"] = (*given["sets"], f"repeat.{name}={value}")
+    if given.pop("capture"):
+        given["sets"] = (*given["sets"], "capture.trials=1")
     resume, experiment = given["resume"], given["experiment"]
     if resume is not None and experiment is None and resume.endswith((".yaml", ".yml")):
         given |= {"resume": "last", "experiment": Path(resume)}
@@ -148,18 +152,10 @@ def _refuse(made: Plan, asked: Asked) -> None:
 
 
 def _run(asked: Asked) -> None:
-    from zyphos_lab import finish, orphans, progress, runner
+    from zyphos_lab import finish
 
     running = _resumed(asked) if asked.resume is not None else _begun(asked)
-    for note in running.plan.notes:
-        click.echo(f"note: {note.message}", err=True)
-    try:
-        with orphans.adopted():
-            store = runner.execute(running, progress.make(asked.as_json))
-    except Interrupted as stop:
-        raise Interrupted(
-            f"{stop}; go on with `{_resume_line(running.store)}`", _signal(stop)
-        ) from stop
+    store = executed(running, asked.as_json)
     wanted = finish.Wanted(asked.page, asked.notebook, table=not asked.as_json)
     answer, paths = finish.finish(store, wanted)
     if asked.as_json:
@@ -168,14 +164,6 @@ def _run(asked: Asked) -> None:
         for name, path in {**paths, "run": store.path}.items():
             click.echo(f"{name + ':':10}{path}")
     finish.gate(answer, asked.require_conclusive)
-
-
-def _signal(stop: Interrupted) -> int:
-    return stop.exit_code - 128
-
-
-def _resume_line(store: Store) -> str:
-    return f"zyphos-lab run --resume {store.path}"
 
 
 def print_summary(answer: Any, paths: dict[str, Path], store: Store) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from zyphos_lab.errors import SpecError, UsageError
+from zyphos_lab.errors import Interrupted, SpecError, UsageError
 
 if TYPE_CHECKING:
+    from zyphos_lab.runner import Running
     from zyphos_lab.store import Store
 
 RESULTS = "results"
@@ -34,6 +35,23 @@ def open_run(results: Path, name: str) -> Store:
     from zyphos_lab.store import Store
 
     return Store.open(runs.find(results, name))
+
+
+def executed(running: Running, as_json: bool) -> Store:
+    """The run's trials, all of them: its store. What was noted on its plan is said first.
+
+    Interrupted says how to go on. `as_json`: progress as events on stdout.
+    """
+    from zyphos_lab import orphans, progress, runner
+
+    for note in running.plan.notes:
+        click.echo(f"note: {note.message}", err=True)
+    try:
+        with orphans.adopted():
+            return runner.execute(running, progress.make(as_json))
+    except Interrupted as stop:
+        again = f"zyphos-lab run --resume {running.store.path}"
+        raise Interrupted(f"{stop}; go on with `{again}`", stop.signum) from stop
 
 
 def print_json(value: Any) -> None:

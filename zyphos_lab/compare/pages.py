@@ -68,20 +68,11 @@ def _escaped(text: str) -> str:
 
 def html(table: Table) -> str:
     """One page without scripts or external resources, in the style of the report."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from zyphos_lab.report.rendering import TEMPLATES, rendered
 
-    from zyphos_lab.report.page import TEMPLATES
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("compare.html.j2").render(
+    return rendered(
+        TEMPLATES / "compare.html.j2",
         table=table,
         words=words,
         differs=differs,
-        css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
     )

@@ -3,15 +3,16 @@
 checks()                    every Check, abilities first; some 0.1 s, changes nothing on the machine
 render(checks, console)     as a table, for any width from 60 columns on
 as_data(checks)             for --json
+mend.fix(checks, journal)   sets what they advise, mend.undo(journal) puts it back
 """
 
 from __future__ import annotations
 
-from zyphos_lab.doctor import abilities, settings
+from zyphos_lab.doctor import abilities, mend, settings
 from zyphos_lab.doctor.check import Check, State
 from zyphos_lab.doctor.render import as_data, render
 
-__all__ = ["Check", "State", "as_data", "checks", "render"]
+__all__ = ["Check", "State", "as_data", "checks", "mend", "render"]
 
 
 def checks() -> list[Check]:

@@ -9,12 +9,16 @@ import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
-from zyphos_lab import host
+from zyphos_lab import host, links
 from zyphos_lab.doctor import namespaces, uring
-from zyphos_lab.doctor.check import Check, apt, found, modprobe, sudo
+from zyphos_lab.doctor.check import Check, State, apt, found, modprobe, sudo
+from zyphos_lab.links.ability import NFTABLES
+from zyphos_lab.packets import capture
 from zyphos_lab.probes import native
 from zyphos_lab.probes.perf import HARDWARE, SOFTWARE
+from zyphos_lab.spec.link_models import LinkKind
 
 TUNGETFEATURES = 0x800454CF
 CONGESTION_CONTROLS = ("cubic", "reno", "bbr")
@@ -26,6 +30,7 @@ TOOLS = {
     "wrk": ("wrk", "the load generator that ours is checked against"),
     "bpftrace": ("bpftrace", "one-off questions to the kernel beside an experiment"),
     "perf": ("linux-perf", "profiles that explain where CPU goes"),
+    "valgrind": ("valgrind", "exact counts of instructions where there is no PMU"),
     "git": ("git", "records name the commit they were measured at"),
 }
 
@@ -42,8 +47,17 @@ def checks() -> Iterator[Check]:
     yield from congestion_controls()
     yield from network_namespaces()
     yield tun()
+    yield kinds_of_links()
+    yield packets()
     yield tracefs()
     yield from tools()
+
+
+def packets() -> Check:
+    why = "`run --capture`: a trial's packets, drawn as a ladder"
+    reason = capture.missing()
+    fix = "run as root, or " + sudo("setcap cap_net_raw+ep <zyphos-capture>")
+    return found("packets", "packet capture", reason, "lo can be captured", why, fix)
 
 
 def native_module() -> Check:
@@ -172,6 +186,16 @@ def tun() -> Check:
         reason = f"/dev/net/tun: {error.strerror}"
     why = "the link emulator's packets pass through it"
     return found("tun", "TUN device", reason, "opens", why, modprobe("tun"))
+
+
+def kinds_of_links() -> Check:
+    why = "what an experiment's `link` can put between client and server"
+    kinds = {kind: links.missing(kind) for kind in (*get_args(LinkKind), NFTABLES)}
+    value = ", ".join(kind for kind, (reason, _) in kinds.items() if not reason)
+    lacking = [f"{kind}: {reason}" for kind, (reason, _) in kinds.items() if reason]
+    fixes = [hint for kind, (reason, hint) in kinds.items() if reason and kind != "netem"]
+    state: State = "warn" if fixes else "ok"
+    return Check("links", "links", state, "; ".join([value, *lacking]), why, "".join(fixes[:1]))
 
 
 def tracefs() -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,8 @@ class Check:
     """One finding. `state`: ok, missing (an ability), warn (a setting spoils results), info.
 
     `value` is what was found, or the reason; `why` what it matters for; `fix` one command, '' where
-    nothing needs mending or nothing can mend it.
+    nothing needs mending or nothing can mend it. `writes`: the same as (file, text) where it only
+    sets what the kernel holds in files; that is what `doctor --fix` does and `--undo` takes back.
     """
 
     id: str
@@ -24,6 +26,7 @@ class Check:
     value: str
     why: str
     fix: str = ""
+    writes: tuple[tuple[str, str], ...] = ()
 
 
 def found(id: str, subject: str, reason: str, value: str, why: str, fix: str) -> Check:
@@ -31,6 +34,25 @@ def found(id: str, subject: str, reason: str, value: str, why: str, fix: str) ->
     if reason:
         return Check(id, subject, "missing", reason, why, fix)
     return Check(id, subject, "ok", value, why)
+
+
+def setting(
+    id: str, subject: str, value: str, why: str, files: Sequence[str], wanted: str, where: str = ""
+) -> Check:
+    """A setting that spoils results and is mended by writing `wanted` into each file of `files`.
+
+    `where`: the files in one word, for the command.
+    """
+    fix = f"echo {wanted} | {sudo(f'tee {where or files[0]}')}"
+    return Check(id, subject, "warn", value, why, fix, tuple((file, wanted) for file in files))
+
+
+def sysctl(id: str, subject: str, value: str, why: str, name: str, wanted: str) -> Check:
+    """The same of a sysctl."""
+    quoted = f'"{wanted}"' if " " in wanted else wanted
+    file = f"/proc/sys/{name.replace('.', '/')}"
+    fix = sudo(f"sysctl -w {name}={quoted}")
+    return Check(id, subject, "warn", value, why, fix, ((file, wanted),))
 
 
 def sudo(command: str) -> str:

@@ -19,7 +19,8 @@ WIDE_COLUMNS = 120  # from here on the reason why stands in a column of its own
 
 def as_data(checks: Sequence[Check]) -> list[dict[str, Any]]:
     """One mapping per check, for JSON."""
-    return [asdict(check) for check in checks]
+    rows = [asdict(check) for check in checks]
+    return [{name: row[name] for name in row if name != "writes"} for row in rows]
 
 
 def render(checks: Sequence[Check], console: Console) -> None:

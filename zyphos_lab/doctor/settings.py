@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 
 from zyphos_lab import host
-from zyphos_lab.doctor.check import Check, sudo
+from zyphos_lab.doctor.check import Check, setting, sudo, sysctl
 
 LOAD_QUIET = 0.3  # runnable tasks a CPU, over the last minute
 PORTS_WANTED = 20000
@@ -44,9 +45,9 @@ def governor() -> Check:
         return Check("governor", "CPU governor", "info", "no frequency control to be seen", why)
     if value == "performance":
         return Check("governor", "CPU governor", "ok", value, why)
-    command = "tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
-    fix = f"echo performance | {sudo(command)}"
-    return Check("governor", "CPU governor", "warn", value, why, fix)
+    where = f"{host.SYS_CPU}/cpu*/cpufreq/scaling_governor"
+    files = sorted(glob.glob(where))
+    return setting("governor", "CPU governor", value, why, files, "performance", where)
 
 
 def turbo() -> Check:
@@ -56,11 +57,10 @@ def turbo() -> Check:
         return Check("turbo", "turbo", "info", "cannot be seen from here", why)
     if not value:
         return Check("turbo", "turbo", "ok", "off", why)
-    if os.path.exists(f"{host.SYS_CPU}/intel_pstate/no_turbo"):
-        fix = f"echo 1 | {sudo(f'tee {host.SYS_CPU}/intel_pstate/no_turbo')}"
-    else:
-        fix = f"echo 0 | {sudo(f'tee {host.SYS_CPU}/cpufreq/boost')}"
-    return Check("turbo", "turbo", "warn", "on", why, fix)
+    intel = f"{host.SYS_CPU}/intel_pstate/no_turbo"
+    if os.path.exists(intel):
+        return setting("turbo", "turbo", "on", why, [intel], "1")
+    return setting("turbo", "turbo", "on", why, [f"{host.SYS_CPU}/cpufreq/boost"], "0")
 
 
 def smt() -> Check:
@@ -70,8 +70,7 @@ def smt() -> Check:
         return Check("smt", "SMT", "info", "cannot be seen from here", why)
     if not value:
         return Check("smt", "SMT", "ok", "off", why)
-    fix = f"echo off | {sudo(f'tee {host.SYS_CPU}/smt/control')}"
-    return Check("smt", "SMT", "warn", "on", why, fix)
+    return setting("smt", "SMT", "on", why, [f"{host.SYS_CPU}/smt/control"], "off")
 
 
 def clock_source() -> Check:
@@ -82,8 +81,11 @@ def clock_source() -> Check:
         return Check("clock_source", "clock source", "ok", value, why)
     folder = "/sys/devices/system/clocksource/clocksource0"
     available = (host.read(f"{folder}/available_clocksource") or "").split()
-    fix = f"echo tsc | {sudo(f'tee {folder}/current_clocksource')}" if "tsc" in available else ""
-    return Check("clock_source", "clock source", "warn", value, why, fix)
+    if "tsc" not in available:
+        return Check("clock_source", "clock source", "warn", value, why)
+    return setting(
+        "clock_source", "clock source", value, why, [f"{folder}/current_clocksource"], "tsc"
+    )
 
 
 def other_load() -> Check:
@@ -114,17 +116,16 @@ def huge_pages() -> Check:
         return Check("thp", "transparent huge pages", "info", "not in this kernel", why)
     if value != "always":
         return Check("thp", "transparent huge pages", "ok", value, why)
-    fix = f"echo madvise | {sudo(f'tee {path}')}"
-    return Check("thp", "transparent huge pages", "warn", value, why, fix)
+    return setting("thp", "transparent huge pages", value, why, [path], "madvise")
 
 
 def congestion() -> Check:
     why = "bbr paces, and hides or shifts what cubic and reno show: set tcp_congestion per socket"
-    value = host.sysctl("net.ipv4.tcp_congestion_control") or "unknown"
+    name = "net.ipv4.tcp_congestion_control"
+    value = host.sysctl(name) or "unknown"
     if value != "bbr":
         return Check("congestion", "default TCP congestion", "ok", value, why)
-    fix = sudo("sysctl -w net.ipv4.tcp_congestion_control=cubic")
-    return Check("congestion", "default TCP congestion", "warn", value, why, fix)
+    return sysctl("congestion", "default TCP congestion", value, why, name, "cubic")
 
 
 def backlog() -> Check:
@@ -138,7 +139,7 @@ def _at_least(name: str, id: str, subject: str, wanted: int, why: str) -> Check:
         return Check(id, subject, "info", f"{name} cannot be read", why)
     if int(text) >= wanted:
         return Check(id, subject, "ok", text, why)
-    return Check(id, subject, "warn", text, why, sudo(f"sysctl -w {name}={wanted}"))
+    return sysctl(id, subject, text, why, name, str(wanted))
 
 
 def ports() -> Check:
@@ -151,9 +152,7 @@ def ports() -> Check:
     value = f"{last - first + 1} ({first}-{last})"
     if last - first + 1 >= PORTS_WANTED:
         return Check("ports", "local ports", "ok", value, why)
-    return Check(
-        "ports", "local ports", "warn", value, why, sudo(f'sysctl -w {name}="15000 65000"')
-    )
+    return sysctl("ports", "local ports", value, why, name, "15000 65000")
 
 
 def pressure() -> Check:

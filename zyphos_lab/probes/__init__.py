@@ -14,27 +14,47 @@ from typing import Any
 
 from zyphos_lab.errors import UsageError
 from zyphos_lab.probes.base import ROLES, Probe, Role
+from zyphos_lab.probes.bpf_stats import BpfStatsProbe
+from zyphos_lab.probes.futex import FutexProbe
 from zyphos_lab.probes.host import HostProbe
+from zyphos_lab.probes.leaks import LeaksProbe
+from zyphos_lab.probes.memory import MemoryProbe
 from zyphos_lab.probes.netstat import NetstatProbe
 from zyphos_lab.probes.perf import PerfProbe
 from zyphos_lab.probes.rusage import RusageProbe
+from zyphos_lab.probes.sched import SchedProbe
+from zyphos_lab.probes.sockets import SocketsProbe
+from zyphos_lab.probes.syscall_latency import SyscallLatencyProbe
 from zyphos_lab.probes.syscalls import SyscallsProbe
+from zyphos_lab.probes.tcp_events import TcpEventsProbe
 from zyphos_lab.probes.tcp_info import TcpInfoProbe
+from zyphos_lab.probes.uring import UringProbe
 from zyphos_lab.probes.verdict import verdict_reasons
 
-__all__ = ["ALWAYS", "NAMES", "Probe", "make", "verdict_reasons"]
+__all__ = ["ALWAYS", "COSTLY", "NAMES", "Probe", "make", "verdict_reasons"]
 
 ALWAYS = ("rusage", "netstat", "host")
 # In the order of reading: the quickest first, and sockets before the load can close them.
 _KINDS: dict[str, Callable[[], Probe[Any]]] = {
     "syscalls": SyscallsProbe,
+    "syscall_latency": SyscallLatencyProbe,
+    "sched": SchedProbe,
+    "futex": FutexProbe,
+    "uring": UringProbe,
     "perf": PerfProbe,
+    "tcp_events": TcpEventsProbe,
     "tcp_info": TcpInfoProbe,
+    "sockets": SocketsProbe,
+    "memory": MemoryProbe,
+    "bpf_stats": BpfStatsProbe,
+    "leaks": LeaksProbe,
     "rusage": RusageProbe,
     "netstat": NetstatProbe,
     "host": HostProbe,
 }
 NAMES = tuple(_KINDS)
+# Those whose cost a run measures (zyphos_lab/observer.py).
+COSTLY = frozenset(name for name, kind in _KINDS.items() if getattr(kind, "costly", ""))
 
 
 def make(names: Iterable[str], roles: Iterable[Role] = ROLES) -> list[Probe[Any]]:

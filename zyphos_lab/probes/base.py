@@ -16,25 +16,65 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Generic, Literal, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
 
-Role = Literal["server", "client"]
+Role = Literal["server", "client", "link"]
+# Those that have columns of their own; an emulated link's processes count as the trial's.
 ROLES: tuple[Role, ...] = ("server", "client")
 Value = int | float | str | bool | None
 Columns = dict[str, Value]
 Skipped = dict[str, str]
 Pids = Mapping[Role, Sequence[int]]
 Raw = TypeVar("Raw")
+Histograms = dict[str, str]  # metric -> base64 of an HdrHistogram V2 compressed, as in Record
 
 NO_PROCESS = "no process of this side is on this machine"
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One thing's values over time: `values` maps a column (unit last) to a list as long as
+    `time_ns`, CLOCK_MONOTONIC. `of` says which one it is, where there are several ("socket 7").
+    """
+
+    name: str
+    of: str
+    time_ns: Sequence[int]
+    values: Mapping[str, Sequence[float | None]]
+
+    def as_dict(self, start_ns: int) -> dict[str, Any]:
+        """As in the record: times count from `start_ns`, the window's start."""
+        since = [at - start_ns for at in self.time_ns]
+        return {"name": self.name, "of": self.of, "time_ns": since,
+                **{column: list(found) for column, found in self.values.items()}}  # fmt: skip
+
+
 class Probe(ABC, Generic[Raw]):
-    """One source of columns. `reason` is why it can give none at all, '' where it can."""
+    """One source of columns. `reason` is why it can give none at all, '' where it can.
+
+    `costly`: how it slows down what it watches, '' where it does not. A run measures by how much
+    (observer.py), so such a one can also `rest`; a trace takes most of them only when asked to.
+    `early`: attaching takes so long that it is done before the load is started, with the server's
+    processes alone; `complete` follows.
+
+    The rest is for a trace, which has no window and no requests. `by_port`: it is about the port's
+    sockets. `one_window`: `columns` ends the window, so that it is attached anew for the next.
+    `grows`: columns that are counts although they are not given per request.
+    """
 
     name: str
     reason: str = ""
+    early: bool = False
+    costly: str = ""
+    by_port: bool = False
+    one_window: bool = False
+    grows: Collection[str] = ()
+
+    def environment(self, role: Role) -> Mapping[str, str]:
+        """Variables that a trial starts this side's processes with; most probes need none."""
+        return {}
 
     @abstractmethod
     def attach(self, pids: Pids, port: int) -> None:
@@ -44,6 +84,9 @@ class Probe(ABC, Generic[Raw]):
         trial.
         """
 
+    def complete(self, pids: Pids) -> None:
+        """Of an early probe: the load's processes are there too. May not take long."""
+
     @abstractmethod
     def snapshot(self) -> Raw:
         """Reads everything as it is now. Raises nothing that a dying target could cause."""
@@ -51,6 +94,23 @@ class Probe(ABC, Generic[Raw]):
     @abstractmethod
     def columns(self, before: Raw, after: Raw, requests: int) -> tuple[Columns, Skipped]:
         """The difference of two snapshots; `requests` (done in the window) divides the counts."""
+
+    def histograms(self, before: Raw, after: Raw) -> Histograms:
+        """Distributions between two snapshots, for the record; most probes have none."""
+        return {}
+
+    def series(self, before: Raw, after: Raw) -> list[Series]:
+        """What changed over time between two snapshots, for the record; most probes have none."""
+        return []
+
+    def load_ended(self) -> None:
+        """The trial's load is gone and its server still there; most probes do not care."""
+
+    def rest(self) -> None:
+        """Costs nothing until it is woken. Of a costly probe; the others cost nothing."""
+
+    def wake(self) -> None:
+        """Ends a rest; before a trial's processes start, for it may take some 100 ms."""
 
     def close(self) -> None:
         """Releases what the probe holds; it cannot be used afterwards."""

@@ -4,7 +4,8 @@ The CPUs watched are those that the trial's threads may run on. `host_pinned` sa
 process keeps to a part of the machine; only then is other load told apart from the trial's own.
 Sources: /proc/stat (10 ms a CPU: smaller amounts are not seen), /proc/vmstat, /proc/pressure,
 cpu.stat of the trial's cgroup, thermal_throttle in sysfs, the processes' own CPU clocks (exact),
-everybody else's (hogs.py) and the machine's clocks (clocks.py). Some 0.4 ms a snapshot.
+everybody else's (hogs.py) and the machine's clocks (clocks.py). Some 0.4 ms a snapshot. What the
+runner itself took to watch (its sampling threads) is the observer's, not other load.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import glob
 import json
 import os
+import time
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from zyphos_lab.probes import clocks, hogs, processes
-from zyphos_lab.probes.base import ROLES, Columns, Pids, Probe, Skipped, absent, now_ns
+from zyphos_lab.probes.base import Columns, Pids, Probe, Skipped, absent, now_ns
 from zyphos_lab.probes.rusage import TICK_NS
 
 COLUMNS = (
@@ -26,6 +28,7 @@ COLUMNS = (
     "host_steal_ns",
     "host_steal_ratio",
     "host_cpu_own_ns",
+    "host_cpu_runner_ns",
     "host_cpu_other_ns",
     "host_cpu_other_ratio",
     "host_hogs",
@@ -39,6 +42,13 @@ COLUMNS = (
     "host_psi_memory_full_ns",
     "host_psi_io_some_ns",
     *clocks.COLUMNS,
+)
+GROWING = (
+    *("host_steal_ns", "host_cpu_own_ns", "host_cpu_runner_ns", "host_cpu_other_ns"),
+    "host_context_switches",
+    *("host_swap_in_pages", "host_swap_out_pages", "host_throttled_ns", "host_thermal_throttles"),
+    *("host_psi_cpu_some_ns", "host_psi_memory_some_ns", "host_psi_memory_full_ns"),
+    "host_psi_io_some_ns",
 )
 PRESSURES = (("cpu", "some"), ("memory", "some"), ("memory", "full"), ("io", "some"))
 THERMAL = "/sys/devices/system/cpu/cpu*/thermal_throttle/core_throttle_count"
@@ -58,12 +68,15 @@ class RawHost:
     affinities: dict[int, frozenset[int]] = field(default_factory=dict)
     others_ns: hogs.Clocks = field(default_factory=dict)
     clocks: clocks.Clocks | None = None
+    runner_ns: int = 0
+    runner_cpus: frozenset[int] = frozenset()
 
 
 class HostProbe(Probe[RawHost]):
     """Always on; needs no rights."""
 
     name = "host"
+    grows = GROWING
 
     def __init__(self) -> None:
         self._roots: tuple[int, ...] = ()
@@ -71,7 +84,7 @@ class HostProbe(Probe[RawHost]):
         self._thermal_files = glob.glob(THERMAL)
 
     def attach(self, pids: Pids, port: int) -> None:
-        self._roots = tuple(pid for role in ROLES for pid in pids.get(role, ()))
+        self._roots = tuple(pid for roots in pids.values() for pid in roots)
         self._throttle_file = _throttle_file(self._roots[0] if self._roots else os.getpid())
 
     def snapshot(self) -> RawHost:
@@ -88,6 +101,8 @@ class HostProbe(Probe[RawHost]):
             {process: _affinity(process) for process in members},
             hogs.clocks(members),
             clocks.read(),
+            time.process_time_ns(),
+            frozenset(os.sched_getaffinity(0)),
         )
 
     def columns(self, before: RawHost, after: RawHost, requests: int) -> tuple[Columns, Skipped]:
@@ -128,8 +143,15 @@ def _add_cpus(columns: Columns, skipped: Skipped, before: RawHost, after: RawHos
         skipped["host_cpu_other"] = "processes of the trial came or went in the window"
     else:
         busy_ticks = sum(new[cpu].busy - old[cpu].busy for cpu in watched)
-        own_ns = sum(after.own_ns.values()) - sum(before.own_ns.values())
-        _add_other(columns, busy_ticks * TICK_NS, own_ns)
+        columns["host_cpu_own_ns"] = own_ns = sum(after.own_ns.values()) - sum(
+            before.own_ns.values()
+        )
+        runner_ns = 0
+        if before.runner_cpus | after.runner_cpus <= set(watched):
+            columns["host_cpu_runner_ns"] = runner_ns = after.runner_ns - before.runner_ns
+        else:
+            skipped["host_cpu_runner"] = "the runner may use other CPUs too: part of the other load"
+        _add_other(columns, busy_ticks * TICK_NS - own_ns - runner_ns)
 
 
 def _watched(
@@ -147,10 +169,9 @@ def _add_steal(columns: Columns, ticks: list[int]) -> None:
     columns["host_steal_ratio"] = max(ticks, default=0) * TICK_NS / _window_ns(columns)
 
 
-def _add_other(columns: Columns, busy_ns: int, own_ns: int) -> None:
-    columns["host_cpu_own_ns"] = own_ns
+def _add_other(columns: Columns, left_ns: int) -> None:
     # Never below zero: ticks are coarser than the processes' own clocks.
-    columns["host_cpu_other_ns"] = other_ns = max(0, busy_ns - own_ns)
+    columns["host_cpu_other_ns"] = other_ns = max(0, left_ns)
     columns["host_cpu_other_ratio"] = other_ns / _window_ns(columns)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 
@@ -14,3 +15,17 @@ def core() -> Any:
         raise ImportError(
             f"the native module does not load ({error}); build it: make build"
         ) from error
+
+
+def opened(make: Callable[[Any], Any]) -> tuple[Any, str]:
+    """What `make` gets from the native module, and ""; or None, and the reason why it is not there.
+
+    A reason is what `make` returns as text, or the OSError that it raises.
+    """
+    try:
+        found = make(core())
+    except ImportError as error:
+        return None, str(error)
+    except OSError as error:
+        return None, error.strerror or str(error)
+    return (None, found) if isinstance(found, str) else (found, "")

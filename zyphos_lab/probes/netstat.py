@@ -1,8 +1,9 @@
-"""Probe `netstat`: the network stack's own counters, host-wide (one network namespace), as `net_*`.
+"""Probe `netstat`: the network stack's own counters, of whole network namespaces, as `net_*`.
 
 They name what a request cannot see: delayed ACKs, retransmission timers, listen queues that
 overflowed, packets dropped before a socket. They count everybody's traffic, not only the trial's.
-Sources: /proc/PID/net/{netstat,snmp} of the server where there is one, else of this process;
+Sources: /proc/PID/net/{netstat,snmp} of the server and, where a link keeps them apart, of the
+client (then the sum, so that both sides count as they do in one namespace), else of this process;
 /proc/net/softnet_stat for the CPUs' backlogs, of the whole machine. Exact counts; some 90 us a
 snapshot.
 """
@@ -31,6 +32,10 @@ COUNTERS = {
     "net_tcp_memory_pressures": ("TcpExt", "TCPMemoryPressures"),
     "net_listen_overflows": ("TcpExt", "ListenOverflows"),
     "net_listen_drops": ("TcpExt", "ListenDrops"),
+    "net_tcp_syncookies_sent": ("TcpExt", "SyncookiesSent"),
+    "net_tcp_syncookies_received": ("TcpExt", "SyncookiesRecv"),
+    "net_tcp_syncookies_failed": ("TcpExt", "SyncookiesFailed"),
+    "net_tcp_challenge_acks": ("TcpExt", "TCPChallengeACK"),
     "net_tcp_segs_in": ("Tcp", "InSegs"),
     "net_tcp_segs_out": ("Tcp", "OutSegs"),
     "net_tcp_retrans_segs": ("Tcp", "RetransSegs"),
@@ -53,10 +58,10 @@ PER_REQUEST = (
 
 @dataclass(frozen=True, slots=True)
 class RawNetstat:
-    """The three files as read; None where one is gone or absent."""
+    """The files as read, two for each namespace; None where one is gone or absent."""
 
-    netstat: bytes | None
-    snmp: bytes | None
+    netstat: tuple[bytes | None, ...]
+    snmp: tuple[bytes | None, ...]
     softnet: bytes | None
 
 
@@ -64,18 +69,21 @@ class NetstatProbe(Probe[RawNetstat]):
     """Always on; needs no rights."""
 
     name = "netstat"
+    grows = (*COUNTERS, *SOFTNET)
 
     def __init__(self) -> None:
-        self._folder = "/proc/self/net"
+        self._folders = ["/proc/self/net"]
 
     def attach(self, pids: Pids, port: int) -> None:
         servers = pids.get("server", ())
-        self._folder = f"/proc/{servers[0]}/net" if servers else "/proc/self/net"
+        own = f"/proc/{servers[0]}/ns/net" if servers else "/proc/self/ns/net"
+        spaces = processes.net_namespaces(pids)
+        self._folders = [(path or own).replace("/ns/", "/") for path in spaces]
 
     def snapshot(self) -> RawNetstat:
         return RawNetstat(
-            processes.read(f"{self._folder}/netstat"),
-            processes.read(f"{self._folder}/snmp"),
+            tuple(processes.read(f"{folder}/netstat") for folder in self._folders),
+            tuple(processes.read(f"{folder}/snmp") for folder in self._folders),
             processes.read("/proc/net/softnet_stat"),
         )
 
@@ -84,10 +92,10 @@ class NetstatProbe(Probe[RawNetstat]):
     ) -> tuple[Columns, Skipped]:
         columns = absent((*COUNTERS, *SOFTNET), PER_REQUEST)
         skipped: Skipped = {}
-        if None in (before.netstat, before.snmp, after.netstat, after.snmp):
-            return columns, {"net": f"{self._folder} cannot be read: the server has ended"}
-        old = _sections(before.netstat) | _sections(before.snmp)
-        new = _sections(after.netstat) | _sections(after.snmp)
+        if None in (*before.netstat, *before.snmp, *after.netstat, *after.snmp):
+            place = " or ".join(self._folders)
+            return columns, {"net": f"{place} cannot be read: the process has ended"}
+        old, new = _totals(before), _totals(after)
         for column, (section, key) in COUNTERS.items():
             if key in new.get(section, {}) and key in old.get(section, {}):
                 columns[column] = new[section][key] - old[section][key]
@@ -100,6 +108,17 @@ class NetstatProbe(Probe[RawNetstat]):
                 skipped[column] = "no /proc/net/softnet_stat"
         add_per_request(columns, PER_REQUEST, requests)
         return columns, skipped
+
+
+def _totals(raw: RawNetstat) -> dict[str, dict[str, int]]:
+    """{section: {name: value}} over all namespaces."""
+    totals: dict[str, dict[str, int]] = {}
+    for text in (*raw.netstat, *raw.snmp):
+        for section, counters in _sections(text).items():
+            into = totals.setdefault(section, {})
+            for name, value in counters.items():
+                into[name] = into.get(name, 0) + value
+    return totals
 
 
 def _sections(text: bytes | None) -> dict[str, dict[str, int]]:

@@ -1,4 +1,7 @@
-"""Processes as /proc shows them: trees, threads, CPU clocks. Linux only.
+"""Processes as a probe reads them within a measured window: files, trees, clocks. Linux only.
+
+The walk over a tree is proc.py's, which reads the children's lists of that tree alone; what has to
+look at every process there is (proc.session) has no place in a window.
 
 Every function takes a process that may end at any moment: what is gone is left out, not an error.
 Source: proc(5), clock_getcpuclockid(3); clock ids as in include/linux/posix-timers_types.h.
@@ -8,7 +11,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from zyphos_lab.proc import children, read, threads, tree
+
+__all__ = ["affinity", "children", "cpu_cgroup", "cpu_ns", "net_namespaces", "read", "threads"]
+__all__ += ["tree"]
 
 # Kinds of the per-process clocks: sampled user + system, sampled user, exact run time.
 CLOCK_SAMPLED = 0
@@ -16,56 +25,30 @@ CLOCK_SAMPLED_USER = 1
 CLOCK_EXACT = 2
 
 
-def read(path: str) -> bytes | None:
-    """The whole file; None where it, or the process that it is about, is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        chunks = []
-        while chunk := os.read(descriptor, 65536):
-            chunks.append(chunk)
-            if len(chunk) < 4096:  # procfs fills whole pages but for the last
-                break
-        return b"".join(chunks)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
+def net_namespaces(pids: Mapping[Any, Iterable[int]]) -> list[str]:
+    """Files of the network namespaces that these processes are in, each namespace once; of no
+    process that of the caller. "" stands for the caller's own, which needs no rights to enter.
 
-
-def threads(process: int) -> list[int]:
-    """Thread ids of a process; empty when it is gone."""
-    try:
-        return [int(name) for name in os.listdir(f"/proc/{process}/task")]
-    except OSError:
-        return []
-
-
-def children(process: int) -> list[int]:
-    """Direct children, of all its threads (needs CONFIG_PROC_CHILDREN, which distributions set)."""
-    found: list[int] = []
-    for thread in threads(process):
-        text = read(f"/proc/{process}/task/{thread}/children")
-        found += [int(word) for word in (text or b"").split()]
-    return found
-
-
-def tree(roots: Iterable[int], apart: Collection[int] = ()) -> list[int]:
-    """The roots that live and all that descends from them, parents first, each once.
-
-    Processes of `apart`, and what descends from them, are left out: another side's roots, where one
-    side started the other.
+    An emulated link's processes are of no side.
     """
-    found: dict[int, None] = {}
-    pending = [root for root in roots if os.path.exists(f"/proc/{root}")]
-    while pending:
-        process = pending.pop(0)
-        if process not in found and process not in apart:
-            found[process] = None
-            pending += children(process)
-    return list(found)
+    found: dict[tuple[int, int], str] = {}
+    own = _identity("/proc/self/ns/net")
+    sides = [side for role, side in pids.items() if role != "link"]
+    for process in (process for side in sides for process in side):
+        path = f"/proc/{process}/ns/net"
+        identity = _identity(path)
+        if identity is not None:
+            found.setdefault(identity, "" if identity == own else path)
+    return list(found.values()) or [""]
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Device and inode; None where it is gone, or another user's."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def cpu_ns(process: int, kind: int = CLOCK_EXACT) -> int | None:

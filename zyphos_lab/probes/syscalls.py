@@ -4,8 +4,9 @@ Columns, for each side: `server_syscalls` (all), `server_syscall_<name>` for COM
 every name that either side has called in a window since the probe was made, and all of them per
 request. A number that the build's headers have no name for is `server_syscall_nr<number>`.
 `server_observer_bpf_ns` is what counting cost the counted processes: calls counted times the cost
-of one, measured when the programs were loaded (some 100 ns, two thirds of it the kernel's slow
-path for traced system calls, which every process on the machine takes while the probe is loaded).
+of one, measured when the programs were loaded (some 20 ns, nearly all of it the kernel's slow path
+for traced system calls, which every process on the machine takes while the probe is loaded; see
+cpp/probe/syscalls_bench.cpp).
 `observer_bpf_ns` is both sides together.
 
 Hence an arm that makes more system calls is slowed down more: CPU per request of arms that differ
@@ -46,38 +47,27 @@ class SyscallsProbe(Probe[RawSyscalls]):
     """Loads the BPF programs when made (some 15 ms); `attach` only names processes to it."""
 
     name = "syscalls"
+    costly = "adds some 20 ns to each system call"
 
     def __init__(self) -> None:
-        self._counter: Any = None
+        self._counter: Any
+        self._counter, self.reason = _loaded()
         self._roles: tuple[Role, ...] = ()
         self._seen: set[int] = set()
-        try:
-            loaded = native.core().load_syscall_counter()
-        except ImportError as error:
-            self.reason = str(error)
-            return
-        if isinstance(loaded, str):
-            self.reason = loaded
-        else:
-            self._counter = loaded
-            self._seen = {n for n in range(native.core().SYSCALL_SLOTS) if _name(n) in COMMON}
+        if self._counter is not None:
+            self._seen = {n for n in range(native.core().SYSCALL_SLOTS) if call_name(n) in COMMON}
 
     def attach(self, pids: Pids, port: int) -> None:
         self._roles = tuple(role for role in ROLES if pids.get(role))
-        if self._counter is None:
-            return
-        self._counter.forget_all()
-        for role in self._roles:
-            self._follow(role, tuple(pids[role]), others(pids, role))
+        if self._counter is not None:
+            follow(self._counter, pids)
 
-    def _follow(self, role: Role, roots: tuple[int, ...], apart: frozenset[int]) -> None:
-        # What a followed process forks is followed by the kernel; what was forked meanwhile by
-        # one not yet followed shows up in the next walk.
-        followed: set[int] = set()
-        while new := set(processes.tree(roots, apart)) - followed:
-            for process in new:
-                self._counter.follow(process, ROLES.index(role))
-            followed |= new
+    def rest(self) -> None:
+        self._counter = None  # which detaches its programs
+
+    def wake(self) -> None:
+        if self._counter is None and not self.reason:
+            self._counter, self.reason = _loaded()
 
     def snapshot(self) -> RawSyscalls:
         if self._counter is None:
@@ -118,7 +108,10 @@ class SyscallsProbe(Probe[RawSyscalls]):
         for role, calls in deltas.items():
             names = {f"{role}_syscalls": sum(calls)}
             names.update(
-                {f"{role}_syscall_{_name(number)}": calls[number] for number in sorted(self._seen)}
+                {
+                    f"{role}_syscall_{call_name(number)}": calls[number]
+                    for number in sorted(self._seen)
+                }
             )
             columns.update(names)
             add_per_request(columns, names, requests)
@@ -128,11 +121,31 @@ class SyscallsProbe(Probe[RawSyscalls]):
         self.reason = "the probe is closed"
 
 
+def _loaded() -> tuple[Any, str]:
+    return native.opened(lambda core: core.load_syscall_counter())
+
+
+def follow(counter: Any, pids: Pids) -> None:
+    """Makes a BPF probe of _core follow these trees, and no other process.
+
+    What a followed process forks is followed by the kernel; what was forked meanwhile by one not
+    yet followed shows up in the next walk.
+    """
+    counter.forget_all()
+    for number, role in enumerate(ROLES):
+        followed: set[int] = set()
+        while new := set(processes.tree(pids.get(role, ()), others(pids, role))) - followed:
+            for process in new:
+                counter.follow(process, number)
+            followed |= new
+
+
 def _delta(before: bytes, after: bytes) -> list[int]:
     return [new - old for old, new in zip(array("Q", before), array("Q", after), strict=True)]
 
 
-def _name(number: int) -> str:
+def call_name(number: int) -> str:
+    """`read`; `nr600` where the build's headers have no name, `other` for the last slot."""
     core = native.core()
     if number == core.SYSCALL_SLOTS - 1:
         return "other"

@@ -4,8 +4,8 @@ A socket whose local port is the server's belongs to the server, one whose remot
 client. Counts are differences per socket, matched by the kernel's cookie; a socket that was
 opened within the window counts from zero. Counts of a socket that closed within it are gone with
 it, so then the sums are None with that reason. Means (rtt, cwnd, ack timeout) are over the
-sockets open at the window's end. Sees the runner's network namespace. `congestion` lists the
-algorithms in use, sorted, by commas.
+sockets open at the window's end. Sees the network namespaces of the trial's processes.
+`congestion` lists the algorithms in use, sorted, by commas.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zyphos_lab.probes import native
+from zyphos_lab.probes import native, processes
 from zyphos_lab.probes.base import (
     ROLES,
     Columns,
@@ -48,31 +48,33 @@ class TcpInfoProbe(Probe[RawSockets]):
     """One sock_diag dump per snapshot: some 0.2 ms plus 1 us a socket. Needs no rights."""
 
     name = "tcp_info"
+    by_port = True
 
     def __init__(self) -> None:
-        self._diag: Any = None
+        diag, why = native.opened(lambda core: core.SockDiag())
+        self._diags: list[Any] = [] if why else [diag]  # one for each network namespace
+        self.reason = f"tcp_info: {why}" if why else ""
         self._port = 0
-        try:
-            self._diag = native.core().SockDiag()
-        except ImportError as error:
-            self.reason = str(error)
-        except OSError as error:
-            self.reason = f"tcp_info: {error.strerror}"
 
     def attach(self, pids: Pids, port: int) -> None:
         self._port = port
-        if self._diag is not None:
-            self.reason = "" if port else "tcp_info: the target's port is not known"
+        if not self._diags:
+            return
+        self.reason = "" if port else "tcp_info: the target's port is not known"
+        try:
+            diag = native.core().SockDiag
+            self._diags = [diag(path) for path in processes.net_namespaces(pids)]
+        except OSError as error:
+            self.reason = f"tcp_info: {error.strerror} (errno {error.errno})"
 
     def snapshot(self) -> RawSockets:
         if self.reason:
             return []
         try:
-            sockets: RawSockets = self._diag.dump(self._port)
+            return [socket for diag in self._diags for socket in diag.dump(self._port)]
         except OSError as error:
             self.reason = f"tcp_info: {error.strerror} (errno {error.errno})"
             return []
-        return sockets
 
     def columns(
         self, before: RawSockets, after: RawSockets, requests: int
@@ -100,7 +102,7 @@ class TcpInfoProbe(Probe[RawSockets]):
         old, new = ({s.cookie: s for s in edge if self._side(s) == role} for edge in edges)
         prefix = f"{role}_tcp"
         if not old and not new:
-            skipped[prefix] = "no TCP socket of this side in the runner's network namespace"
+            skipped[prefix] = "no TCP socket of this side in its network namespace"
             return
         columns[f"{prefix}_sockets"] = len(new)
         columns[f"{prefix}_sockets_opened"] = len(new.keys() - old.keys())
@@ -117,7 +119,7 @@ class TcpInfoProbe(Probe[RawSockets]):
         return "server" if socket.local_port == self._port else "client"
 
     def close(self) -> None:
-        self._diag = None
+        self._diags = []
         self.reason = "the probe is closed"
 
 

@@ -43,6 +43,7 @@ def verdict_reasons(columns: Mapping[str, Any], subject: Collection[str] = ()) -
         _throttled,
         _thermal,
         _other_load,
+        _runner_load,
         _swap,
         _memory_stall,
         _listen_drops,
@@ -119,6 +120,15 @@ def _other_load(columns: Mapping[str, Any]) -> Reason | None:
     reason = _reason(columns, "other_load", "DEGRADED", message, *evidence)
     reason["evidence"]["host_hogs"] = hogs
     return reason
+
+
+def _runner_load(columns: Mapping[str, Any]) -> Reason | None:
+    runner_ns = _number(columns, "host_cpu_runner_ns")
+    ratio = runner_ns / _window_ns(columns)
+    if ratio <= OTHER_LOAD_DEGRADED:
+        return None
+    message = f"the runner's own probes took {ratio:.1%} of a core on the trial's CPUs"
+    return _reason(columns, "runner_load", "DEGRADED", message, "host_cpu_runner_ns")
 
 
 def _swap(columns: Mapping[str, Any]) -> Reason | None:

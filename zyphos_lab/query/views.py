@@ -137,7 +137,7 @@ def name_of(run: Path) -> Row:
 
 def runs(run: Path) -> Iterator[Row]:
     from zyphos_lab.host import roles
-    from zyphos_lab.store import JOURNAL, count_planned, live_status
+    from zyphos_lab.store import count_planned, live_status
     from zyphos_lab.tables import count_finished
 
     said = manifest(run)
@@ -151,7 +151,7 @@ def runs(run: Path) -> Iterator[Row]:
         "evidence": bool(said.get("evidence", experiment.get("evidence", True))),
         "seed": said.get("seed"),
         "trials_planned": count_planned(said),
-        "trials_finished": count_finished(run, run / JOURNAL),
+        "trials_finished": count_finished(run),
         "question": experiment.get("question"),
         "kernel": (host.get("kernel") or {}).get("release"),
         "cpu": (host.get("cpu") or {}).get("model"),

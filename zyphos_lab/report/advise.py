@@ -6,6 +6,7 @@ arithmetic is stats' (`advice`, `variance_levels`). Levels are known for latenci
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from zyphos_lab.stats import (
     Comparison,
     Levels,
     advice,
-    half_width,
     pair,
     useful_width,
     variance_levels,
@@ -33,7 +33,9 @@ RATE = "requests_per_second"
 def advise(
     store: Store, frame: pd.DataFrame, comparisons: Sequence[Comparison]
 ) -> list[Advice | None]:
-    """One entry per comparison; None where it is decided, or has no interval to narrow."""
+    """One entry per comparison; None where it is decided, has no interval, or one that is as narrow
+    as is useful.
+    """
     open_ = [c for c in comparisons if c.verdict == CANNOT_TELL and c.low is not None]
     cells = {cell for c in open_ for cell in (c.cell, c.baseline_cell)}
     part = frame[frame["cell"].isin(cells)]
@@ -45,12 +47,12 @@ def _advice(
     frame: pd.DataFrame, c: Comparison, values: dict[str, list[list[float]]]
 ) -> Advice | None:
     log_ratios = list(pair(frame, c.cell, c.baseline_cell, c.metric).log_ratios.values())
-    width = half_width(log_ratios)
-    if width is None or c.ratio is None:
+    if c.ratio is None or c.low is None or c.high is None:
         return None
+    width = math.tanh(math.log(c.high / c.low) / 2)  # of the interval that is told
     cells = [values[cell] for cell in (c.cell, c.baseline_cell) if cell in values]
     levels: Levels | None = variance_levels(*cells) if len(cells) == 2 else None
-    return advice(log_ratios, useful_width(c.ratio, width, c.floor), levels)
+    return advice(log_ratios, useful_width(c.ratio, width, c.floor), levels, now=width)
 
 
 def _intervals(store: Store, frame: pd.DataFrame, metric: str) -> dict[str, list[list[float]]]:

@@ -15,9 +15,9 @@ from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
 from zyphos_lab.report import aa as aa_checks
-from zyphos_lab.report import capacity, confounded, counters, stall, texts, trust
+from zyphos_lab.report import capacity, confounded, counters, lines, observed, stall, texts, trust
 from zyphos_lab.report.advise import advise
-from zyphos_lab.report.damage import with_damage
+from zyphos_lab.report.damage import left_out, with_damage
 from zyphos_lab.report.expectations import check
 from zyphos_lab.report.model import (
     Answer,
@@ -58,11 +58,9 @@ ANSWER_FILE = "answer.json"
 def answer(store: Store) -> Answer:
     """Everything that can be said of the run, finished or not. Never raises on odd values."""
     manifest = {**store.manifest, "plan": store.planned()}
-    experiment: Mapping[str, Any] = manifest["experiment"]
-    frame = usable(store.trials())
+    experiment, frame = manifest["experiment"], usable(store.trials())
     around = confounded.environments(frame, store.environments())
-    comparisons = compare(frame, contrasts_of(experiment), seed=int(manifest.get("seed") or 0))
-    comparisons = confounded.mark(comparisons, around, experiment)
+    comparisons = confounded.mark(_comparisons(frame, manifest), around, experiment)
     aa = confounded.mark(_aa(frame, experiment), around, experiment)
     changed = confounded.remarks([*comparisons, *aa], around)
     verdict, reasons, remarks = trust.judge(frame, manifest, comparisons, aa, changed)
@@ -72,9 +70,10 @@ def answer(store: Store) -> Answer:
     capacities = capacity.capacities(experiment, store.rows(SEARCH))
     rows = tuple(_rows(frame, experiment, deltas))
     stalls = stall.stalls(frame, [row.cell for row in rows])
-    only_aa = aa_checks.sentence(aa, experiment) if aa and not deltas else ""
-    told = only_aa or _told(deltas, experiment, capacities, stalls)
-    return Answer(
+    fitted = lines.results(experiment, frame)
+    alone = "" if deltas else lines.sentence(fitted) or _alone(aa, experiment)
+    told = alone or _told(deltas, experiment, capacities, stalls)
+    made = Answer(
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
         answers=tuple(str(a) for a in experiment.get("answers", ())),
@@ -88,12 +87,12 @@ def answer(store: Store) -> Answer:
         scope=texts.scope(manifest, frame),
         verdict=verdict,
         reasons=tuple(reasons),
-        remarks=tuple(remarks),
+        remarks=(*remarks, *left_out(store)),
         skipped=trust.skipped(frame),
         columns=tuple(_column(name) for name in shown_metrics(experiment)),
         factors=tuple(factor_columns(frame)),
         rows=rows,
-        expectations=_expectations(frame, experiment, aa),
+        expectations=_expectations(frame, manifest, aa),
         aa=tuple(aa),
         method=tuple(texts.method(manifest, frame, comparisons)),
         threats=tuple(texts.threats(manifest, frame, comparisons, aa)),
@@ -103,7 +102,14 @@ def answer(store: Store) -> Answer:
         trials_done=len(frame),
         capacities=capacities,
         stalls=stalls,
+        lines=fitted,
     )
+    return observed.with_observer(made, experiment, store.rows())
+
+
+def _comparisons(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Comparison]:
+    seed = int(manifest.get("seed") or 0)
+    return compare(frame, contrasts_of(manifest["experiment"]), seed=seed)
 
 
 def write_answer(store: Store, made: Answer) -> Path:
@@ -150,11 +156,17 @@ def _standing(manifest: Mapping[str, Any]) -> tuple[bool, str]:
 
 
 def _expectations(
-    frame: pd.DataFrame, experiment: Mapping[str, Any], aa: Sequence[Comparison]
+    frame: pd.DataFrame, manifest: Mapping[str, Any], aa: Sequence[Comparison]
 ) -> tuple[ExpectationResult, ...]:
     """Those of the file, then what is expected of A/A."""
-    declared = [check(frame, entry) for entry in experiment.get("expect", ())]
+    experiment, seed = manifest["experiment"], int(manifest.get("seed") or 0)
+    declared = [check(frame, entry, seed) for entry in experiment.get("expect", ())]
     return (*declared, *aa_checks.expectation(aa, experiment))
+
+
+def _alone(aa: Sequence[Comparison], experiment: Mapping[str, Any]) -> str:
+    """The answer of an experiment that compares cells with themselves only."""
+    return aa_checks.sentence(aa, experiment) if aa else ""
 
 
 def _told(

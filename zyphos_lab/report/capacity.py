@@ -63,11 +63,17 @@ def _baseline(experiment: Mapping[str, Any], labels: Mapping[str, str]) -> dict[
 
 
 def sentence(found: Sequence[CapacityResult]) -> str:
-    """`p99 <= 2ms` holds up to 91,000 to 95,000 requests/s (engine=epoll), ...; '' without any."""
+    """`p99 <= 2ms` holds up to 91,000 to 95,000 requests/s (epoll), ...; '' without any."""
     if not found:
         return ""
-    parts = [f"{between(one)} ({one.cell})" for one in found]
+    factors = {name for one in found for name in one.factors}
+    short = len(factors) == 1  # whose name every arm would repeat
+    parts = [f"{between(one)} ({_arm(one) if short else one.cell})" for one in found]
     return f"`{found[0].slo}` holds up to {', '.join(parts)} requests per second."
+
+
+def _arm(one: CapacityResult) -> str:
+    return ", ".join(one.factors.values())
 
 
 def between(one: CapacityResult) -> str:

@@ -27,6 +27,8 @@ NAMED_MAX = 3
 # Keys of a target (or of the load) that say which program runs and how it is set up.
 PROGRAM = ("", "engine", "command", "attach", "reference", "env", "cwd", "files", "generator")
 PLACE = (*PROGRAM, "cpus", "threads")
+SIDES = ("server", "client")
+NETWORK = ("own_network_namespace", "sysctls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +147,19 @@ def _may_change(experiment: Mapping[str, Any], factor: str) -> list[str]:
     paths = ["target"] if declared is None else declared["set"]
     found: list[str] = []
     for path in [paths] if isinstance(paths, str) else paths:
-        side, key = _key(path)
-        if side in ("server", "client") and key in PLACE:
-            found.append(f"{side}.cpus")
-        if side in ("server", "client") and key in PROGRAM:
-            found.append(f"{side}.")
-        if side == "link":
-            found.append("host.lo.")
+        found += _changed_by(*_key(path))
+    return found
+
+
+def _changed_by(side: str, key: str) -> list[str]:
+    """Of one path, as `_key` has it."""
+    if side == "link":  # whose namespaces have settings of their own
+        return [f"{end}.{what}" for end in SIDES for what in NETWORK]
+    found: list[str] = []
+    if side in SIDES and key in PLACE:
+        found.append(f"{side}.cpus")
+    if side in SIDES and key in PROGRAM:
+        found.append(f"{side}.")
     return found
 
 

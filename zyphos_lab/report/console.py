@@ -9,7 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from zyphos_lab.report import observed
 from zyphos_lab.report.capacity import against, rate_text
+from zyphos_lab.report.lines import error_text
 from zyphos_lab.report.model import Answer, ExpectationResult, Remark, Stalled
 from zyphos_lab.report.stall import SHOWN, tells
 from zyphos_lab.report.views import Group, groups
@@ -46,6 +48,8 @@ def terminal(answer: Answer, console: Console) -> None:
         console.print(Text(answer.question, style="dim"))
     console.print(Text(answer.sentence, style="bold"))
     console.print(Text(answer.scope, style="dim"))
+    if told := observed.headline(answer):
+        console.print(Text(told, style="dim"))
     wide = console.width >= WIDE
     for title, table in _tables(answer, wide):
         console.print()
@@ -56,7 +60,7 @@ def terminal(answer: Answer, console: Console) -> None:
     if answer.expectations:
         console.print()
     for expectation in answer.expectations:
-        console.print(_expectation(expectation))
+        console.print(_expectation(expectation, answer))
     console.print()
     for line in _trust(answer):
         console.print(line)
@@ -65,13 +69,21 @@ def terminal(answer: Answer, console: Console) -> None:
 def _tables(answer: Answer, wide: bool) -> Iterator[tuple[str, Table]]:
     """Each with its title, which may be wider than the table."""
     if answer.capacities:
-        yield f"capacity: `{answer.capacities[0].slo}` holds", _capacities(answer)
+        title = f"capacity: `{answer.capacities[0].slo}` holds"
+        yield _marked(title, answer, "requests_per_second"), _capacities(answer)
     if answer.stalls:
-        yield "the stop, and who noticed it", _stalls(answer)
+        yield _marked("the stop, and who noticed it", answer, "latency_ns_p99"), _stalls(answer)
+    if answer.lines:
+        yield "lines: fixed + per unit", _lines(answer)
     if answer.rows and not answer.deltas:
         yield "", _measured(answer, wide)
     for group in groups(answer):
-        yield group.title, _compared(answer, group, wide)
+        yield _marked(group.title, answer, group.metric), _compared(answer, group, wide)
+
+
+def _marked(title: str, answer: Answer, metric: str) -> str:
+    """A table's title, with what the probes changed of what it shows."""
+    return "  ".join(filter(None, (title, observed.mark_text(answer.observer(metric)))))
 
 
 def _capacities(answer: Answer) -> Table:
@@ -84,6 +96,18 @@ def _capacities(answer: Answer) -> Table:
     for one in answer.capacities:
         bounds = rate_text(one.lower_per_second), rate_text(one.upper_per_second)
         table.add_row(one.cell, *bounds, against(one, answer.capacities), one.reason)
+    return table
+
+
+def _lines(answer: Answer) -> Table:
+    table = _table()
+    for head in ("", "fixed", "per unit of", "", "off by"):
+        table.add_column(head, overflow="fold")
+    for one in answer.lines:
+        place = " ".join((one.metric, *(f"{k}={v}" for k, v in one.conditions.items())))
+        place = _marked(place, answer, one.metric)
+        ends = estimate_text(one.line.fixed, one.unit), estimate_text(one.line.per_unit, one.unit)
+        table.add_row(place, ends[0], one.factor, ends[1], error_text(one.line))
     return table
 
 
@@ -151,12 +175,12 @@ def _moved(answer: Answer, console: Console) -> None:
         for delta in group.deltas:
             c = delta.comparison
             change = f"{c.factor} {c.baseline} -> {c.value}"
-            place = ": ".join(part for part in (group.condition(delta), change) if part)
+            place = ": ".join(filter(None, (c.metric, group.condition(delta), change)))
             if text := beside_text(delta):
                 told = moved if differs(c) else undecided
                 told.setdefault(text, []).append(place)
             if text := advice_text(delta):
-                deciding.setdefault(text, []).append(": ".join([c.metric, place]))
+                deciding.setdefault(text, []).append(place)
     _places(console, "What moved with it (per request; share of the difference it carries)", moved)
     _reasons(console, undecided, len(answer.deltas))
     _places(console, "What would decide it", deciding)
@@ -187,18 +211,23 @@ def _measured(answer: Answer, wide: bool) -> Table:
     table.add_column("cell", overflow="fold")
     show = estimate_text if wide else value_text
     for column in answer.columns:
-        table.add_column(column.name, justify="right", no_wrap=True)
+        mark = observed.short_text(answer.observer(column.name))
+        head = "\n".join(filter(None, (column.name, mark)))
+        table.add_column(head, justify="right", no_wrap=True)
     for row in answer.rows:
         texts = [show(row.estimates[column.name], column.unit) for column in answer.columns]
         table.add_row(Text(row.cell), *(Text(text) for text in texts))
     return table
 
 
-def _expectation(expectation: ExpectationResult) -> Text:
+def _expectation(expectation: ExpectationResult, answer: Answer) -> Text:
     text = Text()
     text.append(f"{expectation.outcome} ", style=f"bold {COLOURS[expectation.outcome]}")
     text.append(f"{expectation.id}: {expectation.that}")
     text.append(f"  {measured_text(expectation)}", style="dim")
+    for name in observed.metrics_measured(expectation):
+        if mark := observed.short_text(answer.observer(name)):
+            text.append(f"  {mark}", style="dim")
     if expectation.reason:
         text.append(f"  {expectation.reason}")
     return text
@@ -220,7 +249,9 @@ def _trust(answer: Answer) -> Iterator[RenderableType]:
     yield head
     yield from map(_against_it, answer.reasons)
     yield from (_indented(f"note: {remark.message}", "dim") for remark in answer.remarks)
-    yield from (_indented(f"A/A: {aa_text(c)}", "dim") for c in answer.aa)
+    yield from (
+        _indented(_marked(f"A/A: {aa_text(c)}", answer, c.metric), "dim") for c in answer.aa
+    )
     for group, reason in answer.skipped.items():
         yield _indented(f"not measured: {group}: {reason}", "dim")
     if not answer.evidence:

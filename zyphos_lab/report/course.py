@@ -10,12 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from zyphos_lab.observer import OVER_BUDGET
 from zyphos_lab.report.model import Remark
 from zyphos_lab.spec.fields import AUTO
 from zyphos_lab.units import format_duration, parse_duration
 
 INVALID = "INVALID"
 METHOD = ("warmup", "until")
+GRAVE = (OVER_BUDGET,)  # they lower the verdict
 ARMS_LISTED_MAX = 6
 
 
@@ -27,13 +29,19 @@ def told(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def remarks(manifest: Mapping[str, Any]) -> list[Remark]:
     """What was asked for and not reached, and what arithmetic forbade and was forced."""
-    found = [Remark(code, text) for code, text in told(manifest) if code not in METHOD]
+    beside = (*METHOD, *GRAVE)
+    found = [Remark(code, text) for code, text in told(manifest) if code not in beside]
     forced = manifest.get("notes", ()) if manifest.get("forced") else ()
     return found + [
         Remark(f"forced_{note['code']}", f"forced: {note['message']}")
         for note in forced
         if note.get("refuses")
     ]
+
+
+def grave(manifest: Mapping[str, Any]) -> list[Remark]:
+    """What the stages found that speaks against the run."""
+    return [Remark("observer_over_budget", text) for code, text in told(manifest) if code in GRAVE]
 
 
 def sentences(manifest: Mapping[str, Any]) -> Iterator[str]:

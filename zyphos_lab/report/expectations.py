@@ -1,9 +1,17 @@
 """Expectations: does the statement hold in its cells, and fail in the control as it must?
 
-The statement is evaluated start by start. It holds in a cell when so few starts contradict it that
-the median over starts cannot (the order-statistic rule of stats/cells.py: with 8 starts none may);
-it fails when so few starts support it; else it is undecided. A control in which it holds too shows
-that the statement proves nothing: FAIL.
+About one cell: the statement is evaluated start by start. It holds when so few starts contradict it
+that the median over starts cannot (the order-statistic rule of stats/cells.py: with 8 starts none
+may); it fails when so few starts support it; else it is undecided.
+
+About a ratio (`compare`): it holds when it does so for every value in the 95 % intervals of what it
+speaks of (of a ratio the inverted sign-flip, of a metric its median's), it fails when it does so
+for none, else it is undecided.
+
+A control in which the statement holds too shows that it proves nothing: FAIL.
+
+What is shown of several cells is the one that decides: of those with the worst outcome the one in
+which the fewest starts agree.
 """
 
 from __future__ import annotations
@@ -14,18 +22,20 @@ from typing import Any
 import pandas as pd
 
 from zyphos_lab.report.model import CellCheck, ExpectationResult
-from zyphos_lab.spec.statement import Statement
+from zyphos_lab.spec.statement import Range, Statement
 from zyphos_lab.spec.statement_functions import RATIO
 from zyphos_lab.spec.statement_parser import parse
-from zyphos_lab.stats import Estimate, Reading, by_block, estimate, factor_columns, label, summarise
+from zyphos_lab.stats import Estimate, Reading, by_block, estimate, factor_columns, label, ratio
 from zyphos_lab.stats.cells import order_rank
 from zyphos_lab.stats.readings import INVALID
 
 PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
 
 
-def check(frame: pd.DataFrame, wanted: Mapping[str, Any]) -> ExpectationResult:
-    """One entry of the experiment's `expect`, judged on the trials there are."""
+def check(frame: pd.DataFrame, wanted: Mapping[str, Any], seed: int = 0) -> ExpectationResult:
+    """One entry of the experiment's `expect`, judged on the trials there are; `seed` as of
+    `compare`.
+    """
     where = _labels(wanted.get("where"))
     control = _labels(wanted["control"])
     compared = wanted.get("compare")
@@ -35,8 +45,8 @@ def check(frame: pd.DataFrame, wanted: Mapping[str, Any]) -> ExpectationResult:
         meant[str(compared["factor"])] = label(compared["value"])
         against = {str(compared["factor"]): label(compared["baseline"])}
     statement = parse(wanted["that"], () if compared is None else (RATIO,))
-    cells = _checks(frame, statement, meant, against)
-    controls = _checks(frame, statement, {**meant, **control}, against)
+    cells = _checks(frame, statement, meant, against, seed)
+    controls = _checks(frame, statement, {**meant, **control}, against, seed)
     outcome, reason, control_failed = _judge(cells, controls)
     return ExpectationResult(
         id=str(wanted["id"]),
@@ -48,6 +58,8 @@ def check(frame: pd.DataFrame, wanted: Mapping[str, Any]) -> ExpectationResult:
         cells=tuple(cells),
         controls=tuple(controls),
         control_failed=control_failed,
+        decides=_worst(cells, PASS, FAIL),
+        control_decides=_worst(controls, FAIL, PASS),
     )
 
 
@@ -75,7 +87,10 @@ def _named(checks: Sequence[CellCheck], outcome: str) -> str:
 
 
 def _undecided(checks: Sequence[CellCheck]) -> str:
-    """Why the cells' starts do not settle it."""
+    """Why the cells do not settle it."""
+    reasons = dict.fromkeys(check.reason for check in checks if check.reason)
+    if reasons:
+        return "; ".join(reasons)
     missing = sum(check.undecided for check in checks)
     starts = missing + sum(check.held + check.failed for check in checks)
     if starts == 0:
@@ -95,6 +110,19 @@ def _together(checks: Sequence[CellCheck], yes: str, no: str) -> bool | None:
     return True if outcomes == {yes} else None
 
 
+def _worst(checks: Sequence[CellCheck], wanted: str, feared: str) -> str:
+    """The cell that settles it against, or leaves it open: where the fewest starts say `wanted`, of
+    those with the worst outcome; the first of several. '' without any.
+    """
+    order = (feared, INCONCLUSIVE, wanted)
+
+    def rank(check: CellCheck) -> tuple[int, float]:
+        agree = check.held if wanted == PASS else check.failed
+        return order.index(check.outcome), agree / max(1, check.held + check.failed)
+
+    return min(checks, key=rank).cell if checks else ""
+
+
 def _labels(where: Mapping[str, Any] | None) -> dict[str, str]:
     return {name: label(value) for name, value in (where or {}).items()}
 
@@ -104,6 +132,7 @@ def _checks(
     statement: Statement,
     where: Mapping[str, str],
     against: Mapping[str, str],
+    seed: int,
 ) -> list[CellCheck]:
     """One check per cell of `where`; `against` turns a cell into the one that ratios divide by."""
     cells = _cells(frame)
@@ -111,20 +140,20 @@ def _checks(
     for cell, labels in cells.items():
         if not where.items() <= labels.items():
             continue
-        base = None
-        if against:
-            partner = {**labels, **against}
-            base = next((other for other, have in cells.items() if have == partner), None)
-            if base is None:
-                continue
-        found.append(_check(frame, statement, cell, base))
+        if not against:
+            found.append(_check(frame, statement, cell))
+            continue
+        partner = {**labels, **against}
+        base = next((other for other, have in cells.items() if have == partner), None)
+        if base is not None:
+            found.append(_check_ratio(frame, statement, cell, base, seed))
     return found
 
 
-def _check(frame: pd.DataFrame, statement: Statement, cell: str, baseline: str | None) -> CellCheck:
-    verdicts = _verdicts(frame, statement, cell, baseline)
+def _check(frame: pd.DataFrame, statement: Statement, cell: str) -> CellCheck:
+    """By the starts."""
+    verdicts = _verdicts(frame, statement, cell, None)
     held, failed = verdicts.count(True), verdicts.count(False)
-    undecided = len(verdicts) - held - failed
     spare = order_rank(len(verdicts)) or 0
     outcome = INCONCLUSIVE
     if held and len(verdicts) - held <= spare:
@@ -132,10 +161,48 @@ def _check(frame: pd.DataFrame, statement: Statement, cell: str, baseline: str |
     elif failed and len(verdicts) - failed <= spare:
         outcome = FAIL
     measured = {name: estimate(frame, cell, name) for name in statement.metrics}
-    if baseline is not None:
-        ratios = {name: _ratios(frame, name, cell, baseline) for name in statement.ratios}
-        measured |= {f"ratio({name})": found for name, found in ratios.items()}
+    undecided = len(verdicts) - held - failed
     return CellCheck(cell, outcome, held, failed, undecided, measured)
+
+
+def _check_ratio(
+    frame: pd.DataFrame, statement: Statement, cell: str, baseline: str, seed: int
+) -> CellCheck:
+    """By intervals; how the starts say it is told beside."""
+    metrics = {name: estimate(frame, cell, name) for name in statement.metrics}
+    ratios = {name: ratio(frame, cell, baseline, name, seed) for name in statement.ratios}
+    tables = {"": metrics, RATIO: ratios}
+    holds = statement.holds_within(lambda function, name: _range(tables[function][name]))
+    measured = {**metrics, **{f"{RATIO}({name})": found for name, found in ratios.items()}}
+    verdicts = _verdicts(frame, statement, cell, baseline)
+    return CellCheck(
+        cell,
+        {True: PASS, False: FAIL, None: INCONCLUSIVE}[holds],
+        verdicts.count(True),
+        verdicts.count(False),
+        verdicts.count(None),
+        measured,
+        _why_open(measured) if holds is None else "",
+    )
+
+
+def _range(found: Estimate) -> Range | None:
+    """The interval; None where there is none, or where it is of lower bounds."""
+    if found.low is None or found.high is None or found.at_least:
+        return None
+    return found.low, found.high
+
+
+def _why_open(measured: Mapping[str, Estimate]) -> str:
+    """Why intervals do not decide."""
+    without = {name: found.reason for name, found in measured.items() if _range(found) is None}
+    if without:
+        told = (f"{name} ({why})" if why else name for name, why in without.items())
+        return f"no interval of {', '.join(told)}"
+    spans = (
+        "s of what it states reach" if len(measured) > 1 else f" of {next(iter(measured))} reaches"
+    )
+    return f"the interval{spans} over a bound"
 
 
 def _verdicts(
@@ -153,15 +220,11 @@ def _verdicts(
     return verdicts
 
 
-def _ratios(frame: pd.DataFrame, name: str, cell: str, baseline: str) -> Estimate:
-    """The metric over the baseline's, block by block."""
-    arm, base = by_block(frame, cell, name), by_block(frame, baseline, name)
-    found = [_ratio(_plain(arm[block]), _plain(base.get(block))) for block in arm]
-    return summarise([Reading(value, why="" if value else "no ratio") for value in found])
-
-
 def _usable_blocks(frame: pd.DataFrame, cell: str) -> list[int]:
+    """Where there is a reading that counts: of a cell beside itself (A/A) that is A's alone."""
     usable = frame[(frame["cell"] == cell) & (frame["verdict"] != INVALID)]
+    if "arm" in usable:
+        usable = usable[usable["arm"] != "B"]
     return sorted({int(block) for block in usable["block"]})
 
 

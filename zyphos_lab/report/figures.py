@@ -10,19 +10,18 @@ import numpy as np
 
 from zyphos_lab.report.build import usable
 from zyphos_lab.report.model import Answer, Delta
-from zyphos_lab.report.percentiles import Curve, curve, merge
+from zyphos_lab.report.percentiles import Curve, curves
 from zyphos_lab.report.plots import BASELINE, PALETTE, Line, forest, percentile_panel, timeline
 from zyphos_lab.report.views import groups
 from zyphos_lab.stats import differs, read
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from zyphos_lab.store import Store
 
 HISTOGRAM = "latency_ns"
 PANELS_MAX = 12
 FOREST_ROWS_MAX = 40
+UNFINISHED = "From >= on (dotted) a curve passes into requests that never finished: a lower bound."
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,9 @@ def percentile_panels(store: Store, answer: Answer) -> Panels:
     frame = store.histograms(HISTOGRAM)
     if frame.empty:
         return Panels((), (), f"no histograms of {HISTOGRAM} in this run")
-    panels = _arranged(answer, _curves(store, frame))
+    trials = usable(store.trials())
+    good = set(trials.loc[trials["verdict"] != "INVALID", "trial"])
+    panels = _arranged(answer, curves(store, HISTOGRAM, good))
     if not panels:
         return Panels((), (), "every histogram is empty or belongs to an INVALID trial")
     chosen = panels[:PANELS_MAX]
@@ -80,9 +81,15 @@ def percentile_panels(store: Store, answer: Answer) -> Panels:
     span = (float(values.min()), float(values.max()))
     legend = {line.label: line.colour for line in lines}
     pictures = [Picture(title, percentile_panel(title, own, span)) for title, own in chosen]
-    left = len(panels) - len(chosen)
-    note = f"{left} more conditions without a larger difference are not drawn" if left else ""
-    return Panels(tuple(pictures), tuple(legend.items()), note)
+    return Panels(tuple(pictures), tuple(legend.items()), _note(len(panels) - len(chosen), lines))
+
+
+def _note(left: int, lines: Sequence[Line]) -> str:
+    """What is missing in the panels, and what their dotted parts are."""
+    notes = [f"{left} more conditions without a larger difference are not drawn."] if left else []
+    if any(line.curve.bound_from is not None for line in lines):
+        notes.append(UNFINISHED)
+    return " ".join(notes)
 
 
 def timelines(store: Store, answer: Answer) -> list[Picture]:
@@ -104,15 +111,6 @@ def timelines(store: Store, answer: Answer) -> list[Picture]:
             svg = timeline(title, np.array(trials), np.array(deviations), list(verdicts))
             found.append(Picture("", svg))
     return found
-
-
-def _curves(store: Store, frame: pd.DataFrame) -> dict[str, Curve]:
-    """The curve of each cell, from trials that are not INVALID."""
-    trials = usable(store.trials())
-    good = trials.loc[trials["verdict"] != "INVALID", "trial"]
-    merged = merge(frame[frame["trial"].isin(good)])
-    found = {cell: curve(histogram) for cell, histogram in merged.items()}
-    return {cell: known for cell, known in found.items() if known is not None}
 
 
 def _arranged(answer: Answer, curves: dict[str, Curve]) -> list[tuple[str, list[Line]]]:

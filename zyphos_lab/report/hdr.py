@@ -1,4 +1,4 @@
-"""HdrHistogram V2 read by plain Python, and the columns of trials held against their histograms.
+"""HdrHistogram V2 read by plain Python.
 
 Written from the format's own description (HdrHistogram, "V2 encoding"), sharing nothing with
 cpp/metrics: the second way to the same percentiles. Values in ns.
@@ -6,9 +6,11 @@ cpp/metrics: the second way to the same percentiles. Values in ns.
 
 from __future__ import annotations
 
+import copy
 import math
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 
 COMPRESSED, PLAIN = 0x1C849314, 0x1C849313
@@ -40,6 +42,15 @@ class Counts:
             sub += 1 << self._half
         shift = bucket + self._unit
         return sub << shift, ((sub + 1) << shift) - 1
+
+    def with_all(self, other: Counts) -> Counts:
+        """Both added. ValueError where their layouts differ."""
+        if (self._unit, self._half) != (other._unit, other._half):
+            raise ValueError("histograms of different layouts")
+        found = copy.copy(self)
+        summed = Counter(dict(self.counts)) + Counter(dict(other.counts))
+        found.counts, found.total = sorted(summed.items()), self.total + other.total
+        return found
 
     def at_rank(self, rank: float) -> tuple[int, int]:
         """The bucket in which the observation of this rank (from 1) lies."""
@@ -73,11 +84,3 @@ def _counts(payload: bytes) -> Iterator[tuple[int, int]]:
             if number:
                 yield index, number
             index += 1
-
-
-def quantile_bounds(encoded: bytes) -> dict[str, tuple[int, int]]:
-    """For each quantile the bucket in which it lies; empty where nothing was recorded."""
-    counts = Counts(encoded)
-    if not counts.total:
-        return {}
-    return {name: counts.at_rank(q * counts.total) for name, q in QUANTILES.items()}

@@ -13,7 +13,8 @@ from pathlib import Path
 from zyphos_lab.errors import StoreError
 from zyphos_lab.files import write_atomically
 from zyphos_lab.query import views
-from zyphos_lab.report.page import REPORT_FILE, TEMPLATES
+from zyphos_lab.report.page import REPORT_FILE
+from zyphos_lab.report.rendering import TEMPLATES, rendered
 
 INDEX_FILE = "index.html"
 SHORT_CHARACTERS = 240
@@ -47,21 +48,11 @@ class Section:
 
 def write_index(results: Path, say: Say) -> Path:
     """Writes index.html into `results`; a damaged run is left out, and said."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     found = sections(results, say)
-    text = environment.get_template("index.html.j2").render(
+    text = rendered(
+        TEMPLATES / "index.html.j2",
         sections=found,
         pages=list(_others(results)),
-        css=css,
         count=sum(len(section.entries) for section in found),
     )
     path = results / INDEX_FILE

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from zyphos_lab.report.figures import Picture
@@ -18,6 +19,7 @@ from zyphos_lab.stats import Estimate, label, read, summarise
 if TYPE_CHECKING:
     from zyphos_lab.store import Store
 
+COLUMNS_MAX = 4  # of a legend: so many fit above a picture
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -57,7 +59,7 @@ def search_picture(found: Sequence[CapacityResult]) -> str:
                 )
             _tries(axes, one, colour)
         axes.set_ylabel("p99 latency")
-        _axes(axes)
+        _axes(figure, axes, len(found))
         return svg(figure, "p99 latency of every trial of the search against its load")
 
 
@@ -71,7 +73,7 @@ def measured_picture(curves: Sequence[Curve]) -> str:
             _line(axes, rates, medians, colour, "-", f"{curve.arm} p50")
             _line(axes, rates, tails, colour, "--", f"{curve.arm} p99")
         axes.set_ylabel("latency")
-        _axes(axes)
+        _axes(figure, axes, len(curves))
         return svg(figure, "latency against offered load")
 
 
@@ -85,7 +87,9 @@ def measured_curves(rows: Rows, factors: Sequence[str]) -> list[Curve]:
             gathered.setdefault(arm or "latency", {}).setdefault(float(rate), []).append(row)
     return [
         Curve(arm, tuple((rate, *_quantiles(found)) for rate, found in sorted(rates.items())))
-        for arm, rates in gathered.items()
+        for arm, rates in sorted(
+            gathered.items()
+        )  # in the order, and so the colours, of the search
     ]
 
 
@@ -133,7 +137,8 @@ def _span(estimate: Estimate) -> tuple[float, float, float]:
     return float(low or 0), float(estimate.value or 0), float(high or 0)
 
 
-def _axes(axes: Axes) -> None:
+def _axes(figure: Figure, axes: Axes, arms: int) -> None:
+    """Scales, and a legend above with a column for each arm, for which the picture leaves room."""
     axes.set_xlabel("offered load, requests per second")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_duration(value)))
@@ -143,7 +148,7 @@ def _axes(axes: Axes) -> None:
     axes.grid(True)
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(
-            handles, labels, frameon=False, fontsize=9, loc="lower left",
-            bbox_to_anchor=(0, 1), ncols=4,
+        figure.legend(
+            handles, labels, frameon=False, fontsize=9, loc="outside upper left",
+            ncols=min(arms, COLUMNS_MAX),
         )  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zyphos_lab.stats import Advice, Carrier, Comparison, Estimate
+from zyphos_lab.stats.line import Line
 
 SCHEMA_VERSION = 1
 
@@ -75,7 +76,11 @@ class Row:
 
 @dataclass(frozen=True)
 class CellCheck:
-    """An expectation's statement in one cell: in how many starts it held, failed, was undecided."""
+    """An expectation's statement in one cell: in how many starts it held, failed, was undecided.
+
+    `measured` has what it speaks of, ratios with the interval that decides; `reason` says why it is
+    undecided.
+    """
 
     cell: str
     outcome: str
@@ -83,11 +88,15 @@ class CellCheck:
     failed: int
     undecided: int
     measured: dict[str, Estimate]
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """PASS, FAIL or INCONCLUSIVE. `control_failed`: it failed in the control, as it must."""
+    """PASS, FAIL or INCONCLUSIVE. `control_failed`: it failed in the control, as it must.
+
+    `decides`, `control_decides`: the cell that says most against it, of each; '' where none ran.
+    """
 
     id: str
     that: str
@@ -98,6 +107,16 @@ class ExpectationResult:
     cells: tuple[CellCheck, ...]
     controls: tuple[CellCheck, ...]
     control_failed: bool | None
+    decides: str = ""
+    control_decides: str = ""
+
+    @property
+    def deciding(self) -> CellCheck | None:
+        return next((check for check in self.cells if check.cell == self.decides), None)
+
+    @property
+    def control_deciding(self) -> CellCheck | None:
+        return next((check for check in self.controls if check.cell == self.control_decides), None)
 
 
 @dataclass(frozen=True)
@@ -148,6 +167,39 @@ class Stalled:
 
 
 @dataclass(frozen=True)
+class LineResult:
+    """`metric` = fixed + per_unit * `factor` in the cells with these `conditions` (`fit`)."""
+
+    id: str
+    factor: str
+    metric: str
+    unit: str
+    conditions: dict[str, str]
+    line: Line
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the costly probes changed of `metric` (observed.py), in `cell` ('': all together).
+
+    `change` is instrumented to plain, less 1, the geometric mean of `pairs` adjacent pairs; `low`
+    and `high` are None where there are too few. `plain`, `instrumented`: medians over the pairs of
+    one cell. Where `change` is None `reason` says why.
+    """
+
+    metric: str
+    unit: str
+    cell: str
+    pairs: int
+    change: float | None
+    low: float | None
+    high: float | None
+    plain: float | None
+    instrumented: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer of one run. `verdict` is VALID, DEGRADED or INVALID; no `evidence`: rehearsal."""
 
@@ -180,6 +232,14 @@ class Answer:
     schema_version: int = SCHEMA_VERSION
     capacities: tuple[CapacityResult, ...] = ()
     stalls: tuple[Stalled, ...] = ()
+    lines: tuple[LineResult, ...] = ()
+    probes_costly: tuple[str, ...] = ()  # those that were on in every measured trial
+    observed: tuple[Observed, ...] = ()
+
+    def observer(self, metric: str, cell: str = "") -> Observed | None:
+        """What the costly probes changed of a metric; None where none was on."""
+        told = (one for one in self.observed if (one.metric, one.cell) == (metric, cell))
+        return next(told, None)
 
     @property
     def deltas(self) -> list[Delta]:

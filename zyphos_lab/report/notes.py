@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from zyphos_lab.report.figures import forests, percentile_panels, timelines
-from zyphos_lab.report.model import Answer
+from zyphos_lab.report import observed
+from zyphos_lab.report.figures import Panels, forests, percentile_panels, timelines
+from zyphos_lab.report.model import Answer, Column
+from zyphos_lab.report.series_pictures import series_pictures
 from zyphos_lab.report.views import groups
 from zyphos_lab.report.words import (
     aa_text,
@@ -39,8 +41,10 @@ def headline(answer: Answer) -> str:
     reasons = "".join(
         f"\n- {remark.severity} `{remark.code}`: {remark.message}" for remark in answer.reasons
     )
+    told = observed.headline(answer)
+    observer = f"{told}\n\n" if told else ""
     return (
-        f"{warning}*{answer.question}*\n\n### {answer.sentence}\n\n{answer.scope}\n\n"
+        f"{warning}*{answer.question}*\n\n### {answer.sentence}\n\n{answer.scope}\n\n{observer}"
         f"**{answer.verdict}**, {answer.trials_done} of {answer.trials_planned} trials{reasons}"
     )
 
@@ -61,6 +65,7 @@ def comparisons(answer: Answer) -> pd.DataFrame:
                     "value": estimate_text(estimates[c.cell][c.metric], delta.unit),
                     "ratio": ratio_text(c),
                     "verdict": change_text(c),
+                    "observer": observed.mark_text(answer.observer(c.metric)),
                     "counters": beside_text(delta),
                 }
             )
@@ -71,10 +76,16 @@ def cells(answer: Answer) -> pd.DataFrame:
     """One row per cell: medians over starts with intervals."""
     rows = [
         {**row.factors, "trials": row.trials, "invalid": row.invalid}
-        | {c.name: estimate_text(row.estimates[c.name], c.unit) for c in answer.columns}
+        | {_head(answer, c): estimate_text(row.estimates[c.name], c.unit) for c in answer.columns}
         for row in answer.rows
     ]
     return pd.DataFrame(rows)
+
+
+def _head(answer: Answer, column: Column) -> str:
+    """`latency_ns_p50 (+1.3 % observer)`."""
+    mark = observed.short_text(answer.observer(column.name))
+    return f"{column.name} ({mark})" if mark else column.name
 
 
 def expectations(answer: Answer) -> pd.DataFrame:
@@ -85,6 +96,9 @@ def expectations(answer: Answer) -> pd.DataFrame:
             "that": e.that,
             "outcome": e.outcome,
             "measured": measured_text(e),
+            "observer": ", ".join(
+                observed.mark_text(answer.observer(name)) for name in observed.metrics_measured(e)
+            ),
             "reason": e.reason,
         }
         for e in answer.expectations
@@ -93,18 +107,21 @@ def expectations(answer: Answer) -> pd.DataFrame:
 
 
 def pictures(kind: str, store: Store, answer: Answer) -> str:
-    """HTML of the `forests`, `percentiles` or `timelines` of the run."""
+    """HTML of the `forests`, `percentiles`, `series` or `timelines` of the run."""
     if kind == "percentiles":
-        panels = percentile_panels(store, answer)
-        legend = " ".join(
-            f'<b style="color:{colour}">{label}</b>' for label, colour in panels.legend
-        )
-        inner = "".join(f"<div>{picture.svg}</div>" for picture in panels.pictures)
-        body = f'<p>{legend}</p><div class="panels">{inner}</div><p>{panels.note}</p>'
+        body = _panels(percentile_panels(store, answer))
+    elif kind == "series":
+        body = "".join(_panels(one.panels) for one in series_pictures(store, answer))
     else:
         made = forests(answer) if kind == "forests" else timelines(store, answer)
         body = "".join(picture.svg for picture in made)
     return f'{STYLE}<div class="zy">{body}</div>'
+
+
+def _panels(panels: Panels) -> str:
+    legend = " ".join(f'<b style="color:{colour}">{label}</b>' for label, colour in panels.legend)
+    inner = "".join(f"<div>{picture.svg}</div>" for picture in panels.pictures)
+    return f'<p>{legend}</p><div class="panels">{inner}</div><p>{panels.note}</p>'
 
 
 def trust(answer: Answer) -> str:

@@ -18,7 +18,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from zyphos_lab.report.percentiles import Curve
@@ -62,14 +62,7 @@ def percentile_panel(title: str, lines: Sequence[Line], span_ns: tuple[float, fl
     """Latency over nines for one condition; `span_ns` is common to all panels."""
     with drawing(f"percentiles {title}", 3.4, 2.5) as (figure, axes):
         for line in lines:
-            wide = line.colour == BASELINE  # stays visible under an arm that equals it
-            axes.plot(
-                line.curve.nines,
-                line.curve.value_ns,
-                color=line.colour,
-                linewidth=4.0 if wide else 1.6,
-                alpha=0.75 if wide else 1.0,
-            )
+            _percentiles(axes, line)
         axes.set_title(title)
         axes.set_yscale("log")
         axes.set_ylim(span_ns[0] / 1.3, span_ns[1] * 1.3)
@@ -79,6 +72,21 @@ def percentile_panel(title: str, lines: Sequence[Line], span_ns: tuple[float, fl
         axes.yaxis.set_minor_locator(NullLocator())
         axes.grid(True)
         return svg(figure, f"Latency percentiles, {title}")
+
+
+def _percentiles(axes: Axes, line: Line) -> None:
+    """The curve; dotted from where it passes into requests that never finished, which `>=` says."""
+    wide = line.colour == BASELINE  # stays visible under an arm that equals it
+    x, y, first = line.curve.nines, line.curve.value_ns, line.curve.bound_from
+    known = len(x) if first is None else int(np.searchsorted(x, first))
+    style: Any = {"linewidth": 4.0 if wide else 1.6, "alpha": 0.75 if wide else 1.0}
+    axes.plot(x[: known + 1], y[: known + 1], color=line.colour, **style)
+    if first is not None:
+        axes.plot(x[known:], y[known:], color=line.colour, linestyle=":", **style)
+        axes.annotate(
+            ">=", (x[known], y[known]), textcoords="offset points", xytext=(-3, 4), ha="right",
+            fontsize=9, color=line.colour,
+        )  # fmt: skip
 
 
 def forest(title: str, entries: Sequence[tuple[str, Comparison]]) -> str:
@@ -123,6 +131,7 @@ def timeline(
                     label=verdict, **edge,
                 )  # fmt: skip
         axes.set_xlabel("trial, in order of execution")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.3g} %"))
         axes.grid(True, axis="y")
         axes.set_title(title)

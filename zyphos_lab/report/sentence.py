@@ -108,26 +108,41 @@ def against(deltas: Sequence[Delta]) -> str:
 
 
 def _arms(deltas: Sequence[Delta]) -> str:
-    """`requests per second is 1.06x higher with uring, undecided with epoll where pipeline=1`."""
+    """`requests per second is 1.06x higher with uring, undecided with epoll where pipeline=1`;
+    conditions of which the same is told are told together.
+    """
     universe = list(dict.fromkeys(d.comparison.conditions for d in deltas))
-    parts = []
-    for conditions in universe[:CLAUSES_MAX]:
+    places: dict[str, list[Conditions]] = {}
+    for conditions in universe:
         members = [d for d in deltas if d.comparison.conditions == conditions]
-        members.sort(key=lambda d: -_log_size(d))
-        parts.append(_joined(_told(members), where_text([conditions], universe)))
-    left = len(universe) - len(parts)
+        places.setdefault(_told(members), []).append(conditions)
+    shown = list(places.items())[:CLAUSES_MAX]
+    parts = [_joined(told, _place(where, universe)) for told, where in shown]
+    left = len(universe) - sum(len(where) for _, where in shown)
     more = [f"{left} more {'condition' if left == 1 else 'conditions'} in the table"] * (left > 0)
     return f"{metric_words(deltas[0].comparison.metric)} is {'; '.join([*parts, *more])}"
 
 
+def _place(where: Sequence[Conditions], universe: Sequence[Conditions]) -> str:
+    return "everywhere" if len(where) == len(universe) > 1 else where_text(where, universe)
+
+
 def _told(members: Sequence[Delta]) -> str:
-    """`880x faster with one, the same within 1 % with writev and cork`."""
+    """`880x faster with one, the same within 1 % with writev and cork`, the largest first; of those
+    undecided in the order of the comparisons, and without names where all are.
+    """
     arms: dict[str, list[str]] = {}
-    for delta in members:
+    for delta in sorted(members, key=_by_size):
         c = delta.comparison
         text = "undecided" if c.verdict == CANNOT_TELL else change_text(c)
         arms.setdefault(f"{'the ' if c.verdict == SAME else ''}{text}", []).append(c.value)
+    if [*arms] == ["undecided"] and len(members) > 1:
+        return "undecided"
     return ", ".join(f"{text} with {_listed(values)}" for text, values in arms.items())
+
+
+def _by_size(delta: Delta) -> float:
+    return 0.0 if delta.comparison.verdict == CANNOT_TELL else -_log_size(delta)
 
 
 def _listed(values: Sequence[str]) -> str:
@@ -165,9 +180,16 @@ def _difference(cluster: Sequence[Delta], universe: Sequence[Conditions]) -> str
     text = f"{' to '.join(texts)} {verdict_word(cluster[0].comparison)}"
     if len(cluster) == len(universe) and len(universe) > 1:
         where = "everywhere"
-    known = any(delta.explained is not False for delta in cluster)
-    why = "" if known else "(unexplained: no counter moved with it)"
-    return " ".join(part for part in (text, where, _detail(cluster), why) if part)
+    return " ".join(filter(None, (text, where, _detail(cluster), _unexplained(cluster, universe))))
+
+
+def _unexplained(cluster: Sequence[Delta], universe: Sequence[Conditions]) -> str:
+    """Which of the cells have no counter that moved; they are named where others have one."""
+    without = [d.comparison.conditions for d in cluster if d.explained is False]
+    if not without:
+        return ""
+    where = where_text(without, universe) if len(without) < len(cluster) else ""
+    return f"({_joined('unexplained', where)}: no counter moved with it)"
 
 
 def _detail(cluster: Sequence[Delta]) -> str:

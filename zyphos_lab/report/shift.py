@@ -2,7 +2,8 @@
 
 A ratio of medians hides a tail, and a ratio of means mixes them. Here every quantile of every start
 is held against the baseline's in the same block, with the interval that the tables use. Quantiles
-that fewer than TAIL_REQUESTS requests of a start lie beyond are left out.
+that fewer than TAIL_REQUESTS requests of a start lie beyond are left out, and those that fell on
+requests which never finished.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from zyphos_lab.report.figures import HISTOGRAM, PANELS_MAX, Panels, Picture
+from zyphos_lab.report.percentiles import Start, starts
 from zyphos_lab.report.plots import BAND, INK, PALETTE, drawing, ratio_ticks, svg
 from zyphos_lab.report.views import Group, groups
 from zyphos_lab.stats import BLOCKS_MIN, Comparison, interval
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
 NAMED = (0.5, 0.9, 0.99, 0.999, 0.9999)
 
-Histograms = dict[tuple[str, int], Any]  # by cell and block
+Pair = tuple[Start, Start]  # arm, baseline
+Starts = dict[tuple[str, int], Start]  # by cell and block
 
 
 @dataclass(frozen=True)
@@ -76,24 +79,18 @@ def _colour(group: Group, c: Comparison) -> str:
     return PALETTE[group.values.index(c.value) % len(PALETTE)]
 
 
-def _histograms(store: Store, cells: set[str]) -> Histograms:
+def _histograms(store: Store, cells: set[str]) -> Starts:
     """Of each measured start that is not INVALID; arm A where a cell runs twice."""
-    from zyphos_lab._core import Histogram
-
     trials = store.trials()
     good = trials[(trials["verdict"] != "INVALID") & trials["cell"].isin(cells)]
     if "arm" in good:
         good = good[good["arm"] != "B"]
-    blocks = dict(zip(good["trial"], good["block"], strict=True))
-    frame = store.histograms(HISTOGRAM)
-    return {
-        (str(row["cell"]), int(blocks[row["trial"]])): Histogram.decode(row["encoded"])
-        for row in frame.to_dict("records")
-        if row["trial"] in blocks
-    }
+    found = starts(store, HISTOGRAM, set(good["trial"]))
+    rows = zip(good["trial"], good["cell"], good["block"], strict=True)
+    return {(str(cell), int(at)): found[trial] for trial, cell, at in rows if trial in found}
 
 
-def _shift(histograms: Histograms, c: Comparison, colour: str) -> Shift | None:
+def _shift(histograms: Starts, c: Comparison, colour: str) -> Shift | None:
     """The comparison at every quantile that all its starts can give; None without enough blocks."""
     pairs = _pairs(histograms, c)
     if len(pairs) < BLOCKS_MIN:
@@ -106,22 +103,23 @@ def _shift(histograms: Histograms, c: Comparison, colour: str) -> Shift | None:
     return Shift(f"{c.factor}={c.value}", colour, tuple(kept), ratio, low, high)
 
 
-def _pairs(histograms: Histograms, c: Comparison) -> list[tuple[Any, Any]]:
+def _pairs(histograms: Starts, c: Comparison) -> list[Pair]:
     """(arm, baseline) of each block that has both."""
     blocks = sorted(block for cell, block in histograms if cell == c.cell)
     base = c.baseline_cell
     return [(histograms[c.cell, b], histograms[base, b]) for b in blocks if (base, b) in histograms]
 
 
-def _known(pairs: Sequence[tuple[Any, Any]]) -> list[float]:
+def _known(pairs: Sequence[Pair]) -> list[float]:
     """The quantiles beyond which enough requests of every start lie."""
-    least = min(histogram.count for pair in pairs for histogram in pair)
+    least = min(start.every.count for pair in pairs for start in pair)
     return [q for q in QUANTILES if least * min(q, 1 - q) >= TAIL_REQUESTS]
 
 
-def _at(q: float, pairs: Sequence[tuple[Any, Any]]) -> tuple[float, float, float] | None:
-    """(ratio, low, high) at one quantile; None where a value is 0 or there is no interval."""
-    values = [(arm.quantile(q), base.quantile(q)) for arm, base in pairs]
+def _at(q: float, pairs: Sequence[Pair]) -> tuple[float, float, float] | None:
+    """(ratio, low, high) at one quantile; None where a value is 0 or a lower bound, or there
+    is no interval."""
+    values = [(arm.quantile(q) or 0, base.quantile(q) or 0) for arm, base in pairs]
     if not all(arm and base for arm, base in values):
         return None
     logs = np.array([math.log(arm / base) for arm, base in values])

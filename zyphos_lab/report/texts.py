@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from zyphos_lab import host as hosts
-from zyphos_lab.calibrate.threat import threat as calibration_threat
-from zyphos_lab.report import course
+from zyphos_lab.calibrate.threat import threats as calibration_threats
+from zyphos_lab.report import course, link_text
 from zyphos_lab.report.words import floor_text
 from zyphos_lab.stats import BLOCKS_MIN, Comparison, differs
 from zyphos_lab.stats.signflip import EXACT_BLOCKS_MAX
@@ -31,6 +31,19 @@ LAWS = {
     "trace": "arrivals from a file",
     "partly-open": "Poisson sessions",
 }
+LATENCY = (
+    "Latency counts from the scheduled send; percentiles come from HDR histograms that are merged, "
+    "never averaged; the unit of repetition is the start of the server, not the request."
+)
+SIMULATED = (
+    "Times are those of the plain program; simulated counts are those of callgrind's machine, two "
+    "calls that differ by n iterations, caches and predictors warm: exact, without interval."
+)
+SIMULATED_THREAT = (
+    "A simulated machine: L1 of 32 KiB, last level of 8 MiB, simple branch prediction, no AVX-512: "
+    "instructions are those that were executed, misses are what such a machine would miss. "
+    "Instructions are no time: what they cost depends on the processor and on what runs beside."
+)
 
 
 def warned(told: str, verdict: str, evidence: bool, profile: str) -> str:
@@ -43,17 +56,20 @@ def warned(told: str, verdict: str, evidence: bool, profile: str) -> str:
 def scope(manifest: Mapping[str, Any], frame: pd.DataFrame) -> str:
     """`loopback, virtual machine (kvm), 8 starts per cell, closed loop, 16 connections, ...`."""
     experiment = manifest["experiment"]
-    load, repeat = experiment.get("load", {}), experiment.get("repeat", {})
+    load, repeat = experiment.get("load") or {}, experiment.get("repeat", {})
     law = str((load.get("arrival") or {}).get("law", "closed"))
     starts = frame.groupby("cell")["block"].nunique() if len(frame) else pd.Series([0])
     few, many = int(starts.min()), int(starts.max())
+    loaded = [
+        LAWS.get(law, law),
+        _varied(experiment, "load.connections") or f"{load.get('connections', 16)} connections",
+    ]
     parts = [
-        str((experiment.get("link") or {}).get("kind", "loopback")),
+        " and ".join(link_text.kinds(manifest, frame)) if load else "pure code",
         machine(hosts.roles(manifest.get("host"))["server"]),
         f"{few if few == many else f'{few} to {many}'} starts per cell",
         f"window {duration(repeat.get('window', '1s'))}",
-        LAWS.get(law, law),
-        _varied(experiment, "load.connections") or f"{load.get('connections', 16)} connections",
+        *(loaded if load else []),
         kernel(hosts.roles(manifest.get("host"))["server"]),
     ]
     return ", ".join(part for part in parts if part)
@@ -84,18 +100,19 @@ def method(
     experiment = manifest["experiment"]
     design, repeat = experiment.get("design", {}), experiment.get("repeat", {})
     blocks = frame["block"].nunique()
+    what = "server" if experiment.get("load") else "program"
     yield (
-        f"{len(frame)} trials in {blocks} blocks; each trial is a fresh start of the server, "
+        f"{len(frame)} trials in {blocks} blocks; each trial is a fresh start of the {what}, "
         f"{course.warmup_text(manifest)} of warm-up and a measured window of "
         f"{duration(repeat.get('window', '1s'))}."
     )
     yield from course.sentences(manifest)
     yield _order_text(str(design.get("order", "adjacent_pairs")), manifest.get("seed"))
-    yield (
-        "Latency counts from the scheduled send; percentiles come from HDR histograms that are "
-        "merged, never averaged; the unit of repetition is the start of the server, not the "
-        "request."
-    )
+    if experiment.get("load"):
+        yield LATENCY
+        yield from link_text.sentences(frame)
+    else:
+        yield SIMULATED
     yield from _ceiling_text(frame)
     if comparisons:
         yield from _test_text(comparisons)
@@ -165,11 +182,8 @@ def threats(
 ) -> Iterator[str]:
     """What a hostile reviewer could say about this run, and would be right to."""
     experiment, host = manifest["experiment"], hosts.roles(manifest.get("host"))["server"]
-    if (experiment.get("link") or {}).get("kind", "loopback") == "loopback":
-        yield (
-            "Loopback only: no network card, no cable, no loss; client and server share caches and "
-            "the kernel. Sizes of effects that depend on round-trip time will differ elsewhere."
-        )
+    load = experiment.get("load") or {}
+    yield link_text.threat(manifest, frame) if load else SIMULATED_THREAT
     if machine(host).startswith("virtual"):
         yield (
             "A virtual machine: the hypervisor may take CPU time and makes wake-ups between "
@@ -177,14 +191,14 @@ def threats(
         )
     if hosts.one_machine(manifest.get("host")):
         yield "One machine and one kernel: nothing here says how far the numbers carry to others."
-    law = str(((experiment.get("load") or {}).get("arrival") or {}).get("law", "closed"))
-    if law == "closed":
+    law = str((load.get("arrival") or {}).get("law", "closed"))
+    if law == "closed" and load:
         yield (
             "Closed loop: each connection waits for its answer, so a slow server is asked less; "
             "latency is not comparable with that of an open loop at a fixed rate."
         )
     if "calibration" in manifest:
-        yield calibration_threat(manifest["calibration"])
+        yield from calibration_threats(manifest["calibration"], load)
     yield from _generator_threat(frame)
     yield from _observer_threat(frame)
     yield from _design_threats(experiment, comparisons, aa)

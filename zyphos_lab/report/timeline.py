@@ -86,7 +86,8 @@ def _counts(row: Mapping[str, Any], cell: str) -> bool:
 def _stops(events: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:
     """Every stop of these trials, in seconds from the window's start."""
     done = [mark for event in events for mark in event.get("events", ())]
-    return tuple((mark["stopped_ns"] / 1e9, mark["continued_ns"] / 1e9) for mark in done)
+    stops = [mark for mark in done if mark["kind"] == "stop"]
+    return tuple((mark["stopped_ns"] / 1e9, mark["continued_ns"] / 1e9) for mark in stops)
 
 
 def _merged(starts: Sequence[Sequence[Mapping[str, Any]]]) -> list[Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from zyphos_lab.record import NOT_HERE
 from zyphos_lab.report import course
 from zyphos_lab.report.course import lost_by_arm
 from zyphos_lab.report.model import Remark
@@ -36,6 +37,7 @@ def judge(
     """The run's verdict, the reasons for it, and remarks that do not lower it."""
     fatal = _unusable(frame, manifest)
     grave = [*changed, *_incomplete(frame, manifest), *_dropped(comparisons, frame), *_aa(aa)]
+    grave += course.grave(manifest)
     remarks: list[Remark] = []
     for remark in _trial_reasons(frame):
         often = remark.trials > SHARE_MAX * len(frame)
@@ -67,7 +69,8 @@ def skipped(frame: pd.DataFrame) -> dict[str, str]:
 def _unusable(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:
     if frame.empty:
         return [Remark("no_trials", "no trial was finished")]
-    bad = (frame["verdict"] == INVALID) & ~_without_generator(frame)
+    here = ~_not_here(frame)
+    bad = (frame["verdict"] == INVALID) & (here | (not here.any()))  # unless there is nothing else
     lost = [str(cell) for cell, part in bad.groupby(frame["cell"]) if part.all()]
     if not lost:
         return []
@@ -75,12 +78,12 @@ def _unusable(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:
     return [Remark("cell_without_valid_trial", message + (" ..." if len(lost) > 3 else ""))]
 
 
-def _without_generator(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Trials whose foreign generator is not on this machine: skipped, and said to be."""
+def _not_here(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Trials whose generator or link this machine has not: skipped, and said to be."""
     codes = frame.get("reasons", pd.Series("", index=frame.index)).map(
         lambda text: {reason.get("code") for reason in _decoded(text, [])}
     )
-    return codes.map(lambda found: "generator_failed" in found).astype(bool)
+    return codes.map(lambda found: not found.isdisjoint(NOT_HERE)).astype(bool)
 
 
 def _incomplete(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:

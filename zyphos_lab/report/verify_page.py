@@ -18,7 +18,7 @@ SCALES = {
     "k": 1e3, "M": 1e6, "G": 1e9, "%": 0.01, "x": 1.0, "": 1.0,
 }  # fmt: skip
 NUMBER = re.compile(
-    r"(?<![\w.=])(\d+(?:\.\d+)?)(?: ?(ns|us|ms|min|KiB|MiB|GiB|[sBhkMG%x])(?![A-Za-z]))?"
+    r"(?<![\w.=])(-?\d+(?:\.\d+)?)(?: ?(ns|us|ms|min|KiB|MiB|GiB|[sBhkMG%x])(?![A-Za-z]))?"
     r"(?![\w.]*[A-Za-z])"
 )
 DIGITS = 3  # significant ones
@@ -91,7 +91,7 @@ def printed(text: str) -> Iterator[Printed]:
         bracketed = not unit and before.rfind("[") > before.rfind("]")
         last = last if bracketed else SCALES[unit]
         whole, _, decimals = found[1].partition(".")
-        rounded_digits = max(0, len(whole) - DIGITS)  # 1230 stands for 1225 to 1235
+        rounded_digits = max(0, len(whole.lstrip("-")) - DIGITS)  # 1230 stands for 1225 to 1235
         half = 0.5 * 10.0 ** (rounded_digits - len(decimals))
         yield Printed(float(found[1]) * last, half * last, bool(unit) or bracketed)
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zyphos_lab.errors import MeasurementError, StoreError
 from zyphos_lab.query.session import Session
 from zyphos_lab.query.views import answer as read_answer
 from zyphos_lab.query.views import manifest as read_manifest
-from zyphos_lab.report.hdr import QUANTILES, Counts, quantile_bounds
-from zyphos_lab.report.verify import Check, Difference, Verifier, metrics_of
+from zyphos_lab.report import verify_histograms, verify_stops
+from zyphos_lab.report.verify import Verifier, metrics_of
+from zyphos_lab.report.verify_check import Check, Difference
+from zyphos_lab.report.verify_marks import PageVerifier
 from zyphos_lab.report.verify_page import marks
 from zyphos_lab.report.verify_sql import Numbers
+from zyphos_lab.store import Store
 from zyphos_lab.tables import HISTOGRAMS, TRIALS
 
 if TYPE_CHECKING:
     import duckdb
 
 PAGE = "report.html"
-CENSORED = "censored_ns"
-TIMES = ("latency_ns", "service_ns", "schedule_lag_ns", "wire_ns")
 SOURCES = re.compile("data-source=")
 
 
@@ -32,15 +32,25 @@ def verify(run: Path, say: Callable[[str], None]) -> Check:
     answer = read_answer(run)
     if answer is None:
         raise StoreError(f"{run}: has no answer yet", f"`zyphos-lab report {run}` makes it")
+    store = Store.open(run)
     with Session([run], say) as session:
         session.make(TRIALS)
         numbers = Numbers(session.connection, metrics_of(answer))
-        verifier = Verifier(answer, read_manifest(run), numbers)
+        slices = WindowSlices(store, session.connection)
+        verifier = Verifier(answer, read_manifest(run), numbers, slices)
         verifier.answer()
         _page(run / PAGE, verifier)
         session.make(HISTOGRAMS)
-        _percentiles(session.connection, verifier.check)
+        verify_histograms.hold(verifier.check, session.connection, _texts(store))
+        if answer.get("stalls"):
+            verify_stops.hold(verifier.check, store.trial_events())
     return verifier.check
+
+
+def _texts(store: Store) -> dict[int, tuple[str | None, dict[str, str]]]:
+    """What other tools wrote, by trial."""
+    said = [event for event in store.events() if event.get("said")]
+    return {event["row"]["trial"]: (event["row"].get("generator"), event["said"]) for event in said}
 
 
 def _page(path: Path, verifier: Verifier) -> None:
@@ -61,57 +71,26 @@ def _page(path: Path, verifier: Verifier) -> None:
         verifier.check.differences.append(
             Difference(path.name, f"{len(found)} marked numbers", "a whole page has more")
         )
-    verifier.page(found)
+    PageVerifier(verifier).page(found)
 
 
-def _percentiles(connection: duckdb.DuckDBPyConnection, check: Check) -> None:
-    """Each trial's percentiles: they lie in the bucket that its histogram has them in."""
-    described = connection.execute(f"DESCRIBE {TRIALS}").fetchall()
-    columns = {str(row[0]) for row in described}
-    wanted = [f"{m}_{q}" for m in TIMES for q in QUANTILES if f"{m}_{q}" in columns]
-    names = ", ".join(f'"{name}"' for name in wanted)
-    if not wanted:
-        return
-    encoded = _encoded(connection)
-    for trial, *values in connection.execute(f"SELECT trial, {names} FROM {TRIALS}").fetchall():
-        told = dict(zip(wanted, values, strict=True))
-        for metric in TIMES:
-            _hold(check, int(trial), metric, told, encoded)
+class WindowSlices:
+    """The slices of the windows of every trial that counts, read when they are first asked for."""
 
+    def __init__(self, store: Store, connection: duckdb.DuckDBPyConnection) -> None:
+        asked = connection.execute("SELECT trial FROM trials WHERE verdict <> 'INVALID'")
+        self._store, self._usable = store, {int(row[0]) for row in asked.fetchall()}
+        self._found: dict[str, dict[str, dict[int, list[tuple[int, bytes]]]]] = {}
 
-def _hold(
-    check: Check, trial: int, metric: str, told: dict[str, Any], encoded: dict[Any, bytes]
-) -> None:
-    """One metric of one trial; a trial without a histogram is counted as not verified."""
-    if (trial, metric) not in encoded:
-        check.unverified["percentiles of trials without a histogram"] += len(QUANTILES)
-        return
-    try:
-        if metric == "latency_ns" and _count(encoded.get((trial, CENSORED))):
-            check.unverified["percentiles with unfinished requests"] += len(QUANTILES)
-            return
-        bounds = quantile_bounds(encoded[trial, metric])
-    except (ValueError, zlib.error, IndexError) as error:
-        check.differences.append(Difference(f"trial {trial} {metric}", "a histogram", str(error)))
-        return
-    for name, (low, high) in bounds.items():
-        value = told.get(f"{metric}_{name}")
-        check.verified += 1
-        if value is None or not low <= value <= high:
-            place = f"trial {trial} {metric}_{name}"
-            check.differences.append(Difference(place, value, f"{low} to {high}"))
-
-
-def _encoded(connection: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], bytes]:
-    """(trial, metric) -> histogram of the whole window."""
-    rows = connection.execute(
-        f"SELECT trial, metric, encoded FROM {HISTOGRAMS} WHERE interval IS NULL"
-    ).fetchall()
-    return {(int(trial), str(metric)): bytes(encoded) for trial, metric, encoded in rows}
-
-
-def _count(encoded: bytes | None) -> int:
-    return Counts(encoded).total if encoded else 0
+    def __call__(self, cell: str, histogram: str) -> list[list[tuple[int, bytes]]]:
+        if histogram not in self._found:
+            cells = self._found.setdefault(histogram, {})
+            for row in self._store.intervals(histogram).to_dict("records"):
+                if row["trial"] in self._usable:
+                    starts = cells.setdefault(row["cell"], {})
+                    slices = starts.setdefault(int(row["trial"]), [])
+                    slices.append((int(row["requests_done"]), row["encoded"]))
+        return list(self._found[histogram].get(cell, {}).values())
 
 
 def lines(check: Check, most: int = 20) -> Iterator[str]:
@@ -120,6 +99,8 @@ def lines(check: Check, most: int = 20) -> Iterator[str]:
         yield f"differs: {one}"
     if len(check.differences) > most:
         yield f"and {len(check.differences) - most} more"
+    for what, count in check.within.items():
+        yield f"verified within an error: {count} numbers ({what})"
     for what, count in check.as_dict()["unverified"].items():
         yield f"not verified: {count} numbers ({what})"
     yield f"{check.verified} numbers verified, {len(check.differences)} differ"

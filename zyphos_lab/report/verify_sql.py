@@ -6,9 +6,13 @@ makes the report. Units: those of the columns.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,6 +76,7 @@ class Numbers:
     def __init__(self, connection: duckdb.DuckDBPyConnection, metrics: Iterable[str]) -> None:
         self._connection = connection
         self._known: dict[tuple[str, str], dict[str, Any]] = {}
+        self._plain: dict[tuple[str, str], dict[int, float]] = {}
         described = connection.execute("DESCRIBE trials").fetchall()
         self._types = {str(row[0]): str(row[1]) for row in described}
         parts = [self._reading(metric) for metric in dict.fromkeys([ALWAYS, *metrics])]
@@ -91,16 +96,83 @@ class Numbers:
         row = self._connection.execute(sql, list(values)).fetchone()
         return None if row is None else row[0]
 
+    def row(self, sql: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The one row that `sql` gives."""
+        return tuple(self._connection.execute(sql, dict(values)).fetchall()[0])
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows."""
+        return self._connection.execute(sql, list(values)).fetchall()
+
+    def make(self, sql: str) -> None:
+        """A table of the verification's own."""
+        self._connection.execute(sql)
+
+    @property
+    def counted(self) -> str:
+        """The condition of trials that count."""
+        return self._measured()
+
+    @property
+    def of_measure(self) -> str:
+        """The condition of trials that were measured, set aside or not."""
+        known = "stage" in self._types
+        return "coalesce(stage, 'measure') IN ('measure', 'set_aside')" if known else "true"
+
+    def gone(self) -> set[int]:
+        """The blocks in whose place others were measured."""
+        if "instead_of" not in self._types:
+            return set()
+        found = self.rows("SELECT DISTINCT instead_of FROM trials WHERE instead_of IS NOT NULL")
+        return {int(row[0]) for row in found}
+
+    def limits(self) -> list[tuple[Any, ...]]:
+        """(cell, what most of its trials say of whose cores were full; the first by name of as
+        many).
+        """
+        if "limited_by" not in self._types:
+            return []
+        each = f"SELECT cell, limited_by, count(*) AS n FROM trials WHERE {self._measured()} "
+        return self.rows(
+            "SELECT cell, first(limited_by ORDER BY n DESC, limited_by) FROM "
+            f"({each} AND limited_by IS NOT NULL GROUP BY ALL) GROUP BY cell ORDER BY cell"
+        )
+
+    def lost(self) -> list[tuple[Any, ...]]:
+        """(arm, INVALID trials, trials); of A/A the arm's letter stands behind the cell."""
+        arm = self._arm()
+        name = f"cell || CASE WHEN {arm} = '' THEN '' ELSE ' (' || {arm} || ')' END"
+        return self.rows(
+            f"SELECT {name} AS name, count(*) FILTER (verdict = 'INVALID'), count(*) FROM trials "
+            f"WHERE {self._measured()} GROUP BY name ORDER BY name"
+        )
+
     def _measured(self) -> str:
-        """Which trials count: those of stage `measure`; older runs have no stages."""
-        return "coalesce(stage, 'measure') = 'measure'" if "stage" in self._types else "true"
+        """Which trials count: those of stage `measure` for which no others stand in; older runs
+        have no stages.
+        """
+        if "stage" not in self._types:
+            return "true"
+        if "instead_of" not in self._types:
+            return "coalesce(stage, 'measure') = 'measure'"
+        gone = "SELECT instead_of FROM trials WHERE instead_of IS NOT NULL"
+        return f"stage IN ('measure', 'set_aside') AND block NOT IN ({gone})"
 
     def _arm(self) -> str:
         return "coalesce(arm, '')" if "arm" in self._types else "''"
 
     def _reading(self, metric: str) -> str:
         """SELECT of one metric: its value (null of an INVALID trial), and whether it is a bound."""
-        name = '"' + metric.replace('"', '""') + '"'
+        usable, bound = self._value(metric)
+        text = metric.replace("'", "''")
+        return (
+            f"SELECT cell, {self._arm()} AS arm, block, '{text}' AS metric, {usable} AS value, "
+            f"{bound} AS at_least FROM trials WHERE {self._measured()}"
+        )
+
+    def _value(self, metric: str) -> tuple[str, str]:
+        """Expressions for both."""
+        name = _quoted(metric)
         value, bound = "NULL::DOUBLE", "false"
         if metric in self._types:
             value = f"{name}::DOUBLE"
@@ -109,13 +181,7 @@ class Numbers:
                 bound = f"coalesce({name} LIKE '>=%', false)"
         if f"{metric}_at_least" in self._types:
             bound += f" OR coalesce(\"{metric}_at_least\"::VARCHAR = 'true', false)"
-        arm = self._arm()
-        usable = f"CASE WHEN verdict <> 'INVALID' AND isfinite({value}) THEN {value} END"
-        text = metric.replace("'", "''")
-        return (
-            f"SELECT cell, {arm} AS arm, block, '{text}' AS metric, {usable} AS value, "
-            f"{bound} AS at_least FROM trials WHERE {self._measured()}"
-        )
+        return f"CASE WHEN verdict <> 'INVALID' AND isfinite({value}) THEN {value} END", bound
 
     def estimate(self, cell: str, metric: str) -> dict[str, Any]:
         """n, value, low, high, smallest, largest, at_least; all None where nothing was measured."""
@@ -129,7 +195,7 @@ class Numbers:
 
     def median_of_all(self, cell: str, metric: str) -> float | None:
         """Of what is true of INVALID trials too: when the server was stopped."""
-        name = '"' + metric.replace('"', '""') + '"'
+        name = _quoted(metric)
         where = f"{self._measured()} AND cell = ? AND server_stopped_ns > 0"
         value: float | None = self.one(f"SELECT median({name}) FROM trials WHERE {where}", [cell])
         return value
@@ -168,8 +234,86 @@ class Numbers:
         row = self._connection.execute(MEDIANS, values).fetchone()
         return row or (None, None)
 
-    def ratios(self, cell: str, base: str, metric: str) -> list[float]:
-        """The metric over the baseline cell's, block by block, where both are plain numbers."""
-        values = {"side": "all", "base_side": "all", "cell": cell, "base": base, "metric": metric}
-        rows = self._connection.execute(PAIRS, values).fetchall()
-        return [arm / low for _, arm, low, bound in rows if arm is not None and low and not bound]
+    def plain(self, cell: str, metric: str) -> dict[int, float]:
+        """Block -> the metric, where it is a plain number."""
+        key = (cell, metric)
+        if key not in self._plain:
+            rows = self._connection.execute(
+                "SELECT block, value FROM blocks WHERE side = 'all' AND cell = ? AND metric = ? "
+                "AND value IS NOT NULL AND NOT at_least",
+                [cell, metric],
+            ).fetchall()
+            self._plain[key] = {int(block): float(value) for block, value in rows}
+        return self._plain[key]
+
+    def usable_blocks(self, cell: str) -> list[int]:
+        """The starts of a cell that have a trial which is not INVALID; of A/A that is A's."""
+        where = f"{self._measured()} AND {self._arm()} <> 'B' AND cell = ? AND verdict <> 'INVALID'"
+        sql = f"SELECT DISTINCT block FROM trials WHERE {where} ORDER BY block"
+        return [int(row[0]) for row in self._connection.execute(sql, [cell]).fetchall()]
+
+    def rank(self, n: int) -> int:
+        """How many of n starts may contradict their median; 0 where none may."""
+        return int(self.one("SELECT r FROM ranks WHERE n = ?", [n]) or 0)
+
+    @property
+    def numeric(self) -> list[str]:
+        """The columns of numbers."""
+        return [name for name, kind in self._types.items() if kind in ("BIGINT", "DOUBLE")]
+
+    def columns_by_block(self, names: Sequence[str]) -> dict[str, dict[int, NDArray[np.float64]]]:
+        """Cell -> block -> the columns, medians over its trials; NaN where one has none."""
+        quoted = (_quoted(name) for name in names)
+        medians = [f"CASE WHEN count({c}) = count(*) THEN median({c}) END" for c in quoted]
+        where = f"{self._measured()} AND {self._arm()} <> 'B' AND verdict <> 'INVALID'"
+        rows = self._connection.execute(
+            f"SELECT {', '.join(['cell', 'block', *medians])} FROM trials WHERE {where} "
+            "GROUP BY cell, block ORDER BY cell, block"
+        ).fetchall()
+        found: dict[str, dict[int, NDArray[np.float64]]] = {}
+        for cell, block, *values in rows:
+            found.setdefault(cell, {})[int(block)] = np.array(values, dtype=np.float64)
+        return found
+
+    def factors(self) -> dict[str, tuple[str, ...]]:
+        """Cell -> its factors' values, of the cells with a usable trial."""
+        names = [_quoted(name) for name in self._types if name.startswith("factor_")]
+        where = f"{self._measured()} AND verdict <> 'INVALID'"
+        parts = ", ".join(["cell", *(f"any_value({name})::VARCHAR" for name in names)])
+        rows = self._connection.execute(
+            f"SELECT {parts} FROM trials WHERE {where} GROUP BY cell ORDER BY cell"
+        ).fetchall()
+        return {str(cell): tuple(str(value) for value in values) for cell, *values in rows}
+
+    def paired(self, metric: str) -> list[tuple[str, float, float]]:
+        """(cell, plain, instrumented) of every pair of stage `observer` that has both."""
+        if "stage" not in self._types:
+            return []
+        value, bound = self._value(metric)
+        side = (
+            f"SELECT cell, block, {value} AS value FROM trials "
+            f"WHERE stage = 'observer' AND NOT ({bound}) AND {self._arm()} = "
+        )
+        sql = f"SELECT cell, a.value, b.value FROM ({side} 'A') AS a JOIN ({side} 'B') AS b "
+        where = "USING (cell, block) WHERE a.value > 0 AND b.value > 0 ORDER BY cell, block"
+        return [
+            (str(cell), a, b) for cell, a, b in self._connection.execute(sql + where).fetchall()
+        ]
+
+    def searched(self) -> dict[str, list[dict[str, Any]]]:
+        """Cell -> its trials of stage `search` in order, whole rows with their reasons read."""
+        if "stage" not in self._types:
+            return {}
+        asked = self._connection.execute(
+            "SELECT * FROM trials WHERE stage = 'search' ORDER BY trial"
+        )
+        names = [str(one[0]) for one in asked.description or ()]
+        found: dict[str, list[dict[str, Any]]] = {}
+        for values in asked.fetchall():
+            row = dict(zip(names, values, strict=True))
+            found.setdefault(row["cell"], []).append({**row, "reasons": json.loads(row["reasons"])})
+        return found
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

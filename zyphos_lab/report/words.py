@@ -60,9 +60,23 @@ def value_text(estimate: Estimate, unit: str) -> str:
 def estimate_text(estimate: Estimate, unit: str) -> str:
     """`43.9 ms [43.7, 44.1]`; without an interval only the value."""
     text = value_text(estimate, unit)
+    if unit == "simulated":
+        return _simulated_text(estimate, text)
     if estimate.low is None or estimate.high is None:
         return text
     return f"{text} {bracket(text, estimate.low, estimate.high, unit)}"
+
+
+def _simulated_text(estimate: Estimate, text: str) -> str:
+    """`1358 exact, simulated` where starts agree; the range of what they gave where they do not."""
+    if estimate.smallest is None or estimate.largest is None:
+        return text
+    if estimate.n < 2:
+        return f"{text} simulated, one start"
+    if estimate.smallest == estimate.largest:
+        return f"{text} exact, simulated"
+    ends = bracket(text, estimate.smallest, estimate.largest, "simulated")
+    return f"{text} simulated, starts differ {ends}"
 
 
 def times(factor: float) -> str:
@@ -148,18 +162,24 @@ def aa_text(c: Comparison) -> str:
 
 
 def measured_text(expectation: ExpectationResult) -> str:
-    """`measured 43.9 ms; control failed as it must (50.0 us)`."""
+    """`measured 43.9 ms; control failed as it must (50.0 us)`: of several cells what decides."""
     parts = []
-    if expectation.cells:
-        parts.append(f"measured {_measured(expectation.cells[0].measured)}")
-    if expectation.control_failed is not None:
-        how = "failed as it must" if expectation.control_failed else "did NOT fail"
-        parts.append(f"control {how} ({_measured(expectation.controls[0].measured)})")
+    if (one := expectation.deciding) is not None:
+        parts.append(f"measured {_measured(one.measured)}{of_several(expectation)}")
+    if (control := expectation.control_deciding) is not None:
+        how = {True: "failed as it must", False: "did NOT fail", None: "undecided"}
+        parts.append(f"control {how[expectation.control_failed]} ({_measured(control.measured)})")
     return "; ".join(parts)
 
 
 def _measured(measured: dict[str, Estimate]) -> str:
     return ", ".join(estimate_text(found, measured_unit(name)) for name, found in measured.items())
+
+
+def of_several(expectation: ExpectationResult) -> str:
+    """` in write=one, which decides of 4 cells`; '' where there is but one."""
+    count = len(expectation.cells)
+    return f" in {expectation.decides}, which decides of {count} cells" if count > 1 else ""
 
 
 def measured_unit(name: str) -> str:

@@ -1,7 +1,8 @@
-"""Other people's load generators as the load of a trial: wrk, h2load, ab, oha, vegeta.
+"""Whatever puts the load on a trial: our generator, our fetcher (fetch.py), and other people's
+generators: wrk, h2load, ab, oha, vegeta.
 
-`start` gives the run of whichever generator a cell names; all have the face of LoadRun. To add a
-tool: an adapter (base.Adapter) in a file of its own, a line in found.ADAPTERS and in the spec's
+`start` gives the run of whichever a cell asks for; all have the face of LoadRun. To add a tool: an
+adapter (base.Adapter) in a file of its own, a line in found.ADAPTERS and in the spec's
 TOOLS.
 """
 
@@ -11,7 +12,9 @@ from collections.abc import Iterator, Sequence
 
 from zyphos_lab.child import Children
 from zyphos_lab.errors import GeneratorError
+from zyphos_lab.links.base import Ends
 from zyphos_lab.load import LoadRun
+from zyphos_lab.rulers.fetch import FetchRun
 from zyphos_lab.rulers.found import find
 from zyphos_lab.rulers.run import ForeignRun
 from zyphos_lab.spec import load_words
@@ -26,14 +29,24 @@ OURS = "zyphos"
 AnyRun = LoadRun | ForeignRun
 
 
-def start(load: Load, repeat: Repeat, running: Running, seed: int, children: Children) -> AnyRun:
-    """The load of a trial against `running`, connected or at rest."""
-    address, port = running.address, running.port
+def start(
+    load: Load,
+    repeat: Repeat,
+    running: Running,
+    seed: int,
+    children: Children,
+    ends: Ends,
+) -> AnyRun:
+    """The load of a trial against `running`, connected or at rest, at the client's end."""
+    if load.fetch is not None:
+        return FetchRun(load, repeat, running, seed, children, ends)
+    address, port, namespace = running.address, running.port, ends.client
     if load.ruler.tool == OURS:
         words = load_words(load, repeat, address=address, port=port, seed=seed)
-        return LoadRun(words, load.cpus, children, running.check)
+        return LoadRun(words, load.cpus, children, running.check, namespace)
     host = f"[{address}]" if ":" in address else address
-    return ForeignRun(load, repeat, f"http://{host}:{port}{load.path}", children, running.check)
+    url = f"http://{host}:{port}{load.path}"
+    return ForeignRun(load, repeat, url, children, running.check, namespace)
 
 
 def present(load: Load) -> None:

@@ -7,8 +7,10 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from zyphos_lab.errors import GeneratorError
+from zyphos_lab.rulers import go_build
 from zyphos_lab.rulers.ab import Ab
 from zyphos_lab.rulers.base import Adapter
 from zyphos_lab.rulers.h2load import H2load
@@ -55,4 +57,12 @@ def _version(path: str, words: tuple[str, ...]) -> str:
         raise GeneratorError(f"{path} does not run: {error}") from error
     said = (done.stdout + done.stderr).splitlines()[:1]  # further lines name libraries
     found = NUMBER.search("".join(said))
-    return found[0] if found else "unknown"
+    return found[0] if found else _built(path) or "unknown"
+
+
+def _built(path: str) -> str | None:
+    """Of a Go program that was built without telling it its version."""
+    try:
+        return go_build.version(Path(path))
+    except OSError:
+        return None

@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from zyphos_lab.child import Child, Children, Command, monotonic_ns
@@ -29,6 +30,9 @@ AHEAD_NS = 20_000_000
 STOP_GRACE_S = 2.0
 WATCH_EVERY_NS = 200_000_000
 OUTPUT_BYTES = 1 << 24
+OUTPUT = "output"  # what it printed, among the texts that are kept
+RESULTS = (".csv", ".json")
+SAID_BYTES = 1 << 16
 
 
 class ForeignRun:
@@ -38,7 +42,13 @@ class ForeignRun:
     """
 
     def __init__(
-        self, load: Load, repeat: Repeat, url: str, children: Children, watch: Callable[[], None]
+        self,
+        load: Load,
+        repeat: Repeat,
+        url: str,
+        children: Children,
+        watch: Callable[[], None],
+        namespace: str | None = None,
     ) -> None:
         self._found = find(load.ruler)
         self._repeat = repeat
@@ -50,9 +60,9 @@ class ForeignRun:
         try:
             words = self._found.adapter.words(self._job)
             argv = ["/bin/sh", "-c", GATE, "sh", self._found.path, *words]
-            self._child = Child(
-                Command(argv, load.cpus, cwd=self._job.folder, pipe_stdin=True), children
-            )
+            folder = self._job.folder
+            command = Command(argv, load.cpus, cwd=folder, pipe_stdin=True, namespace=namespace)
+            self._child = Child(command, children)
         except BaseException:
             self._remove()
             raise
@@ -114,13 +124,23 @@ class ForeignRun:
             message = f"load: what {self._name()} said cannot be read ({error})"
             raise LoadError(f"{message}; it ended with `{line[:80]}`") from error
         interval_ns = self._repeat.interval_ns
-        return result_of(said, self._job, self._found, interval_ns, self._started_ns)
+        made = result_of(said, self._job, self._found, interval_ns, self._started_ns)
+        # Its own words stay with the record: its percentiles can be read from them once more.
+        words = {OUTPUT: text, **_written(self._job.folder)} if said.samples is None else {}
+        return {**made, "said": words}
 
     def _name(self) -> str:
         return f"{self._found.adapter.name} {self._found.version}"
 
     def _remove(self) -> None:
         shutil.rmtree(self._job.folder, ignore_errors=True)
+
+
+def _written(folder: Path) -> dict[str, str]:
+    """What the tool wrote of its results: by name, texts of at most SAID_BYTES."""
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in RESULTS]
+    texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in files}
+    return {name: text for name, text in texts.items() if len(text) <= SAID_BYTES}
 
 
 def _window_ns(tool: str, window_ns: int) -> int:

@@ -2,7 +2,8 @@
 
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.experiment import Experiment, Request, load, loads
-from zyphos_lab.spec.models import Link, Load
+from zyphos_lab.spec.link_models import Link
+from zyphos_lab.spec.models import Load
 from zyphos_lab.spec.references import Case, Contrast, Expectation
 from zyphos_lab.spec.statement import Statement
 from zyphos_lab.spec.target_models import (
@@ -12,7 +13,7 @@ from zyphos_lab.spec.target_models import (
     ReferenceTarget,
     Socket,
 )
-from zyphos_lab.spec.words import load_words, reference_words, serve_words
+from zyphos_lab.spec.words import fetch_words, load_words, reference_words, serve_words
 
 __all__ = [
     "AttachTarget",
@@ -29,6 +30,7 @@ __all__ = [
     "Request",
     "Socket",
     "Statement",
+    "fetch_words",
     "load",
     "load_words",
     "loads",

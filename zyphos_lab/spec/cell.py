@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zyphos_lab.spec.fields import Value
-from zyphos_lab.spec.models import Disturbance, Link, Load
-from zyphos_lab.spec.target_models import AttachTarget, CommandTarget, EngineTarget, ReferenceTarget
+from zyphos_lab.spec.link_models import Link
+from zyphos_lab.spec.models import Disturbance, Load
+from zyphos_lab.spec.target_models import (
+    AttachTarget,
+    CodeTarget,
+    CommandTarget,
+    EngineTarget,
+    ReferenceTarget,
+)
 
-AnyTarget = EngineTarget | CommandTarget | AttachTarget | ReferenceTarget
+ServerTarget = EngineTarget | CommandTarget | AttachTarget | ReferenceTarget
+AnyTarget = ServerTarget | CodeTarget
 PLAIN_ID = "all"  # id of the one cell of an experiment without factors
 
 
@@ -19,6 +27,7 @@ class Cell:
     threads.
 
     `factors` holds the declared values (of labelled ones the label), `labels` the same as text.
+    `load` is models.NO_LOAD where the target takes none.
     """
 
     id: str

@@ -15,8 +15,10 @@ from typing import Any
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
 from zyphos_lab.errors import Complaint, SpecError, UsageError
+from zyphos_lab.probes.bpftrace_script import Script
 from zyphos_lab.spec import (
     answered,
+    code_rules,
     factors,
     load_files,
     references,
@@ -26,7 +28,8 @@ from zyphos_lab.spec import (
 )
 from zyphos_lab.spec.cell import AnyTarget, Cell, id_of
 from zyphos_lab.spec.complaints import complaints_of, in_order, shown
-from zyphos_lab.spec.models import Disturbance, Disturbances, Document, Link, Load, Outline
+from zyphos_lab.spec.link_models import Link
+from zyphos_lab.spec.models import NO_LOAD, Disturbance, Disturbances, Document, Load, Outline
 from zyphos_lab.spec.only import chosen
 from zyphos_lab.spec.overlay import (
     fixed_in_profiles,
@@ -70,11 +73,17 @@ class Experiment(Document):
     _contrasts: tuple[Contrast, ...] = PrivateAttr(default=())
     _expectations: tuple[Expectation, ...] = PrivateAttr(default=())
     _searched: Searched | None = PrivateAttr(default=None)
+    _scripts: tuple[Script, ...] = PrivateAttr(default=())
     _until: tuple[Precision, ...] = PrivateAttr(default=())
 
     @property
     def request(self) -> Request:
         return self._request
+
+    @property
+    def scripts(self) -> tuple[Script, ...]:
+        """The bpftrace scripts that `bpftrace` names, as they were when the file was read."""
+        return self._scripts
 
     @property
     def text(self) -> str:
@@ -197,6 +206,11 @@ def _with_first_values(source: Source) -> Source:
     return factors.applied(source, dimensions, next(factors.choices(dimensions), {}))
 
 
+def _load(value: Any) -> Load:
+    """Whether there has to be one is for the rules to say: it is the target's matter."""
+    return NO_LOAD if value is None else Load.model_validate(value)
+
+
 def _cell(
     draft: _Draft, dimensions: list[factors.Dimension], choice: factors.Choice
 ) -> Cell | None:
@@ -210,7 +224,7 @@ def _cell(
     parts: list[Any] = []
     for path, adapter in (
         (("targets", name), _TARGET.validate_python),
-        (("load",), Load.model_validate),
+        (("load",), _load),
         (("link",), Link.model_validate),
         (("disturb",), _DISTURB.validate_python),
     ):
@@ -223,7 +237,12 @@ def _cell(
         return None
     labels = {dimension: level.label for dimension, level in choice.items()}
     values = {dimension: level.value for dimension, level in choice.items()}
-    parts[1] = load_files.located(parts[1], source)
+    try:
+        parts[1:3] = load_files.located(parts[1], source), load_files.located_link(parts[2], source)
+    except SpecError as error:
+        draft.complaints += error.complaints
+        return None
+    parts[0] = code_rules.located(parts[0], name, source)
     cell = Cell(id_of(labels), values, labels, name, *parts)
     found = [*rules.check(cell, source), *load_files.trace(cell.load.arrival, source)]
     draft.complaints += found
@@ -239,8 +258,8 @@ def _resolve(source: Source) -> _Draft:
     dimensions, complaints = factors.resolve(source, outline.factors)
     draft.complaints += complaints
     draft.set_paths = {path: one.name for one in dimensions for path in one.paths if path}
-    probes = draft.document.probes if draft.document else Document.model_fields["probes"].default
-    names = References(source, dimensions, probes)
+    names = References(source, dimensions, _probes(draft.document))
+    references.fits(outline, names)
     labels = _labels(draft, outline, names, dimensions)
     if labels:
         draft.contrasts = references.contrasts(outline, names, labels)
@@ -254,6 +273,13 @@ def _resolve(source: Source) -> _Draft:
     references.self_check(draft.document, names)
     draft.complaints += [*names.complaints, *answered.check(source, draft.document)]
     return draft
+
+
+def _probes(document: Document | None) -> tuple[str, ...]:
+    """What columns may come from."""
+    if document is None:
+        return tuple(Document.model_fields["probes"].default)
+    return (*document.probes, load_files.BPFTRACE) if document.bpftrace else document.probes
 
 
 def _make_cells(
@@ -347,6 +373,7 @@ def loads(
     experiment = Experiment.model_validate(_with_first_values(draft.source).data)
     experiment._request = Request(text, file, profile, tuple(sets), tuple(only))
     experiment._source = draft.source
+    experiment._scripts = load_files.scripts(experiment.bpftrace, draft.source)
     experiment._cells = tuple(cells)
     experiment._until = draft.until
     experiment._searched = draft.searched.only(ids) if draft.searched else None

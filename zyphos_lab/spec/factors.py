@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.fields import Value
 from zyphos_lab.spec.models import Factor
-from zyphos_lab.spec.shape import Shape, meant, shape_at, spelled
+from zyphos_lab.spec.shape import Shape, meant, shape_at, spelled, steps_of
 from zyphos_lab.spec.source import Path, Source
 from zyphos_lab.spec.target_models import target_kind
 
@@ -135,8 +135,11 @@ def _unfolded(source: Source, text: str) -> list[Path]:
     steps = text.split(".")
     targets = source.data.get("targets")
     if steps[:2] == ["targets", "*"] and isinstance(targets, dict):
-        return [("targets", name, *steps[2:]) for name in targets]
-    return [tuple(steps)]
+        if len(steps) == 2:
+            return [("targets", name) for name in targets]
+        rest = ".".join(steps[2:])
+        return [steps_of(rest, source.data, ("targets", name)) for name in targets]
+    return [steps_of(text, source.data)]
 
 
 def wrong_path(

@@ -22,6 +22,7 @@ AUTO = "auto"  # found out by a pilot; None in the model
 AUTO_PATTERN = f"^({AUTO}|{DURATION_PATTERN[1:-1]})$"
 SIZE_PATTERN = r"^[0-9_]+(\.[0-9]+)?\s*(B|kB|MB|GB|KiB|MiB|GiB)$"
 RATE_PATTERN = r"^[0-9_]+(\.[0-9]+)?\s*[kMG]?/(s|min)$"
+BIT_RATE_PATTERN = r"^[0-9_]+(\.[0-9]+)?\s*[kMG]?bit/s$"
 FRACTION_PATTERN = r"^[0-9]+(\.[0-9]+)?\s*%$"
 ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
@@ -83,6 +84,13 @@ Rate = Annotated[
     BeforeValidator(_from_text(units.parse_rate, "rate", "10000/s")),
     PlainSerializer(units.exact_rate),
     WithJsonSchema({"type": "string", "pattern": RATE_PATTERN}),
+    Field(gt=0),
+]
+BitRate = Annotated[
+    int,
+    BeforeValidator(_from_text(units.parse_bit_rate, "bit rate", "50Mbit/s")),
+    PlainSerializer(units.exact_bit_rate),
+    WithJsonSchema({"type": "string", "pattern": BIT_RATE_PATTERN}),
     Field(gt=0),
 ]
 Fraction = Annotated[

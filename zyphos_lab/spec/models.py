@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from zyphos_lab.errors import UnitError
 from zyphos_lab.spec.fields import (
+    BitRate,
     Count,
     Cpus,
     Duration,
@@ -29,19 +30,43 @@ from zyphos_lab.spec.fields import (
     Value,
     Whole,
 )
+from zyphos_lab.spec.link_models import Link
 from zyphos_lab.spec.target_models import Model, Protocol, Socket, Target
 
 WritePattern = Literal["one", "two", "writev", "cork"]
+SendCall = Literal["send", "write", "writev", "sendmsg", "zerocopy"]
 Law = Literal["closed", "constant", "poisson", "on-off", "ramp", "trace", "partly-open"]
 Order = Literal["adjacent_pairs", "blocks", "sequential"]
-Probe = Literal["syscalls", "tcp_info", "perf", "rusage", "netstat", "host"]
+Probe = Literal[
+    "syscalls",
+    "syscall_latency",
+    "tcp_info",
+    "tcp_events",
+    "sockets",
+    "sched",
+    "futex",
+    "memory",
+    "uring",
+    "perf",
+    "bpf_stats",
+    "leaks",
+    "rusage",
+    "netstat",
+    "host",
+]
 Tool = Literal["zyphos", "wrk", "h2load", "ab", "oha", "vegeta"]
-Drops = Literal["listen_drops", "softnet_drops", "socket_drops", "retransmits"]
+Drops = Literal["listen_drops", "softnet_drops", "socket_drops", "retransmits", "captured"]
+Failures = Literal["wrong_answers", "late_answers", "nothing_done"]
+# What a path that goes dark, or a server that stands still, does to a window. Not the generator's
+# limits: the ruler's own are no experiment's subject.
+Unrest = Literal["censored", "not_stationary", "littles_law", "arrivals_off"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
 
 Mean = Annotated[float, Field(ge=1, le=1e12, strict=False)]
 
+# Scheme, host, port ({port} is the target's) and path.
+URL_PATTERN = r"^https?://[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:([0-9]{1,5}|\{port\}))?(/[!-~]*)?$"
 INTERVALS_MAX = 10_000  # as zyphos-load has it
 
 
@@ -128,6 +153,38 @@ AnyGenerator = Annotated[
 ]
 
 
+class Resolver(Model):
+    """The name server that a fetch asks: how long it takes, and how long its answers live."""
+
+    delay_ns: Annotated[Duration, Field(alias="delay")] = 0
+    ttl_ns: Annotated[Duration, Field(alias="ttl")] = 3_600_000_000_000
+
+
+class Fetch(Model):
+    """A URL to fetch, one time after the other, as a person's browser does (zyphos-fetch)."""
+
+    url: Annotated[str, Field(pattern=URL_PATTERN)]
+    dns: Literal["cold", "cached"] = "cold"
+    connection: Literal["new", "reuse"] = "new"
+    tls: Literal["1.2", "1.3"] | None = None
+    session: Literal["new", "resumed", "early_data"] | None = None
+    resolver: Resolver = Resolver()
+
+    @property
+    def secure(self) -> bool:
+        return self.url.startswith("https:")
+
+    @property
+    def host(self) -> str:
+        """The name of the URL's host."""
+        return self.url.split("/")[2].partition(":")[0]
+
+    @property
+    def port(self) -> str:
+        """As it is written; "" where it is not."""
+        return self.url.split("/")[2].partition(":")[2]
+
+
 class Load(Model):
     """What the load generator sends."""
 
@@ -137,14 +194,17 @@ class Load(Model):
     threads: Count = 1
     cpus: Cpus = ()
     pipeline: Count = 1
+    requests_per_connection: Count | None = None
     arrival: Arrival = Arrival()
     deadline_ns: Annotated[PositiveDuration, Field(alias="deadline")] = 1_000_000_000
     wire_timeout_ns: Annotated[PositiveDuration | None, Field(alias="wire_timeout")] = None
     poll: bool = False
+    read_bits_per_second: Annotated[BitRate | None, Field(alias="read_rate")] = None
     kernel_timestamps: bool = False
     socket: Socket = Socket()
     message_bytes: PositiveSize = 64
     write_pattern: WritePattern = "one"
+    send_call: SendCall = "send"
     method: Annotated[str, Field(pattern="^[A-Z]+$")] = "GET"
     path: Annotated[str, Field(pattern=r"^/\S*$")] = "/"
     headers: dict[str, str] = {}
@@ -153,6 +213,7 @@ class Load(Model):
     check: Check = Check()
     requests: Requests | None = None
     order: Literal["weighted", "sequential"] = "weighted"
+    fetch: Fetch | None = None
 
     @property
     def ruler(self) -> Generator:
@@ -161,24 +222,41 @@ class Load(Model):
         return named if isinstance(named, Generator) else Generator(tool=named)
 
 
-class Disturbance(Model):
-    """Something done to the trial on purpose: `stop` stands still for `for_ns`.
+# What a cell whose target takes no load has in its place: this very object.
+_NO_PROTOCOL: Any = "none"
+NO_LOAD = Load.model_construct(protocol=_NO_PROTOCOL)
 
-    `at_ns` counts from the start of the measured window.
+
+class Disturbance(Model):
+    """Something done to the trial on purpose for `for_ns`: exactly one of stop, link, attack.
+
+    `at_ns` counts from the start of the measured window. `rebind` is done in a moment.
     """
 
     at_ns: Annotated[Duration, Field(alias="at")]
-    stop: Literal["server"]
-    for_ns: Annotated[PositiveDuration, Field(alias="for")]
+    stop: Literal["server"] | None = None
+    link: Literal["blackhole", "rebind"] | None = None
+    direction: Literal["both", "forward", "backward"] | None = None
+    attack: Literal["syn_flood", "reset"] | None = None
+    rate_per_second: Annotated[Rate | None, Field(alias="rate")] = None
+    sequence: Literal["exact", "window", "blind"] | None = None
+    filter: Literal["xdp"] | None = None
+    for_ns: Annotated[PositiveDuration | None, Field(alias="for")] = None
+
+    def step(self) -> dict[str, Any]:
+        """As zyphos_lab/disturber.py takes it."""
+        when = {"at_ns": self.at_ns, "for_ns": self.for_ns or 0}
+        if self.link == "rebind":
+            return {"kind": self.link, **when}
+        if self.link is not None:
+            return {"kind": self.link, **when, "direction": self.direction or "both"}
+        if self.attack is not None:
+            how = {"attack": self.attack, "rate": self.rate_per_second, "filter": self.filter}
+            return {"kind": "attack", **when, **how, "sequence": self.sequence or "exact"}
+        return {"kind": "stop", **when}
 
 
 Disturbances = Annotated[tuple[Disturbance, ...], Field(strict=False)]
-
-
-class Link(Model):
-    """What lies between client and server."""
-
-    kind: Literal["loopback"] = "loopback"
 
 
 def values_kind(value: Any) -> str:
@@ -230,6 +308,17 @@ class Expect(Model):
     answers: Names = ()
 
 
+class Fit(Model):
+    """A line asked for: `metric` = fixed + per unit * the number that `factor` is, in each
+    combination of the other factors.
+    """
+
+    id: Name
+    factor: str
+    metric: str
+    where: Where = {}
+
+
 class Repeat(Model):
     """How often and how long. A `warmup` of None (`auto`) is found by a pilot of `pilot`."""
 
@@ -260,16 +349,29 @@ class SelfCheck(Model):
     alarms: Whole | None = None
 
 
+class ObserverCost(Model):
+    """Pairs of trials with and without the costly probes (system calls, perf), per cell; `auto`:
+    8 in all where they take little of the run. `budget`: what probes may cost; more is DEGRADED.
+    """
+
+    pairs: Annotated[int, Field(ge=0, le=100)] | Literal["auto"] = "auto"
+    budget: Fraction = 0.05
+
+
 class Design(Model):
     """The order of the trials. `ceiling`: whether the load is first tried against a server that
-    does nothing; `subject`: drops that the experiment is about, which speak against nothing.
+    does nothing; `subject`: drops, failures and unrest that it is about, which speak against
+    nothing;
+    `spare`: the share of the blocks that may be measured again where the machine disturbed them.
     """
 
     order: Order = "adjacent_pairs"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     aa: SelfCheck = SelfCheck()
+    observer: ObserverCost = ObserverCost()
     ceiling: bool | Literal["auto"] = "auto"
-    subject: Annotated[tuple[Drops, ...], Field(strict=False)] = ()
+    subject: Annotated[tuple[Drops | Failures | Unrest, ...], Field(strict=False)] = ()
+    spare: Annotated[Fraction, Field(ge=0, le=1)] = 0.25
 
 
 class Search(Model):
@@ -285,6 +387,21 @@ class Search(Model):
     baseline: Where = {}
 
 
+class Capture(Model):
+    """Packets written into the run's folder: of extra trials, or (`measured`) of all measured ones.
+
+    The first limit that is reached ends a trial's capture.
+    """
+
+    trials: Count = 1
+    measured: bool = False
+    packets: Count = 2000
+    snap_bytes: Annotated[PositiveSize, Field(le=65536)] = 128
+    file_bytes: PositiveSize = 64 << 20
+    time_ns: Annotated[PositiveDuration, Field(alias="time")] = 60_000_000_000
+    window_ns: Annotated[PositiveDuration, Field(alias="window")] = 500_000_000
+
+
 class Outline(Model):
     """The part of an experiment that speaks of factors and metrics."""
 
@@ -292,6 +409,7 @@ class Outline(Model):
     exclude: Annotated[tuple[Where, ...], Field(strict=False)] = ()
     compare: Annotated[tuple[Compare, ...], Field(strict=False)] = ()
     expect: Annotated[tuple[Expect, ...], Field(strict=False)] = ()
+    fit: Annotated[tuple[Fit, ...], Field(strict=False)] = ()
 
 
 class Document(Outline):
@@ -302,12 +420,14 @@ class Document(Outline):
     question: str
     answers: Names = ()
     targets: Annotated[dict[Name, Target], Field(min_length=1)]
-    load: Load
+    load: Load | None = None
     link: Link = Link()
     disturb: Disturbances = ()
     search: Search | None = None
+    capture: Capture | None = None
     repeat: Repeat = Repeat()
     design: Design = Design()
     probes: Annotated[tuple[Probe, ...], Field(strict=False)] = ("syscalls", "tcp_info", "rusage")
+    bpftrace: Paths = ()
     evidence: bool = True
     profiles: dict[Name, dict[str, Any]] = {}

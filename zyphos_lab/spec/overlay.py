@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from zyphos_lab.errors import Complaint, SpecError
 from zyphos_lab.spec.factors import wrong_path
 from zyphos_lab.spec.models import Document
-from zyphos_lab.spec.shape import keys_of, meant
+from zyphos_lab.spec.shape import keys_of, meant, steps_of
 from zyphos_lab.spec.source import Path, Source, read_value
 
 FIXED = ("schema", "name", "profiles")
@@ -50,7 +50,7 @@ def with_sets(source: Source, sets: Sequence[str]) -> Source:
     for text in sets:
         origin = f"--set {text}"
         path, equals, value = text.partition("=")
-        steps = _steps(source, path.strip())
+        steps = steps_of(path.strip(), source.data)
         roots = tuple(key for key in keys_of(Document) if key not in FIXED)
         wrong = wrong_path(source, steps, roots) if equals else ("no `=`", "path=value")
         if wrong:
@@ -70,17 +70,8 @@ def overridden(
 ) -> Iterator[Complaint]:
     """Complaints about `--set` of what a factor sets anyway: it would be lost without a word."""
     for text in sets:
-        factor = set_paths.get(_steps(source, text.partition("=")[0].strip()))
+        factor = set_paths.get(steps_of(text.partition("=")[0].strip(), source.data))
         if factor:
             message = f"the factor `{factor}` sets this in every cell"
             hint = f"`--only {factor}=...` chooses cells, `--set factors.{factor}.values` others"
             yield Complaint(f"--set {text}", 0, 0, message, hint)
-
-
-def _steps(source: Source, dotted: str) -> Path:
-    """Steps of a dotted path; a number is an index where the file has a list."""
-    steps: Path = ()
-    for step in dotted.split("."):
-        listed = isinstance(source.at(steps), list) and step.isdecimal()
-        steps = (*steps, int(step) if listed else step)
-    return steps

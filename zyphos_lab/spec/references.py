@@ -22,8 +22,10 @@ from zyphos_lab.spec.source import Mark, Path, Source
 from zyphos_lab.spec.statement import Statement
 from zyphos_lab.spec.statement_functions import RATIO
 from zyphos_lab.spec.statement_parser import parse
+from zyphos_lab.units import parse_quantity
 
 Labels = Mapping[str, str]
+POINTS_MIN = 3  # as stats/line.py has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,12 @@ class Expectation:
     id: str
     statement: Statement
     cases: tuple[Case, ...]
+
+
+def _asking_for(probe: str) -> str:
+    if probe == "bpftrace":
+        return "name the script whose map it is under `bpftrace`"
+    return f"add `{probe}` to `probes`"
 
 
 class References:
@@ -114,7 +122,7 @@ class References:
             self.complain(mark, f"`{name}` is text and cannot be compared", "", offset)
         elif metric.probe and metric.probe not in self.probes:
             message = f"`{name}` comes from the probe {metric.probe}, which is not asked for"
-            self.complain(mark, message, f"add `{metric.probe}` to `probes`", offset)
+            self.complain(mark, message, _asking_for(metric.probe), offset)
 
     def pair(
         self, path: Path, factor: str, value: Value, baseline: Value
@@ -182,6 +190,23 @@ def _family(
                 compare.family,
                 compare.floor,
             )
+
+
+def fits(outline: Outline, names: References) -> None:
+    """Complains about a line of `fit` through what is no number, or through nothing."""
+    for at, fit in enumerate(outline.fit):
+        path: Path = ("fit", at)
+        names.metric(fit.metric, names.source.mark((*path, "metric")))
+        names.where((*path, "where"), fit.where)
+        mark = names.source.mark((*path, "factor"))
+        if not names.has_factor(fit.factor, mark):
+            continue
+        labels = names.dimensions[fit.factor].labels
+        wrong = [label for label in labels if parse_quantity(label) is None]
+        if wrong:
+            names.complain(mark, f"`{wrong[0]}` is no number: `{fit.factor}` makes no line")
+        elif len(labels) < POINTS_MIN:
+            names.complain(mark, f"a line wants {POINTS_MIN} values of `{fit.factor}`")
 
 
 def self_check(document: Document | None, names: References) -> None:

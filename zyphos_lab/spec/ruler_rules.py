@@ -71,8 +71,10 @@ def _what_it_sends(cell: Cell, source: Source) -> Found:
     for key, given in (
         ("socket", load.socket != Socket()),
         ("requests", load.requests is not None),
+        ("requests_per_connection", load.requests_per_connection is not None),
         ("wire_timeout", load.wire_timeout_ns is not None),
         ("poll", load.poll),
+        ("read_rate", load.read_bits_per_second is not None),
         ("kernel_timestamps", load.kernel_timestamps),
     ):
         if given:

@@ -11,18 +11,23 @@ import re
 from collections.abc import Callable, Iterator
 
 from zyphos_lab.errors import Complaint
-from zyphos_lab.spec import disturb_rules, ruler_rules
+from zyphos_lab.spec import code_rules, disturb_rules, fetch_rules, link_rules, ruler_rules
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Listed
 from zyphos_lab.spec.shape import meant, spelled
 from zyphos_lab.spec.source import Mark, Path, Source
-from zyphos_lab.spec.target_models import CommandTarget, EngineTarget, ReferenceTarget
+from zyphos_lab.spec.target_models import (
+    CodeTarget,
+    CommandTarget,
+    EngineTarget,
+    ReferenceTarget,
+)
 
 Found = Iterator[Complaint]
 
-PLACEHOLDERS = ("{port}", "{dir}")
+PLACEHOLDERS = ("{address}", "{port}", "{dir}")
 LOAD_KEYS = {
-    "echo": ("message_bytes", "write_pattern"),
+    "echo": ("message_bytes", "write_pattern", "send_call"),
     "http1": ("method", "path", "headers", "body", "body_bytes", "check", "requests", "order"),
 }
 ARRIVAL: Path = ("load", "arrival")
@@ -48,7 +53,10 @@ EXAMPLES = {
 ARRIVAL_KEYS = tuple(
     dict.fromkeys(key for keys in LAW_KEYS.values() for key in (*keys[0], *keys[1]))
 )
-TARGET_KEYS = {"echo": ("message_bytes",), "http1": ("app", "response_bytes", "delay")}
+TARGET_KEYS = {
+    "echo": ("message_bytes",),
+    "http1": ("app", "response_bytes", "delay", "counter", "counter_steps"),
+}
 
 DELAY_KEYS = {
     "constant": ("delay",),
@@ -84,16 +92,30 @@ def target_keys(cell: Cell, source: Source) -> Found:
 
 
 def engine_keys(cell: Cell, source: Source) -> Found:
-    """Keys that the chosen engine or application has no use for."""
+    """Keys that the chosen engine has no use for."""
     if not isinstance(cell.target, EngineTarget):
         return
     owner: Path = ("targets", cell.target_name)
     if cell.target.engine == "thread" and cell.target.threads != 1:
         message = "engine thread has a thread per connection, not a number of threads"
         yield source.key_mark((*owner, "threads")).complaint(message)
+    if cell.target.engine != "thread" and not cell.target.blocking:
+        message = f"engine {cell.target.engine} never blocks: `blocking` is for engine thread"
+        yield source.key_mark((*owner, "blocking")).complaint(message)
+
+
+def app_keys(cell: Cell, source: Source) -> Found:
+    """Keys that the chosen application has no use for."""
+    if not isinstance(cell.target, EngineTarget):
+        return
+    owner: Path = ("targets", cell.target_name)
     if cell.target.app != "delay" and cell.target.delay_ns:
         message = f"`delay` is for app delay, this is app {cell.target.app}"
         yield source.key_mark((*owner, "delay")).complaint(message)
+    for key in ("counter", "counter_steps"):
+        if cell.target.app != "counter" and _given(source, (*owner, key)):
+            message = f"`{key}` is for app counter, this is app {cell.target.app}"
+            yield source.key_mark((*owner, key)).complaint(message)
 
 
 def reference_delay(cell: Cell, source: Source) -> Found:
@@ -188,11 +210,31 @@ def write_pattern(cell: Cell, source: Source) -> Found:
         yield source.mark(("load", "pipeline")).complaint(message, "one message at a time is split")
 
 
+def send_call(cell: Cell, source: Source) -> Found:
+    """The call is that of a message in one piece; zero copy's end is told where stamps are."""
+    load = cell.load
+    if load.protocol != "echo" or load.send_call == "send":
+        return
+    mark = source.mark(("load", "send_call"))
+    if load.write_pattern != "one":
+        message = f"send_call {load.send_call} does not go with write_pattern {load.write_pattern}"
+        yield mark.complaint(message, "`write_pattern: one`")
+    if load.kernel_timestamps and load.send_call == "zerocopy":
+        yield mark.complaint("send_call zerocopy does not go with kernel_timestamps")
+
+
 def kernel_timestamps(cell: Cell, source: Source) -> Found:
     """A stamp is of one request: with several under way nobody knows of which."""
     if cell.load.kernel_timestamps and cell.load.pipeline > 1:
         message = f"kernel_timestamps does not go with pipeline {cell.load.pipeline}"
         yield source.mark(("load", "kernel_timestamps")).complaint(message, "`pipeline: 1`")
+
+
+def requests_per_connection(cell: Cell, source: Source) -> Found:
+    """Whoever closes has to have all answers."""
+    if cell.load.requests_per_connection is not None and cell.load.pipeline > 1:
+        message = f"requests_per_connection does not go with pipeline {cell.load.pipeline}"
+        yield source.mark(("load", "requests_per_connection")).complaint(message, "`pipeline: 1`")
 
 
 def connections(cell: Cell, source: Source) -> Found:
@@ -236,7 +278,7 @@ def body(cell: Cell, source: Source) -> Found:
 
 def cpus(cell: Cell, source: Source) -> Found:
     pinned: dict[Path, tuple[int, ...]] = {("load", "cpus"): cell.load.cpus}
-    if isinstance(cell.target, EngineTarget | CommandTarget | ReferenceTarget):
+    if isinstance(cell.target, EngineTarget | CommandTarget | ReferenceTarget | CodeTarget):
         pinned["targets", cell.target_name, "cpus"] = cell.target.cpus
     for path, listed in pinned.items():
         if len(set(listed)) != len(listed):
@@ -297,13 +339,16 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     load_keys,
     target_keys,
     engine_keys,
+    app_keys,
     reference_delay,
     reference_stall,
     same_protocol,
     arrival,
     offered,
     write_pattern,
+    send_call,
     kernel_timestamps,
+    requests_per_connection,
     connections,
     listed,
     body,
@@ -313,6 +358,9 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     file_names,
     disturb_rules.disturbances,
     ruler_rules.generator,
+    fetch_rules.fetch,
+    *link_rules.RULES,
+    *code_rules.RULES,
 )
 
 

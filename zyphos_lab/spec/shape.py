@@ -82,9 +82,41 @@ def shape_at(path: Path, data: Any) -> Shape | None:
             annotation = shape.anything
         else:
             return None
-        held = isinstance(data, dict) or (isinstance(data, list) and isinstance(step, int))
-        data = (data.get(step) if isinstance(data, dict) else data[step]) if held else None
+        data = _below(data, step)
     return shape_of(annotation, data)
+
+
+def steps_of(text: str, data: Any, under: Path = ()) -> Path:
+    """Steps of a dotted path, which begins at `under`; a number is an index where a list stands.
+
+    In a mapping of free keys to plain values (headers, files, sysctls) nothing lies deeper: there
+    the rest is one key, dots and all.
+    """
+    words = text.split(".")
+    path, held = under, data
+    for step in under:
+        held = _below(held, step)
+    for at, word in enumerate(words):
+        if _plain_below(path, data):
+            return (*path, ".".join(words[at:]))
+        path = (*path, int(word) if isinstance(held, list) and word.isdecimal() else word)
+        held = _below(held, path[-1])
+    return path
+
+
+def _below(held: Any, step: str | int) -> Any:
+    if isinstance(held, list):
+        return held[step] if isinstance(step, int) and step < len(held) else None
+    return held.get(step) if isinstance(held, dict) else None
+
+
+def _plain_below(path: Path, data: Any) -> bool:
+    shape = shape_at(path, data)
+    if shape is None or shape.anything is None:
+        return False
+    bare = _bare(shape.anything)
+    parts = get_args(bare) if get_origin(bare) in (Union, types.UnionType) else (bare,)
+    return all(part in (str, int, float, bool) for part in parts)
 
 
 def meant(word: str, known: Iterable[str]) -> str:

@@ -44,7 +44,7 @@ TOKEN = re.compile(
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*(?:\.\d+)?)|(?P<sign><=|>=|==|!=|[-+*/<>()])|(?P<bad>\S)"
 )
 KEYWORDS = ("and", "or", "not")
-PLAIN = ("number", "count", "ratio")  # units that may stand beside a bare number
+PLAIN = ("number", "count", "ratio", "simulated")  # units that may stand beside a bare number
 DEPTH_MAX = 50
 
 
@@ -252,6 +252,7 @@ WORDS = {
     "per_second": "a rate",
     "ratio": "a ratio",
     "count": "a count",
+    "simulated": "a simulated count",
     "number": "a bare number",
 }
 

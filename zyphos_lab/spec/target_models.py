@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from zyphos_lab.spec.fields import (
     DURATION_PATTERN,
@@ -27,11 +35,16 @@ from zyphos_lab.spec.fields import (
 )
 
 Engine = Literal["thread", "epoll", "uring"]
+WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
-App = Literal["hello", "echo", "delay"]
+App = Literal["hello", "echo", "delay", "counter"]
+Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
 
+Backlog = Annotated[int, Field(ge=1, lt=2**31)]  # what listen(2) takes
+
 LOOPBACK = "127.0.0.1"
+HOST_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
 
 
 class Model(BaseModel):
@@ -50,7 +63,17 @@ class Socket(Model):
     so_sndbuf: PositiveSize | None = None
     so_linger: Whole | None = None
     so_keepalive: bool | None = None
+    tcp_keepidle: Annotated[int, Field(ge=1, le=32767)] | None = None
+    tcp_keepintvl: Annotated[int, Field(ge=1, le=32767)] | None = None
+    tcp_keepcnt: Annotated[int, Field(ge=1, le=127)] | None = None
     so_busy_poll: Whole | None = None
+
+
+class Leak(Model):
+    """What a server forgets, on purpose, of one connection in `every`."""
+
+    every: Count
+    what: Literal["descriptor", "memory"] = "descriptor"
 
 
 class EngineTarget(Model):
@@ -62,10 +85,18 @@ class EngineTarget(Model):
     message_bytes: PositiveSize = 64
     response_bytes: Size = 13
     delay_ns: Annotated[Duration, Field(alias="delay")] = 0
+    counter: Counter = "mutex"
+    counter_steps: Whole = 0
     threads: Count = 1
     cpus: Cpus = ()
     address: Address = LOOPBACK
+    backlog: Backlog | None = None
     idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
+    blocking: bool = True
+    descriptors_max: Annotated[int, Field(ge=16, le=1 << 20)] | None = None
+    when_full: WhenFull = "pause"
+    lingering_close: bool = True
+    leak: Leak | None = None
     socket: Socket = Socket()
 
 
@@ -79,7 +110,7 @@ class Ready(Model):
 
 
 class CommandTarget(Model):
-    """Any program. In its texts `{port}` and `{dir}` (a fresh private folder) are filled in."""
+    """Any program. `{address}`, `{port}` and `{dir}` (a fresh private folder) are filled in."""
 
     command: Annotated[Texts, Field(min_length=1)]
     port: PortOrAuto = "auto"
@@ -89,6 +120,7 @@ class CommandTarget(Model):
     cwd: str = "{dir}"
     env: dict[str, str] = {}
     files: dict[str, str] = {}
+    certificate: Annotated[str, Field(pattern=HOST_PATTERN)] | None = None
     cpus: Cpus = ()
 
 
@@ -142,6 +174,7 @@ class ReferenceTarget(Model):
     protocol: Protocol
     message_bytes: PositiveSize = 64
     response_bytes: Size = 13
+    backlog: Backlog | None = None
     cpus: Cpus = ()
     address: Address = LOOPBACK
 
@@ -160,11 +193,48 @@ class AttachTarget(Model):
     attach: Attach
 
 
-TARGET_KINDS: dict[str, type[EngineTarget | CommandTarget | AttachTarget | ReferenceTarget]] = {
+class Piece(Model):
+    """A part of a code path's input, so many times: text, hexadecimal digits, or a file's bytes."""
+
+    text: str | None = None
+    hex: Annotated[str, Field(pattern="^([0-9a-fA-F]{2})*$")] | None = None
+    file: Annotated[str, Field(min_length=1)] | None = None
+    times: Whole = 1
+
+
+def _pieces(value: Any) -> Any:
+    """A text is a piece, and a piece a list of one."""
+    whole = value if isinstance(value, list | tuple) else [value]
+    return [{"text": one} if isinstance(one, str) else one for one in whole]
+
+
+class CodeTarget(Model):
+    """A pure code path, run over and over on one input: no server, and no load.
+
+    `code` is one of zyphos-code's, or with `library` the name of its function. `iterations`: those
+    counted, and those between two looks at the clock.
+    """
+
+    code: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
+    library: Annotated[str, Field(min_length=1)] | None = None
+    input: Annotated[
+        tuple[Piece, ...],
+        BeforeValidator(_pieces, json_schema_input_type=str | Piece | list[str | Piece]),
+        Field(strict=False),
+    ] = ()
+    iterations: Annotated[int, Field(ge=1, le=10**9)] = 1000
+    counters: Literal["simulated", "none"] = "simulated"
+    cpus: Cpus = ()
+
+
+TARGET_KINDS: dict[
+    str, type[EngineTarget | CommandTarget | AttachTarget | ReferenceTarget | CodeTarget]
+] = {
     "engine": EngineTarget,
     "reference": ReferenceTarget,
     "command": CommandTarget,
     "attach": AttachTarget,
+    "code": CodeTarget,
 }
 
 
@@ -178,6 +248,7 @@ Target = Annotated[
     Annotated[EngineTarget, Tag("<engine>")]
     | Annotated[CommandTarget, Tag("<command>")]
     | Annotated[AttachTarget, Tag("<attach>")]
-    | Annotated[ReferenceTarget, Tag("<reference>")],
+    | Annotated[ReferenceTarget, Tag("<reference>")]
+    | Annotated[CodeTarget, Tag("<code>")],
     Discriminator(target_kind),
 ]

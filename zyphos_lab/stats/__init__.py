@@ -22,6 +22,7 @@ from zyphos_lab.stats.contrasts import (
     pair,
 )
 from zyphos_lab.stats.explain import Carrier, explain, explain_all, explained
+from zyphos_lab.stats.ratios import ratio
 from zyphos_lab.stats.readings import Reading, by_block, read
 from zyphos_lab.stats.signflip import interval, sign_flip, step_down
 from zyphos_lab.stats.sizes import (
@@ -70,6 +71,7 @@ __all__ = [
     "judge",
     "label",
     "pair",
+    "ratio",
     "read",
     "requests_needed",
     "requests_to_bound",

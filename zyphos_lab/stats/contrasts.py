@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from zyphos_lab.metrics import lookup
 from zyphos_lab.stats.readings import Reading, by_block
 from zyphos_lab.stats.signflip import ALPHA, Floats, interval, sign_flip, step_down
 from zyphos_lab.stats.sizes import BLOCKS_MIN
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FLOOR_MIN = 0.01
 FACTOR_PREFIX = "factor_"

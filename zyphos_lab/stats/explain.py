@@ -21,9 +21,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from zyphos_lab.stats.contrasts import Comparison, differs
 from zyphos_lab.stats.costs import Slope, in_step, slopes
@@ -38,6 +38,9 @@ from zyphos_lab.stats.shares import (
     unit_of,
 )
 from zyphos_lab.stats.signflip import ALPHA, Flips, interval, step_down
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHARE_MIN = 0.05  # what carries less is not told
 EXACT_BLOCKS_MAX = 12

@@ -8,12 +8,15 @@ what a counter means.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from zyphos_lab.stats.readings import INVALID
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 FACTOR_PREFIX = "factor_"

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 INVALID = "INVALID"
 
@@ -72,10 +74,8 @@ def _merge(readings: list[Reading]) -> Reading:
 
 
 def _number(raw: Any) -> float | None:
-    if raw is None or raw is pd.NA:
-        return None
     try:
         value = float(raw)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # neither None nor pandas' NA is a number
         return None
     return value if math.isfinite(value) else None

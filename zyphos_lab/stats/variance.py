@@ -53,8 +53,8 @@ class Advice:
     """What would bring a contrast's interval to `target` (half-widths are fractions of the centre).
 
     `blocks_more` starts of each arm, or windows `window_factor` times as long. That is None where
-    no window is long enough or nothing is known of levels, and 1.0 where the interval is narrow
-    enough. `start_share` is that of the blocks' log ratios.
+    no window is long enough or nothing is known of levels. `start_share` is that of the blocks' log
+    ratios.
     """
 
     blocks: int
@@ -99,19 +99,21 @@ def advice(
     target: float,
     levels: Levels | None = None,
     alpha: float = ALPHA,
+    now: float | None = None,
 ) -> Advice | None:
     """What would bring the interval of these blocks' ratio to a half-width of `target`.
 
-    `levels` are those of both cells pooled: a block's log ratio has the noise of two starts. None
-    where there is no interval to begin with, or nothing varies.
+    `levels` are those of both cells pooled: a block's log ratio has the noise of two starts. `now`
+    is the half-width of the interval where one is told already. None where there is no interval to
+    begin with, where it is as narrow as `target` already, or where nothing varies.
     """
     values = np.asarray(log_ratios, dtype=np.float64)
-    now = half_width(values.tolist(), alpha) if len(values) >= 2 else None
+    if now is None and len(values) >= 2:
+        now = half_width(values.tolist(), alpha)
     variance = float(values.var(ddof=1)) if now else 0.0
-    if now is None or variance <= 0:
+    if now is None or now <= target or variance <= 0:
         return None
-    needed = sample_size(values.tolist(), target, alpha)
-    more = max(0, needed - len(values)) if now > target else 0
+    more = max(1, sample_size(values.tolist(), target, alpha) - len(values))
     if levels is None:
         return Advice(len(values), now, target, more)
     within = min(1.0, 2 * levels.interval / variance)
@@ -132,9 +134,9 @@ def useful_width(ratio: float, now: float, floor: float) -> float:
 
 
 def _window_factor(within: float, wanted: float) -> float | None:
-    """How much longer windows must be for the variance to fall to `wanted` of what it is."""
-    if wanted >= 1:
-        return 1.0
+    """How much longer windows must be for the variance to fall to `wanted` (below 1) of what it
+    is.
+    """
     left = wanted - (1 - within)
     return within / left if left > 0 else None
 

@@ -4,7 +4,8 @@
 """
 
 from zyphos_lab.targets.base import Running, Target
+from zyphos_lab.targets.command import authority_of
 from zyphos_lab.targets.make import make
 from zyphos_lab.targets.reference import truth_of
 
-__all__ = ["Running", "Target", "make", "truth_of"]
+__all__ = ["Running", "Target", "authority_of", "make", "truth_of"]

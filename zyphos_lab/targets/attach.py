@@ -35,7 +35,7 @@ class RunningAttached:
         self._root = root
 
     def pids(self) -> list[int]:
-        return [one.pid for one in proc.tree(self._root.pid)]
+        return proc.tree([self._root.pid])
 
     def board(self) -> dict[str, int] | str:
         return NO_BOARD

@@ -34,10 +34,14 @@ class Running(Protocol):
 
 
 class Target(ABC):
-    """One entry of `targets`; TargetError messages begin with its name."""
+    """One entry of `targets`; TargetError messages begin with its name.
 
-    def __init__(self, name: str) -> None:
+    `namespace` is the path of the network namespace that it runs in (None: the runner's).
+    """
+
+    def __init__(self, name: str, namespace: str | None = None) -> None:
         self.name = name
+        self.namespace = namespace
 
     @abstractmethod
     def start(self) -> Running:

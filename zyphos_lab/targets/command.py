@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zyphos_lab import netns
 from zyphos_lab.child import Child, Children, Command
 from zyphos_lab.errors import MeasurementError, TargetError
+from zyphos_lab.targets import certificate
 from zyphos_lab.targets.base import STOP_GRACE_S, Target, can_connect, family_of
 
 POLL_S = 0.002
@@ -23,7 +25,8 @@ NO_BOARD = "only our own servers have a board"
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
-    """As in the experiment file. `port` 0 is a free one; `{port}` and `{dir}` are filled in.
+    """As in the experiment file. `port` 0 is a free one; `{address}`, `{port}` and `{dir}` are
+    filled in.
 
     Exactly one of `ready_http` (a path), `ready_log` (a regex for what it prints) is set, or
     neither: then it is ready when it accepts a connection.
@@ -39,14 +42,21 @@ class CommandOptions:
     cwd: str = "{dir}"
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    certificate: str | None = None  # of this host: certificate.pem and key.pem in `{dir}`
     cpus: Sequence[int] = ()
 
 
 class CommandTarget(Target):
     """A program started by us; the whole of its process tree is measured."""
 
-    def __init__(self, name: str, options: CommandOptions, children: Children) -> None:
-        super().__init__(name)
+    def __init__(
+        self,
+        name: str,
+        options: CommandOptions,
+        children: Children,
+        namespace: str | None = None,
+    ) -> None:
+        super().__init__(name, namespace)
         self._options = options
         self._children = children
 
@@ -54,10 +64,12 @@ class CommandTarget(Target):
         port = self._port()
         folder = self._children.folder()
         try:
+            if self._options.certificate is not None:
+                certificate.write(folder, self._options.certificate)
             child = Child(self._command(folder, port), self._children)
         except MeasurementError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise self.error(error.message) from error
+            raise self.error(error.message, error.hint) from error
         running = RunningCommand(self, self._options, child, folder, port)
         try:
             running.wait_until_ready()
@@ -71,7 +83,10 @@ class CommandTarget(Target):
         """A free port, or the wanted one if it is free."""
         options = self._options
         try:
-            with socket.socket(family_of(options.address), socket.SOCK_STREAM) as probe:
+            with (
+                netns.entered(self.namespace),
+                socket.socket(family_of(options.address), socket.SOCK_STREAM) as probe,
+            ):
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((options.address, options.port))
                 return int(probe.getsockname()[1])
@@ -83,6 +98,7 @@ class CommandTarget(Target):
     def _command(self, folder: Path, port: int) -> Command:
         def fill(text: str) -> str:
             # Not str.format: configuration files are full of other braces.
+            text = text.replace("{address}", self._options.address)
             return text.replace("{port}", str(port)).replace("{dir}", str(folder))
 
         options = self._options
@@ -92,7 +108,11 @@ class CommandTarget(Target):
             path.write_text(fill(text), encoding="utf-8")
         env = {name: fill(value) for name, value in options.env.items()}
         return Command(
-            [fill(word) for word in options.argv], options.cpus, env, Path(fill(options.cwd))
+            [fill(word) for word in options.argv],
+            options.cpus,
+            env,
+            Path(fill(options.cwd)),
+            namespace=self.namespace,
         )
 
 
@@ -104,6 +124,7 @@ class RunningCommand:
     ) -> None:
         self.address = options.address
         self.port = port
+        self.authority = None if options.certificate is None else folder / certificate.AUTHORITY
         self._target = target
         self._options = options
         self._child = child
@@ -124,9 +145,10 @@ class RunningCommand:
         options = self._options
         if options.ready_log is not None:
             return re.search(options.ready_log, self._child.output(LOG_BYTES)) is not None
-        if options.ready_http is not None:
-            return _answers_http(self.address, self.port, options.ready_http)
-        return can_connect(self.address, self.port, CONNECT_TIMEOUT_S)
+        with netns.entered(self._target.namespace):
+            if options.ready_http is not None:
+                return _answers_http(self.address, self.port, options.ready_http)
+            return can_connect(self.address, self.port, CONNECT_TIMEOUT_S)
 
     def _awaited(self) -> str:
         options = self._options
@@ -155,6 +177,11 @@ class RunningCommand:
         killed = self._child.stop(signal.Signals[self._options.stop], STOP_GRACE_S)
         shutil.rmtree(self._folder, ignore_errors=True)
         return killed
+
+
+def authority_of(running: object) -> Path | None:
+    """The authority (PEM) that a target's certificate comes from; None where it has none."""
+    return running.authority if isinstance(running, RunningCommand) else None
 
 
 def _answers_http(address: str, port: int, path: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from zyphos_lab.child import Children
+from zyphos_lab.links.base import HERE, Ends
 from zyphos_lab.spec import AttachTarget as AttachSpec
 from zyphos_lab.spec import CommandTarget as CommandSpec
 from zyphos_lab.spec import EngineTarget, ReferenceTarget, reference_words, serve_words
-from zyphos_lab.spec.cell import AnyTarget
+from zyphos_lab.spec.cell import ServerTarget
 from zyphos_lab.targets.attach import AttachTarget
 from zyphos_lab.targets.base import Target
 from zyphos_lab.targets.command import CommandOptions, CommandTarget
@@ -14,15 +15,24 @@ from zyphos_lab.targets.ours import Ours
 from zyphos_lab.targets.reference import ReferenceServer
 
 
-def make(name: str, spec: AnyTarget, children: Children) -> Target:
-    """The target `name`, not yet started. What it will start is noted in `children`."""
-    if isinstance(spec, EngineTarget):
-        return Ours(name, serve_words(spec), spec.cpus, children)
-    if isinstance(spec, ReferenceTarget):
-        return ReferenceServer(name, reference_words(spec), spec.cpus, children)
+def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -> Target:
+    """The target `name`, not yet started. What it will start is noted in `children`.
+
+    `ends`: of the link; its server's end says where the target runs and which address it binds.
+    """
+    inside = ends.server
     if isinstance(spec, AttachSpec):
-        return AttachTarget(name, spec.attach.address, spec.attach.port, spec.attach.pid)
-    return CommandTarget(name, _options(spec), children)
+        target = AttachTarget(name, spec.attach.address, spec.attach.port, spec.attach.pid)
+        if inside is not None:
+            raise target.error("a server that already runs cannot be behind a link of its own")
+        return target
+    if ends.server_address is not None:
+        spec = spec.model_copy(update={"address": ends.server_address})
+    if isinstance(spec, EngineTarget):
+        return Ours(name, serve_words(spec), spec.cpus, children, inside)
+    if isinstance(spec, ReferenceTarget):
+        return ReferenceServer(name, reference_words(spec), spec.cpus, children, inside)
+    return CommandTarget(name, _options(spec), children, inside)
 
 
 def _options(spec: CommandSpec) -> CommandOptions:
@@ -37,5 +47,6 @@ def _options(spec: CommandSpec) -> CommandOptions:
         cwd=spec.cwd,
         env=spec.env,
         files=spec.files,
+        certificate=spec.certificate,
         cpus=spec.cpus,
     )

@@ -7,71 +7,29 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import signal
-from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from collections.abc import Mapping
+from typing import Any
 
-from zyphos_lab.child import Child, Children, Command
-from zyphos_lab.errors import MeasurementError
-from zyphos_lab.native import program
-from zyphos_lab.targets.base import STOP_GRACE_S, Target
-from zyphos_lab.targets.ours import listening_at
+from zyphos_lab.child import line_of
+from zyphos_lab.targets.listening import ListeningTarget, RunningProgram
 
 NO_BOARD = "the reference server has no board: counting would slow it down"
-ANSWER_TIMEOUT_S = 10.0
 ARRIVED_NS = 3_600_000_000_000
 
 
-class ReferenceServer(Target):
-    """`words` are zyphos-reference's `key=value` options with port=0: a free one."""
-
-    def __init__(
-        self, name: str, words: Sequence[str], cpus: Sequence[int], children: Children
-    ) -> None:
-        super().__init__(name)
-        self._words = words
-        self._cpus = cpus
-        self._children = children
+class ReferenceServer(ListeningTarget):
+    """`words` are zyphos-reference's."""
 
     def start(self) -> RunningReference:
-        own = ["commands=true", "parent_death=true"]
-        argv = [program("zyphos-reference"), *self._words, *own]
-        command = Command(argv, self._cpus, pipe_stdin=True, pipe_stdout=True)
-        try:
-            child = Child(command, self._children)
-        except MeasurementError as error:
-            raise self.error(error.message) from error
-        running = RunningReference(self, child)
-        try:
-            running.wait_until_ready()
-        except BaseException:
-            running.stop()
-            raise
-        return running
+        child = self._launched("zyphos-reference", ["commands=true"], pipe_stdin=True)
+        return RunningReference(self, child).until_ready()
 
 
-class RunningReference:
-    """See targets.base.Running; besides it can be told to stall and asked for the truth."""
-
-    def __init__(self, target: Target, child: Child) -> None:
-        self.address = ""
-        self.port = 0
-        self._target = target
-        self._child = child
-
-    def wait_until_ready(self) -> None:
-        self.address, self.port = listening_at(self._child, self._target)
-
-    def pids(self) -> list[int]:
-        return self._child.pids()
+class RunningReference(RunningProgram):
+    """It can be told to stall, and asked for the truth."""
 
     def board(self) -> dict[str, int] | str:
         return NO_BOARD
-
-    def check(self, wait_s: float = 0.0) -> None:
-        if self._child.wait(wait_s) is not None:
-            raise self._target.error(f"died during the trial; {self._child.last_words()}")
 
     def stall(self, start_ns: int, end_ns: int) -> None:
         """Nothing is answered between these CLOCK_MONOTONIC times."""
@@ -85,7 +43,7 @@ class RunningReference:
         """
         self._order(f"truth {start_ns} {end_ns}")
         try:
-            found = json.loads(_line(self._child.stdout))
+            found = json.loads(line_of(self._child.stdout))
         except ValueError:
             self.check(1.0)
             raise self._target.error("zyphos-reference did not say its truth") from None
@@ -99,9 +57,6 @@ class RunningReference:
             self.check(1.0)
             raise self._target.error("zyphos-reference takes no commands any more") from None
 
-    def stop(self) -> bool:
-        return self._child.stop(signal.SIGTERM, STOP_GRACE_S)
-
 
 def truth_of(running: object, window: Mapping[str, int]) -> dict[str, Any] | None:
     """The truth about what the load scheduled from the window's start on; None of other targets.
@@ -111,16 +66,3 @@ def truth_of(running: object, window: Mapping[str, int]) -> dict[str, Any] | Non
     if not isinstance(running, RunningReference):
         return None
     return running.truth(window["start_ns"], window["end_ns"] + ARRIVED_NS)
-
-
-def _line(stream: IO[bytes]) -> bytes:
-    """The next line of `stream`; what there is of it at its end, or when none comes in time."""
-    poller = select.poll()
-    poller.register(stream, select.POLLIN | select.POLLHUP)
-    line = b""
-    while not line.endswith(b"\n"):
-        part = os.read(stream.fileno(), 1 << 16) if poller.poll(ANSWER_TIMEOUT_S * 1000) else b""
-        if not part:
-            break
-        line += part
-    return line

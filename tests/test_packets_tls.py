@@ -1,0 +1,164 @@
+"""TLS's part of a connection's bytes, on captures of real TLS over loopback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from zyphos_lab.native import program
+from zyphos_lab.packets import frames, text, tls
+from zyphos_lab.packets.connections import Connection, of_frames
+
+SENT, ANSWERED = 1000, 40_000  # bytes of data: three records of the answer
+PACKETS = Path(__file__).resolve().parent / "packets"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate in one file, for localhost."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    key, made = folder / "key.pem", folder / "made.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "1", "-subj", "/CN=localhost", "-keyout", key, "-out", made],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    both = folder / "both.pem"
+    both.write_text(key.read_text() + made.read_text())
+    return both
+
+
+def captured(
+    folder: Path, certificate: Path, version: ssl.TLSVersion, cipher: str = "", snap: int = 65536
+) -> tuple[Path, Connection]:
+    """One TLS connection: SENT bytes asked, ANSWERED answered, no close_notify."""
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(certificate)
+    server_side.num_tickets = 0  # which would count as data
+    client_side = ssl.create_default_context(cafile=str(certificate))
+    client_side.check_hostname = False
+    for context in (server_side, client_side):
+        context.minimum_version = context.maximum_version = version
+        if cipher:
+            context.set_ciphers(cipher)
+    file = folder / "tls.pcapng"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        words = [program("zyphos-capture"), f"port={port}", f"file={file}", f"snap_bytes={snap}"]
+        capture = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert capture.stdout is not None
+        try:
+            ready = json.loads(capture.stdout.readline())
+            if ready["event"] != "ready":
+                pytest.skip(ready["reason"])
+            answering = threading.Thread(target=answer, args=(listener, server_side))
+            answering.start()
+            ask(port, client_side)
+            answering.join(60)
+            capture.send_signal(signal.SIGTERM)
+            assert json.loads(capture.stdout.readline())["dropped"] == 0
+        finally:
+            capture.kill()
+            capture.communicate()
+    [one] = of_frames(frames.read(file).frames)
+    return file, one
+
+
+def answer(listener: socket.socket, context: ssl.SSLContext) -> None:
+    plain, _ = listener.accept()
+    with context.wrap_socket(plain, server_side=True) as one:
+        read_exactly(one, SENT)
+        one.sendall(b"a" * ANSWERED)
+
+
+def ask(port: int, context: ssl.SSLContext) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as one,
+    ):
+        one.sendall(b"q" * SENT)
+        read_exactly(one, ANSWERED)
+
+
+def read_exactly(one: ssl.SSLSocket, size: int) -> None:
+    while size:
+        part = one.recv(size)
+        assert part
+        size -= len(part)
+
+
+def payload(one: Connection) -> int:
+    """Of the stream: nothing is sent twice on loopback."""
+    return sum(segment.length for segment in one.segments)
+
+
+def parts(found: tls.TlsBytes) -> int:
+    return (
+        found.header_bytes + found.handshake_bytes + found.overhead_bytes + found.alert_bytes
+        + found.application_bytes
+    )  # fmt: skip
+
+
+@pytest.mark.native
+@pytest.mark.parametrize(
+    ("version", "cipher", "name", "each"),
+    [
+        (ssl.TLSVersion.TLSv1_3, "", "TLS 1.3", 17),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", "TLS 1.2", 24),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-CHACHA20-POLY1305", "TLS 1.2", 16),
+    ],
+)
+def test_the_parts_are_those_of_the_connection(
+    tmp_path: Path, certificate: Path, version: ssl.TLSVersion, cipher: str, name: str, each: int
+) -> None:
+    file, one = captured(tmp_path, certificate, version, cipher)
+    found = tls.tls_bytes(one)
+    assert found is not None and (found.version, found.reason) == (name, "")
+    assert found.application_bytes == SENT + ANSWERED
+    assert found.header_bytes == 5 * found.records
+    assert parts(found) == payload(one)
+    assert found.overhead_bytes % each == 0 and found.overhead_bytes >= (1 + 3) * each
+    assert 400 < found.handshake_bytes < 4000
+    [line] = text.tls_line(found)
+    assert line.startswith(f"{name}, ") and f"application data {SENT + ANSWERED} B" in line
+    judge(file, one, found)
+
+
+def judge(file: Path, one: Connection, found: tls.TlsBytes) -> None:
+    """tshark counts the same records, with the same lengths."""
+    if shutil.which("tshark") is None:
+        return
+    decode = f"tcp.port=={one.server[1]},tls"
+    done = subprocess.run(
+        ["tshark", "-r", file, "-d", decode, "-T", "fields", "-e", "tls.record.length"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    lengths = [int(word) for word in done.stdout.replace(",", " ").split()]
+    assert len(lengths) == found.records
+    assert sum(lengths) + found.header_bytes == payload(one)
+
+
+@pytest.mark.native
+def test_what_was_cut_off_is_said(tmp_path: Path, certificate: Path) -> None:
+    _, one = captured(tmp_path, certificate, ssl.TLSVersion.TLSv1_3, snap=80)
+    found = tls.tls_bytes(one)
+    assert found is not None and "snap_bytes" in found.reason
+    assert parts(found) == 0
+    [line] = text.tls_line(found)
+    assert "not told" in line
+
+
+@pytest.mark.parametrize("name", ["http", "nagle", "reset"])
+def test_what_is_no_tls_has_none(name: str) -> None:
+    for one in of_frames(frames.read(PACKETS / f"{name}.pcapng").frames):
+        assert tls.tls_bytes(one) is None and text.tls_line(None) == []
