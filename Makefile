@@ -1,7 +1,7 @@
 # Zyphos Lab: every command sets up what it needs first (see .ci/setup.sh) and is quick when nothing
 # has changed. ARGS="..." is handed on to the program that is run.
 .DEFAULT_GOAL := help
-.PHONY: help run build test asan tsan fuzz bench lint format docs report clean
+.PHONY: help run build test asan tsan fuzz bench lint format docs report keep clean
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -56,6 +56,10 @@ docs: ## docs/ from the program itself: the schema and the commands
 report: ## every report in results/ anew, verified, and the index over them
 	@.ci/setup.sh release
 	@.ci/report.sh
+
+keep: ## ARGS="RUN...": verify and seal runs, and stage them as reference results
+	@.ci/setup.sh release
+	@$(BIN)/python .ci/keep.py $(ARGS)
 
 clean: ## remove what was built (.venv and results stay)
 	rm -rf build
