@@ -27,9 +27,11 @@ def codes(row: Mapping[str, Any], machine: frozenset[str] = HOST) -> list[str]:
     return [code for code in found if code not in machine]
 
 
-def quiet(against: Callable[..., list[Reason]]) -> Callable[..., list[Reason]]:
+def quiet(
+    against: Callable[..., list[Reason]], machine: frozenset[str] = HOST
+) -> Callable[..., list[Reason]]:
     """What `zyphos_lab.trial._against` says of a trial, but for what the machine did to it."""
-    return lambda *given: [one for one in against(*given) if one.code not in HOST]
+    return lambda *given: [one for one in against(*given) if one.code not in machine]
 
 
 def assert_usable(row: Mapping[str, Any]) -> None:
