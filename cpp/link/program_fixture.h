@@ -76,9 +76,8 @@ class LinkProgram {
 
   // Returns when it has said that it is ready.
   void start(std::vector<std::string>& words) {
-    std::vector<char*> arguments;
-    for (auto& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
+    std::vector<char*> arguments(words.size() + 1, nullptr);
+    for (std::size_t at = 0; at < words.size(); ++at) arguments[at] = words[at].data();
     int ends[2] = {-1, -1};
     throw_if(pipe2(ends, O_CLOEXEC) != 0, "pipe2");
     output_ = Fd(ends[0]);
