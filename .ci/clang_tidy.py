@@ -1,5 +1,7 @@
 """clang-tidy over the native sources, those alone that changed since they were last clean.
 
+    .venv/bin/python .ci/clang_tidy.py [FILE or FOLDER]...    without any: all but tests and benches
+
 A source's stamp in build/tidy holds the fingerprint of all that its verdict depends on: the source
 and every file of cpp/ that it includes, .clang-tidy, the program and the compiler's command.
 Without that folder every source is checked.
@@ -58,15 +60,28 @@ def clean(source: Path) -> bool:
     return done.returncode == 0
 
 
+def chosen(sources: list[Path], named: list[str]) -> list[Path]:
+    """The files that are named, and what is no test or bench of the folders; without names, all."""
+    plain = [one for one in sources if not one.name.endswith(("_test.cpp", "_bench.cpp"))]
+    found: dict[Path, None] = {} if named else dict.fromkeys(plain)
+    for name in named:
+        path = Path(name).resolve()
+        of_name = [path] if path in sources else [one for one in plain if path in one.parents]
+        if not of_name:
+            sys.exit(f"clang_tidy: {name}: no source that the build compiles")
+        found |= dict.fromkeys(of_name)
+    return list(found)
+
+
 def main() -> None:
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
     entries = json.loads((BUILD / "compile_commands.json").read_text(encoding="utf-8"))
+    commands = {Path(entry["file"]): entry["command"] for entry in entries}
     STAMPS.mkdir(parents=True, exist_ok=True)
 
-    def check(entry: dict[str, str]) -> bool:
-        source = Path(entry["file"])
+    def check(source: Path) -> bool:
         stamp = STAMPS / str(source.relative_to(CPP)).replace("/", "_")
-        wanted = fingerprint(source, entry["command"], version.stdout)
+        wanted = fingerprint(source, commands[source], version.stdout)
         if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
             return True
         if not clean(source):
@@ -74,9 +89,8 @@ def main() -> None:
         stamp.write_text(wanted, encoding="utf-8")
         return True
 
-    ours = [e for e in entries if not e["file"].endswith(("_test.cpp", "_bench.cpp"))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        verdicts = list(pool.map(check, ours))
+        verdicts = list(pool.map(check, chosen(list(commands), sys.argv[1:])))
     sys.exit(0 if all(verdicts) else 1)
 
 

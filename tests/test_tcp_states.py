@@ -84,6 +84,27 @@ def half_closed(stage: Stage) -> tuple[Peer, socket.socket]:
     return peer, one
 
 
+def requested(stage: Stage) -> Peer:
+    """In SYN_RECV: what the listener has of it is a request."""
+    peer = stage.peer()
+    peer.send(SYN)
+    peer.expect(SYN | ACK)
+    return peer
+
+
+def close(peer: Peer, one: socket.socket) -> None:
+    """The kernel's side says that it is done."""
+    one.close()
+    peer.expect(FIN)
+
+
+def end_time_wait(stage: Stage, peer: Peer) -> None:
+    """Waits for it first: RFC 1337 has a reset end it."""
+    eventually(lambda: stage.states()[TIME_WAIT] == 1, "TIME_WAIT")
+    peer.send(RST)
+    eventually(lambda: stage.states()[TIME_WAIT] == 0, "its end")
+
+
 def acknowledge_fin(peer: Peer, flags: int = ACK) -> None:
     peer.ack += 1
     peer.send(flags)
@@ -142,14 +163,11 @@ def given_up(stage: Stage) -> None:
 
 
 def passive_open_and_reset(stage: Stage) -> None:
-    peer, _ = stage.accepted()
-    peer.send(RST)
+    stage.accepted()[0].send(RST)
 
 
 def request_reset(stage: Stage) -> None:
-    peer = stage.peer()
-    peer.send(SYN)
-    peer.expect(SYN | ACK)
+    peer = requested(stage)
     assert stage.states()[SYN_RECV] == 1
     peer.send(RST)
     eventually(lambda: stage.states()[SYN_RECV] == 0, "the request is gone")
@@ -162,21 +180,17 @@ def simultaneous_open(stage: Stage) -> None:
 
 
 def reset_in_syn_recv(stage: Stage) -> None:
-    peer, _ = crossed(stage)
-    peer.send(RST)
+    crossed(stage)[0].send(RST)
 
 
 def closed_in_syn_recv(stage: Stage) -> None:
     peer, one = crossed(stage)
-    one.close()
-    peer.expect(FIN)
+    close(peer, one)
     peer.send(RST)
 
 
 def fin_with_the_handshake(stage: Stage) -> None:
-    peer = stage.peer()
-    peer.send(SYN)
-    peer.expect(SYN | ACK)
+    peer = requested(stage)
     peer.send(FIN | ACK)
     one = stage.kept(stage.listener.accept()[0])
     assert one.recv(1) == b""
@@ -187,44 +201,34 @@ def active_close(stage: Stage) -> None:
     peer, _ = half_closed(stage)
     acknowledge_fin(peer)
     peer.send(FIN | ACK)
-    eventually(lambda: stage.states()[TIME_WAIT] == 1, "TIME_WAIT")
-    peer.send(RST)  # RFC 1337: ends it
-    eventually(lambda: stage.states()[TIME_WAIT] == 0, "its end")
+    end_time_wait(stage, peer)
 
 
 def orphan_close(stage: Stage) -> None:
     peer, one = stage.accepted()
-    one.close()
-    peer.expect(FIN)
+    close(peer, one)
     peer.send(ACK)
     eventually(lambda: stage.states()[FIN_WAIT2] == 1, "FIN_WAIT2 without a socket")
     peer.send(FIN | ACK)
-    eventually(lambda: stage.states()[TIME_WAIT] == 1, "TIME_WAIT")
-    peer.send(RST)
-    eventually(lambda: stage.states()[TIME_WAIT] == 0, "its end")
+    end_time_wait(stage, peer)
 
 
 def fin_and_ack_at_once(stage: Stage) -> None:
     peer, _ = half_closed(stage)
     acknowledge_fin(peer, FIN | ACK)
-    eventually(lambda: stage.states()[TIME_WAIT] == 1, "TIME_WAIT")
-    peer.send(RST)
-    eventually(lambda: stage.states()[TIME_WAIT] == 0, "its end")
+    end_time_wait(stage, peer)
 
 
 def simultaneous_close(stage: Stage) -> None:
     peer, _ = half_closed(stage)
     peer.send(FIN | ACK)
     acknowledge_fin(peer)
-    eventually(lambda: stage.states()[TIME_WAIT] == 1, "TIME_WAIT")
-    peer.send(RST)
-    eventually(lambda: stage.states()[TIME_WAIT] == 0, "its end")
+    end_time_wait(stage, peer)
 
 
 def passive_close(stage: Stage) -> None:
     peer, one = left_behind(stage)
-    one.close()
-    peer.expect(FIN)
+    close(peer, one)
     peer.send(ACK)
 
 
@@ -236,8 +240,7 @@ def abort(stage: Stage) -> None:
 
 
 def reset_in_fin_wait1(stage: Stage) -> None:
-    peer, _ = half_closed(stage)
-    peer.send(RST)
+    half_closed(stage)[0].send(RST)
 
 
 def reset_in_fin_wait2(stage: Stage) -> None:
@@ -253,14 +256,12 @@ def reset_in_closing(stage: Stage) -> None:
 
 
 def reset_in_close_wait(stage: Stage) -> None:
-    peer, _ = left_behind(stage)
-    peer.send(RST)
+    left_behind(stage)[0].send(RST)
 
 
 def reset_in_last_ack(stage: Stage) -> None:
     peer, one = left_behind(stage)
-    one.close()
-    peer.expect(FIN)
+    close(peer, one)
     peer.send(RST)
 
 

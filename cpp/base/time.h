@@ -2,6 +2,7 @@
 // virtual. Reading a clock is not here (net/clock.h): inside a protocol time is an argument.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <limits>
 

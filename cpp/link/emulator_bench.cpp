@@ -1,4 +1,4 @@
-// The whole emulator between two real namespaces, its sender and receiver on CPU 0 and itself on
+// The emulator as a program between two real namespaces, sender and receiver on CPU 0 and itself on
 // the last one: how many packets, how late, at what cost, and whether rate and loss are what they
 // were asked to be. `way_error_ns` is from the sender's call to the receiving kernel's stamp,
 // beyond the delay that was asked for: what the emulator's lateness does not see (its waking up to
@@ -14,8 +14,9 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
-#include "link/namespaces_fixture.h"
+#include "link/program_fixture.h"
 
 namespace zyphos::link {
 namespace {
@@ -70,6 +71,18 @@ struct Batch {
   }
 };
 
+// How the receiver waits: asleep in its socket, so that whoever writes wakes it, or looking again
+// each 100 us, as a receiver under load that always finds something.
+enum class Waits : std::uint8_t { asleep, looking };
+
+struct Traffic {
+  std::size_t size = 64;
+  unsigned count = 1;       // at a time, kBatch at most
+  std::int64_t gap_ns = 0;  // 0: as fast as it goes
+  std::int64_t delay_ns = 0;
+  Waits waits = Waits::asleep;
+};
+
 // Takes what comes until `stop`, and knows when the first and the last came.
 struct Receiver {
   std::uint64_t packets = 0;
@@ -77,22 +90,26 @@ struct Receiver {
   std::uint64_t first_bytes = 0;
   Time first = Time::never();
   Time last{};
-  std::int64_t delay_ns = 0;  // asked for
-  Histogram error_ns;         // of the way, beyond it
+  Histogram error_ns;  // of the way, beyond the delay that was asked for
 
-  void run(const Fd& socket, const std::atomic<bool>& stop) {
+  void run(const Fd& socket, const Traffic& traffic, const std::atomic<bool>& stop) {
     pin_thread(0);
     Batch batch(1500);
+    const bool looks = traffic.waits == Waits::looking;
+    const int flags = looks ? MSG_DONTWAIT : MSG_WAITFORONE;
+    const timespec pause = to_timespec(100 * kMicrosecond_ns);
     while (!stop) {
       batch.want_stamps();
-      const int got =
-          recvmmsg(socket.get(), batch.messages.data(), kBatch, MSG_WAITFORONE, nullptr);
-      if (got <= 0) continue;
+      const int got = recvmmsg(socket.get(), batch.messages.data(), kBatch, flags, nullptr);
+      if (got <= 0) {
+        if (looks) nanosleep(&pause, nullptr);
+        continue;
+      }
       last = clock_now();
       std::uint64_t sum = 0;
       for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
         sum += batch.messages[i].msg_len + 28;
-        error_ns.record(batch.way_ns(i) - delay_ns);
+        error_ns.record(batch.way_ns(i) - traffic.delay_ns);
       }
       if (first.is_never()) {
         first = last;
@@ -104,9 +121,9 @@ struct Receiver {
   }
 };
 
-// `count` datagrams at a time (kBatch at most), every `gap_ns`; 0: as fast as it goes.
-std::uint64_t send_for(const Fd& socket, std::size_t size, unsigned count, std::int64_t gap_ns) {
+std::uint64_t send_for(const Fd& socket, const Traffic& traffic) {
   pin_thread(0);
+  const auto [size, count, gap_ns, delay_ns, waits] = traffic;
   Batch batch(size);
   std::uint64_t sent = 0;
   const Time start = clock_now();
@@ -148,17 +165,15 @@ Fd udp_socket(const Namespace& where, const char* address, bool receives) {
   return socket;
 }
 
-Outcome measure(const EmulatorOptions& options, std::size_t size, unsigned count,
-                std::int64_t gap_ns) {
-  LinkRig rig(options, last_cpu());
+Outcome measure(const std::vector<std::string>& words, const Traffic& traffic) {
+  LinkProgram rig(words, last_cpu());
   const Fd in = udp_socket(rig.right, kRight, true);
   const Fd out = udp_socket(rig.left, kRight, false);
   Outcome outcome;
-  outcome.receiver.delay_ns = options.forward.delay_ns;
   std::atomic<bool> stop{false};
-  std::thread receiver([&] { outcome.receiver.run(in, stop); });
+  std::thread receiver([&] { outcome.receiver.run(in, traffic, stop); });
   const Time start = clock_now();
-  std::thread sender([&] { outcome.sent = send_for(out, size, count, gap_ns); });
+  std::thread sender([&] { outcome.sent = send_for(out, traffic); });
   sender.join();
   outcome.wall_s = static_cast<double>(clock_now() - start) / kSecond_ns;
   const timespec rest = to_timespec(100 * kMillisecond_ns);  // what is under way
@@ -192,38 +207,43 @@ void report(benchmark::State& state, const Outcome& outcome) {
   add_times(state, "way_error_ns", outcome.receiver.error_ns);
 }
 
-std::optional<Outcome> run(benchmark::State& state, const EmulatorOptions& options,
-                           std::size_t size, unsigned count, std::int64_t gap_ns) {
+std::optional<Outcome> run(benchmark::State& state, const std::vector<std::string>& words,
+                           const Traffic& traffic) {
   std::optional<Outcome> outcome;
-  if (const auto reason = cannot_test()) {
+  auto reason = cannot_test();
+  if (!std::filesystem::exists(LinkProgram::program()))
+    reason = "no zyphos-link beside the benches";
+  if (reason) {
     state.SkipWithError(reason->c_str());
     return outcome;
   }
-  for (auto _ : state) outcome = measure(options, size, count, gap_ns);
+  for (auto _ : state) outcome = measure(words, traffic);
   if (outcome) report(state, *outcome);
   return outcome;
 }
 
+std::vector<std::string> delayed_by(std::int64_t delay_ns) {
+  return {"forward.delay_ns=" + std::to_string(delay_ns)};
+}
+
 // As many packets as it takes; what the sender sends beyond them is dropped by its interface.
-void flood(benchmark::State& state) {
-  EmulatorOptions options;
-  options.forward.delay_ns = state.range(0) * kMicrosecond_ns;
-  run(state, options, 64, kBatch, 0);
+void flood(benchmark::State& state, Waits waits) {
+  const std::int64_t delay_ns = state.range(0) * kMicrosecond_ns;
+  run(state, delayed_by(delay_ns), {.count = kBatch, .delay_ns = delay_ns, .waits = waits});
 }
 
 // Packets at even distances, for the lateness.
 void paced(benchmark::State& state) {
-  EmulatorOptions options;
-  options.forward.delay_ns = 5 * kMillisecond_ns;
-  run(state, options, 64, 1, state.range(0) * kMicrosecond_ns);
+  constexpr std::int64_t kDelay_ns = 5 * kMillisecond_ns;
+  run(state, delayed_by(kDelay_ns),
+      {.gap_ns = state.range(0) * kMicrosecond_ns, .delay_ns = kDelay_ns});
 }
 
 // 100 Mbit/s into 50: the error of what comes out, in percent.
 void rate(benchmark::State& state) {
-  EmulatorOptions options;
-  options.forward.rate_bits_per_second = 50'000'000;
-  options.forward.queue_packets = 100;
-  const auto outcome = run(state, options, 1222, 1, 100 * kMicrosecond_ns);
+  const auto outcome =
+      run(state, {"forward.rate_bits_per_second=50000000", "forward.queue_packets=100"},
+          {.size = 1222, .gap_ns = 100 * kMicrosecond_ns});
   if (!outcome) return;
   const Receiver& got = outcome->receiver;
   const double bits = static_cast<double>(got.bytes - got.first_bytes) * 8;
@@ -233,9 +253,8 @@ void rate(benchmark::State& state) {
 
 // 5 % of the packets: how many standard deviations off.
 void loss(benchmark::State& state) {
-  EmulatorOptions options;
-  options.forward.loss = 0.05;
-  const auto outcome = run(state, options, 64, 4, 50 * kMicrosecond_ns);
+  const auto outcome =
+      run(state, {"forward.loss=0.05"}, {.count = 4, .gap_ns = 50 * kMicrosecond_ns});
   if (!outcome) return;
   const auto packets = static_cast<double>(forward(*outcome, LinkCounter::packets));
   const auto lost = static_cast<double>(forward(*outcome, LinkCounter::dropped_loss));
@@ -244,7 +263,8 @@ void loss(benchmark::State& state) {
 }
 
 #define ONCE Iterations(1)->UseRealTime()->Unit(benchmark::kMillisecond)
-BENCHMARK(flood)->Arg(0)->Arg(1000)->ONCE;
+BENCHMARK_CAPTURE(flood, receiver_asleep, Waits::asleep)->Arg(0)->Arg(1000)->ONCE;
+BENCHMARK_CAPTURE(flood, receiver_looking, Waits::looking)->Arg(0)->Arg(1000)->ONCE;
 BENCHMARK(paced)->Arg(20)->Arg(200)->Arg(10'000)->ONCE;
 BENCHMARK(rate)->ONCE;
 BENCHMARK(loss)->ONCE;

@@ -2,9 +2,9 @@
 // transitions with the time in each state, retransmissions, zero windows, resets, dropped packets
 // by reason, and samples of congestion window and round-trip time.
 //
-// A socket whose local port is the server's is the server's, one whose remote port is it the
-// client's; a packet counts for the side that it was on the way to. Knows no names (the reasons'
-// are in the kernel's BTF) and no windows: user space maps `counts` and `samples`.
+// A packet counts for the side that it was on the way to; whose a socket is, tcp_sockets.bpf.h
+// says. Knows no names (the reasons' are in the kernel's BTF) and no windows: user space maps
+// `counts` and `samples`.
 //
 // Thread safety: adds are atomic, because a program in a process's context may be interrupted by
 // one in a softirq. A socket's own state is written under its lock. Source: tracepoints
@@ -19,7 +19,7 @@
 
 #include "epoch.bpf.h"
 #include "histogram.bpf.h"
-#include "roles.bpf.h"
+#include "tcp_sockets.bpf.h"
 
 #include "tcp_events.bpf.h"
 
@@ -30,33 +30,9 @@
 #define SYN_SENT 2
 #define SYN_RECV 3
 #define CLOSE 7
-#define LISTEN 10
-#define PROTOCOL_TCP 6
-#define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_IPV6 0x86DD
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct ns_common {
-  __u32 inum;
-};
-struct net {
-  struct ns_common ns;
-};
-typedef struct {
-  struct net* net;
-} possible_net_t;
-struct sock_common {
-  __be16 skc_dport;
-  volatile unsigned char skc_state;
-  possible_net_t skc_net;
-};
-struct sock {
-  struct sock_common __sk_common;
-  __u16 sk_protocol;
-};
-struct inet_sock {
-  __be16 inet_sport;
-};
 struct tcp_sock {
   __u32 snd_cwnd;
   __u32 snd_ssthresh;
@@ -101,34 +77,11 @@ struct {
 
 // Written by user space.
 __u64 sample_interval_ns = 0;
-__u32 port = 0;  // 0: nothing is watched
-__u32 namespaces[TCP_NAMESPACES] = {0};
 // How many there are; user space sets it back.
 __u32 sockets_sampled[ROLES] = {0};
 
 // The context and some arguments are part of every program and not used.
 #pragma clang diagnostic ignored "-Wunused-parameter"
-
-static __always_inline int is_watched(__u32 inum) {
-  for (int at = 0; at < TCP_NAMESPACES; ++at)
-    if (namespaces[at] == inum) return inum != 0;
-  return 0;
-}
-
-static __always_inline int role_of_ports(__u16 local, __u16 remote) {
-  if (port == 0) return NO_ROLE;
-  if (local == port) return 0;
-  return remote == port ? 1 : NO_ROLE;
-}
-
-static __always_inline int role_of_socket(const struct sock* sk) {
-  __u16 local = bpf_ntohs(BPF_CORE_READ((const struct inet_sock*)sk, inet_sport));
-  __u16 remote = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-  int role = role_of_ports(local, remote);
-  if (role == NO_ROLE || !is_watched(BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum)))
-    return NO_ROLE;
-  return role;
-}
 
 static __always_inline __u32 clamped(__u32 value, __u32 count) {
   return value < count ? value : count - 1;

@@ -7,7 +7,6 @@
 #define TCP_RESET_REASONS 64
 #define TCP_SAMPLE_BYTES (1 << 22)  // some 60,000 samples
 #define TCP_SAMPLED_SOCKETS 2       // of each role
-#define TCP_NAMESPACES 8
 
 // Each X(name) is one number of a role; times are in ns.
 #define TCP_COUNTS(X)   \

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <stdexcept>
 #include <utility>
 
 #if ZYPHOS_HAVE_LIBBPF
 #include <bpf/btf.h>
 
 #include "probe/loaded_counter.h"
+#include "probe/tcp_watch.h"
 #include "tcp_events.skel.h"
 #endif
 
@@ -45,15 +45,12 @@ class LoadedTcpEvents final : public TcpEvents {
 
   void watch(std::uint16_t port, std::span<const std::uint32_t> namespaces,
              std::int64_t sample_interval_ns) override {
-    if (namespaces.size() > TCP_NAMESPACES) throw std::invalid_argument("too many namespaces");
     auto& shared = *counter_->skeleton().bss;
-    shared.port = 0;
-    std::ranges::fill(shared.namespaces, 0U);
-    std::ranges::copy(namespaces, shared.namespaces);
+    watch_namespaces(shared, namespaces);
     std::ranges::fill(shared.sockets_sampled, 0U);
     shared.sample_interval_ns = static_cast<std::uint64_t>(sample_interval_ns);
     static_cast<void>(take_samples());
-    __atomic_store_n(&shared.port, port, __ATOMIC_RELEASE);
+    watch_port(shared, port);
   }
 
   RoleCounter& counter() override { return *counter_; }

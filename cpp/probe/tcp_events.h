@@ -27,8 +27,8 @@ class TcpEvents {
   virtual ~TcpEvents() = default;
 
   // Watches this port from now on (0: none), in the namespaces of these inode numbers (of
-  // /proc/PID/ns/net; at most TCP_NAMESPACES, std::invalid_argument where there are more). What is
-  // sampled starts anew.
+  // /proc/PID/ns/net; at most eight, std::invalid_argument where there are more). What is sampled
+  // starts anew.
   virtual void watch(std::uint16_t port, std::span<const std::uint32_t> namespaces,
                      std::int64_t sample_interval_ns) = 0;
   // The numbers of tcp_events.bpf.h, by name. Valid as long as this.

@@ -2,7 +2,6 @@
 #pragma once
 
 #define TCP_STATES_BYTES (1 << 20)  // of the ring: some 11,000 changes
-#define TCP_STATES_NAMESPACES 8
 
 // As the kernel has an address: of IPv4 the first four bytes, of IPv6 all, in network order.
 struct tcp_address {

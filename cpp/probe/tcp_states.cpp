@@ -1,13 +1,12 @@
 #include "probe/tcp_states.h"
 
-#include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 #include "probe/bpf_loading.h"
 
 #if ZYPHOS_HAVE_LIBBPF
 #include "probe/loaded_events.h"
+#include "probe/tcp_watch.h"
 #include "tcp_states.skel.h"
 #endif
 
@@ -24,13 +23,9 @@ class LoadedTcpStates final : public TcpStates {
   explicit LoadedTcpStates(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
 
   void watch(std::uint16_t port, std::span<const std::uint32_t> namespaces) override {
-    if (namespaces.size() > TCP_STATES_NAMESPACES)
-      throw std::invalid_argument("too many namespaces");
     auto& shared = *loaded_->skeleton().bss;
-    shared.port = 0;
-    std::ranges::fill(shared.namespaces, 0U);
-    std::ranges::copy(namespaces, shared.namespaces);
-    __atomic_store_n(&shared.port, port, __ATOMIC_RELEASE);
+    watch_namespaces(shared, namespaces);
+    watch_port(shared, port);
   }
 
   std::vector<tcp_state_change> take() override { return loaded_->take(); }

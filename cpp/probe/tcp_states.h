@@ -22,7 +22,7 @@ class TcpStates {
   virtual ~TcpStates() = default;
 
   // Watches this port from now on (0: none), in the namespaces of these inode numbers (of
-  // /proc/PID/ns/net; at most TCP_STATES_NAMESPACES, std::invalid_argument where there are more).
+  // /proc/PID/ns/net; at most eight, std::invalid_argument where there are more).
   virtual void watch(std::uint16_t port, std::span<const std::uint32_t> namespaces) = 0;
   // What has changed since the last call, by time but for moments.
   virtual std::vector<tcp_state_change> take() = 0;

@@ -19,11 +19,13 @@
 
 namespace zyphos {
 
+enum class Counted : std::uint8_t { nothing, passes, argument };
+
 class PointCounter {
  public:
-  // `point`: its name, of provider zyphos. On failure, the reason.
+  // `point`: its name, of provider zyphos; in this process alone. On failure, the reason.
   static std::expected<std::unique_ptr<PointCounter>, std::string> attach(const char* point,
-                                                                          bool with_argument) {
+                                                                          Counted counted) {
     const auto refused = [](const char* tried, int error) {
       return std::unexpected(bpf_refusal("usdt", tried, error));
     };
@@ -32,7 +34,10 @@ class PointCounter {
     usdt_bpf* skeleton = counter->skeleton_;
     if (!skeleton) return refused("open the BPF object", errno);
     if (const int error = usdt_bpf__load(skeleton)) return refused("bpf(BPF_PROG_LOAD)", -error);
-    const auto* program = with_argument ? skeleton->progs.on_argument : skeleton->progs.on_point;
+    const auto& programs = skeleton->progs;
+    const auto* program = counted == Counted::argument ? programs.on_argument
+                          : counted == Counted::passes ? programs.on_point
+                                                       : programs.on_point_empty;
     counter->link_ =
         bpf_program__attach_usdt(program, 0, "/proc/self/exe", "zyphos", point, nullptr);
     if (!counter->link_) return refused("attach to a USDT point", errno);
