@@ -263,6 +263,8 @@ host_hogs                     text        -       processes beside the trial's t
 host_context_switches         count       -       context switches of the machine
 host_swap_in_pages            count       lower   pages swapped in
 host_swap_out_pages           count       lower   pages swapped out
+observer_descriptors_ns       ns          lower   CPU time of the thread that samples descriptors
+descriptors_samples           count       -       samples of descriptors within the window
 host_throttled_ns             ns          lower   time throttled by the cgroup
 host_thermal_throttles        count       lower   thermal throttling events
 host_psi_cpu_some_ns          ns          lower   time that something waited for a CPU
@@ -420,6 +422,7 @@ def _all() -> Iterator[Metric]:
         for suffix, which in QUANTILES.items():
             yield Metric(f"{name}_{suffix}", "ns", "lower", f"{which} of the {text}")
     for suffix, which in STALLS.items():
+        yield from _rows(probe_metrics.DESCRIPTORS, "descriptors", side)
         text = f"{which} of the waits that the stops of the server force on a constant rate"
         yield Metric(f"stall_ns_{suffix}", "ns", "", text)
     for side in ("server_", "client_"):

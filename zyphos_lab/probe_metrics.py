@@ -164,3 +164,13 @@ left_threads        count  lower     threads after the load's end, less those be
 left_sockets        count  lower     TCP sockets after the load's end, less those before it came
 rss_growth_bytes    bytes  lower /r  resident memory at the window's end, less that at its start
 """
+DESCRIPTORS = """
+descriptors_open_mean          count  lower  open descriptors, over the window's samples
+descriptors_open_max           count  lower  the same, most at once
+descriptors_highest_max        count  lower  greatest number of an open descriptor
+descriptors_holes_max          count  -      most free numbers below the greatest
+descriptors_table_slots_first  count  -      size of the table of descriptors before the load came
+descriptors_table_slots_max    count  lower  the same, in the window
+descriptors_table_growths      count  lower  times that it was seen to have grown since then
+"""
+

@@ -50,6 +50,7 @@ Probe = Literal[
     "perf",
     "bpf_stats",
     "leaks",
+    "descriptors",
     "rusage",
     "netstat",
     "host",
