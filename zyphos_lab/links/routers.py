@@ -18,8 +18,8 @@ from zyphos_lab.links.addresses import address
 from zyphos_lab.links.base import Columns, Skipped
 from zyphos_lab.links.network import FORWARDING, Network
 from zyphos_lab.netfilter import Netfilter
-from zyphos_lab.spec.link_models import Nat
 from zyphos_lab.spec.link_models import Link as LinkSpec
+from zyphos_lab.spec.link_models import Nat
 
 NFT = "nft"
 OUTSIDE = {"client": "zy1", "server": "zy0"}  # a NAT's interface away from whom it hides

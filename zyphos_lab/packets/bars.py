@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-
 WIDTH, LEFT, BAR, STEP, TOP = 560, 12, 16, 44, 46
 SPACE = WIDTH - 2 * LEFT
 COLOURS = {

@@ -37,7 +37,7 @@ def columns(known: Sequence[Connection], begin_ns: int, end_ns: int) -> tuple[Ro
 
 
 def _sums(parts: Sequence[tls.Part], inside: Sequence[Segment]) -> Row:
-    content = {kind: 0 for kind in (tls.HANDSHAKE, tls.ALERT, tls.DATA)}
+    content = dict.fromkeys((tls.HANDSHAKE, tls.ALERT, tls.DATA), 0)
     records = dict(content)
     for one in parts:
         content[one.kind] += one.content_bytes

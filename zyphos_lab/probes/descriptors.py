@@ -26,6 +26,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from zyphos_lab.probes import processes
 from zyphos_lab.probes.base import (
@@ -213,6 +214,6 @@ def _told(prefix: str, seen: Sequence[Held], since: Sequence[Held]) -> Columns:
         "holes_max": max(held.holes for held in seen),
         "table_slots_first": slots[0],
         "table_slots_max": max(held.table_slots for held in seen),
-        "table_growths": sum(now > was for was, now in zip(slots, slots[1:], strict=False)),
+        "table_growths": sum(now > was for was, now in pairwise(slots)),
     }
     return {f"{prefix}{name}": value for name, value in found.items()}
