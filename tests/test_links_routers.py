@@ -159,6 +159,72 @@ def test_a_forwarded_port_leads_to_the_client(tmp_path: Path, family: str) -> No
         assert (said, answers.recvfrom(16)[0]) == (b"?", b"!")
 
 
+HIDDEN = {"hides": "server", "forward": [{"port": 8080}]}
+
+
+@needs("nftables")
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+@pytest.mark.parametrize("hops", [1, 2])
+def test_a_hidden_server_is_reached_by_its_forwarded_port_alone(
+    tmp_path: Path, family: str, hops: int
+) -> None:
+    keys = {"kind": "veth", "family": family, "hops": hops, "nat": HIDDEN}
+    with contextlib.ExitStack() as stack:
+        link, ends = stack.enter_context(up(tmp_path, **keys))
+        assert ends.front_address == address(link.spec.family, hops - 1, 2)
+        assert ends.server_address is not None and ends.port == 8080
+        before = link.snapshot()
+        with netns.entered(ends.server):
+            version = socket.AF_INET6 if family == "ipv6" else socket.AF_INET
+            one = socket.create_server((ends.server_address, ends.port), family=version)
+        inside = stack.enter_context(one)
+        with netns.entered(ends.client):
+            outside = socket.create_connection((ends.front_address, ends.port), timeout=5)
+            stack.enter_context(outside)
+            with pytest.raises(OSError, match="unreachable"):
+                socket.create_connection((ends.server_address, ends.port), timeout=5)
+            with pytest.raises(TimeoutError):
+                socket.create_connection((ends.front_address, 80), timeout=0.3)
+        peer, seen = inside.accept()
+        stack.enter_context(peer)
+        assert seen[0] == ends.client_address  # only the destination is translated
+        outside.sendall(b"from outside")
+        assert peer.recv(16) == b"from outside"
+        columns, _ = link.columns(before, link.snapshot())
+        assert columns["link_nat_hides"] == "server" and columns["link_nat_entries"] >= 1
+        assert columns["link_nat_unsolicited_packets"] >= 1
+
+
+@needs("nftables")
+@pytest.mark.parametrize("unknown", ["map", "drop"])
+def test_what_a_connection_to_a_hidden_server_sees_whose_mapping_is_lost(
+    tmp_path: Path, unknown: str
+) -> None:
+    with contextlib.ExitStack() as stack:
+        nat = {**HIDDEN, "unknown": unknown, "ports": "new"}
+        link, ends = stack.enter_context(up(tmp_path, kind="veth", nat=nat))
+        assert ends.server_address is not None and ends.nat is not None
+        with netns.entered(ends.server):
+            inside = stack.enter_context(socket.create_server((ends.server_address, ends.port)))
+        with netns.entered(ends.client):
+            outside = socket.create_connection((ends.front_address, ends.port), timeout=5)
+        stack.enter_context(outside)
+        peer, _ = inside.accept()
+        stack.enter_context(peer)
+        forget(link)
+        before = link.snapshot()
+        outside.sendall(b"still there?")
+        if unknown == "map":  # the forwarding leads it back, with the client's own port
+            peer.settimeout(5)
+            assert peer.recv(16) == b"still there?"
+        else:
+            peer.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                peer.recv(16)
+        columns, _ = link.columns(before, link.snapshot())
+        assert (columns["link_nat_unsolicited_packets"] > 0) == (unknown == "drop")
+
+
 @needs("nftables")
 def test_datagrams_get_another_port_when_the_nat_forgets(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:

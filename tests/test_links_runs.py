@@ -112,6 +112,29 @@ def test_trials_run_through_the_emulator(tmp_path: Path) -> None:
     assert len(store.histograms("link_forward_late_ns")) == 2
 
 
+@needs("tun")
+@pytest.mark.parametrize("subject", ["[]", "[tun_dropped, retransmits, nothing_done]"])
+def test_what_the_emulator_s_device_loses_speaks_against_a_trial(
+    tmp_path: Path, subject: str
+) -> None:
+    """Ten segments at once find a queue of one packet; but where that is what it is about."""
+    text = EXPERIMENT.replace("kind: veth", "kind: tun, tx_queue: 1").replace(
+        "protocol: echo", "protocol: echo, message_bytes: 20000"
+    )
+    done, store = run(
+        tmp_path, f"{text}design: {{subject: {subject}}}\n", "--set", "repeat.starts=1"
+    )
+    assert done.returncode in (0, 5), done.stderr
+    [row] = store.rows()
+    assert row["link_forward_tun_dropped"] + row["link_backward_tun_dropped"] > 0
+    found = {reason["code"]: reason for reason in row["reasons"]}
+    assert ("tun_dropped" in found) == (subject == "[]")
+    if subject == "[]":
+        assert found["tun_dropped"]["severity"] == "DEGRADED"
+        lost = row["link_forward_tun_dropped"] + row["link_backward_tun_dropped"]
+        assert f"lost {lost} packets" in found["tun_dropped"]["message"]
+
+
 ROUTED = """
 targets: {echo: {engine: epoll, protocol: echo, message_bytes: 20000}}
 load: {protocol: echo, connections: 2, message_bytes: 20000, deadline: 500ms}

@@ -9,12 +9,13 @@ import socket
 import ssl
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from zyphos_lab.native import program
-from zyphos_lab.packets import frames, text, tls
+from zyphos_lab.packets import frames, text, tls, tls_columns
 from zyphos_lab.packets.connections import Connection, of_frames
 
 SENT, ANSWERED = 1000, 40_000  # bytes of data: three records of the answer
@@ -132,6 +133,26 @@ def test_the_parts_are_those_of_the_connection(
     [line] = text.tls_line(found)
     assert line.startswith(f"{name}, ") and f"application data {SENT + ANSWERED} B" in line
     judge(file, one, found)
+    columns_are_the_parts(one, found)
+
+
+def columns_are_the_parts(one: Connection, found: tls.TlsBytes) -> None:
+    """Of a window that holds the whole connection; and of two that share it out."""
+    begun, ended = one.begun_ns, one.segments[-1].packet.time_ns + 1
+    row, reason = tls_columns.columns([one], begun, ended)
+    assert reason == "" and set(row) == set(tls_columns.NAMES)
+    assert row["wire_tls_bytes"] == payload(one) == parts(found)
+    assert row["wire_tls_application_bytes"] == SENT + ANSWERED
+    assert row["wire_tls_handshake_bytes"] == found.handshake_bytes
+    assert row["wire_tls_overhead_bytes"] == found.overhead_bytes
+    assert row["wire_tls_record_header_bytes"] == 5 * row["wire_tls_records"]
+    told = row["wire_tls_handshake_records"] + row["wire_tls_application_records"]
+    assert told <= row["wire_tls_records"] == found.records
+    assert row["wire_tls_packets"] == sum(segment.length > 0 for segment in one.segments)
+    for middle in {segment.packet.time_ns for segment in one.segments}:
+        early, late = (tls_columns.columns([one], *ends)[0]
+                       for ends in ((begun, middle), (middle, ended)))  # fmt: skip
+        assert {name: early[name] + late[name] for name in row} == row
 
 
 def judge(file: Path, one: Connection, found: tls.TlsBytes) -> None:
@@ -156,9 +177,32 @@ def test_what_was_cut_off_is_said(tmp_path: Path, certificate: Path) -> None:
     assert parts(found) == 0
     [line] = text.tls_line(found)
     assert "not told" in line
+    row, reason = tls_columns.columns([one], one.begun_ns, one.begun_ns + 10**12)
+    assert set(row.values()) == {None} and "connection 1: " in reason and "snap_bytes" in reason
+
+
+@pytest.mark.native
+def test_a_record_that_the_capture_ends_in_counts_against_its_own_time_alone(
+    tmp_path: Path, certificate: Path
+) -> None:
+    _, one = captured(tmp_path, certificate, ssl.TLSVersion.TLSv1_3)
+    every = tls.parts_between(one, 0, 10**12)
+    assert not isinstance(every, str)
+    begun_ns = one.begun_ns + every[-1].at_ns
+    at = max(at for at, segment in enumerate(one.segments) if segment.length)
+    packet = one.segments[at].packet
+    cut = replace(packet, payload_bytes=packet.payload_bytes - 1, payload=packet.payload[:-1])
+    torn = replace(one, segments=list(one.segments))
+    torn.segments[at] = replace(one.segments[at], packet=cut)
+    found, reason = tls_columns.columns([torn], one.begun_ns, begun_ns)
+    before = [part for part in every if part.at_ns < every[-1].at_ns]
+    assert reason == "" and found["wire_tls_records"] == len(before)
+    found, reason = tls_columns.columns([torn], one.begun_ns, begun_ns + 1)
+    assert "the capture ends within a record" in reason and set(found.values()) == {None}
 
 
 @pytest.mark.parametrize("name", ["http", "nagle", "reset"])
 def test_what_is_no_tls_has_none(name: str) -> None:
     for one in of_frames(frames.read(PACKETS / f"{name}.pcapng").frames):
         assert tls.tls_bytes(one) is None and text.tls_line(None) == []
+        assert tls_columns.columns([one], one.begun_ns, one.begun_ns + 10**12) == ({}, "")

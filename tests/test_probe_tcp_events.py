@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
@@ -74,6 +75,40 @@ def test_a_connections_life_is_its_transitions(probe: TcpEventsProbe) -> None:
         (connect,) = seen(columns, side, "connect_ns_p50")
         assert isinstance(connect, int) and connect > 0
     assert not [name for name in skipped if "connect" in name]
+
+
+def test_a_state_that_is_set_twice_is_no_transition(probe: TcpEventsProbe) -> None:
+    """close(2) after shutdown(2) of the side that ends second, and of the one that ends first."""
+    with listening(probe) as listener:
+        before = probe.snapshot()
+        with pair(listener) as (client, server):
+            client.shutdown(socket.SHUT_WR)
+            assert server.recv(1) == b""
+            client.close()
+            server.shutdown(socket.SHUT_WR)
+            server.close()
+        columns, _ = ended(probe, before)
+    steps = [name.rpartition("events_")[2].split("_to_") for name in columns if "_to_" in name]
+    assert steps and not [step for step in steps if step[0] == step[1]]
+    assert seen(columns, "client", "established_to_fin_wait1", "fin_wait2_to_closed") == [1, 1]
+    assert seen(columns, "server", "close_wait_to_last_ack", "last_ack_to_closed") == [1, 1]
+
+
+def test_a_reset_in_fin_wait2_is_told_from_the_way_to_time_wait(probe: TcpEventsProbe) -> None:
+    """Both are `fin_wait2_to_closed`; the resets received tell them apart."""
+    with listening(probe) as listener:
+        before = probe.snapshot()
+        with pair(listener) as (client, server):
+            client.shutdown(socket.SHUT_WR)
+            assert server.recv(1) == b""
+            server.sendall(b"x")  # its acknowledgement of the FIN does not wait
+            assert client.recv(1) == b"x"
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            server.close()
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        columns, _ = ended(probe, before)
+    assert seen(columns, "client", "fin_wait2_to_closed", "resets_in") == [1, 1]
 
 
 def test_time_in_a_state_is_between_its_ends(probe: TcpEventsProbe) -> None:

@@ -142,6 +142,8 @@ WINDOW = {"host_window_ns": SECOND_NS, "host_cpus_watched": "0,1"}
         ({"net_listen_drops": 2}, "listen_drops", "DEGRADED"),
         ({"net_softnet_drops": 2}, "softnet_drops", "DEGRADED"),
         ({"net_tcp_backlog_drops": 2}, "socket_drops", "DEGRADED"),
+        ({"link_forward_tun_dropped": 1}, "tun_dropped", "DEGRADED"),
+        ({"link_backward_dropped_memory": 1}, "tun_dropped", "DEGRADED"),
         ({"net_tcp_retrans_segs": 20, "net_tcp_segs_out": 1000}, "retransmits", "DEGRADED"),
         ({"host_clock_source": "hpet"}, "clock", "DEGRADED"),
         ({"host_clock_drift_ratio": -0.0006}, "clock", "DEGRADED"),
@@ -168,6 +170,8 @@ def test_evidence_leads_to_its_reason(columns: dict[str, Any], code: str, severi
         {"host_clock_source": "tsc", "host_clock_step_ns": 900, "host_clock_drift_ratio": 1e-5},
         {"host_clock_drift_ratio": 0.0006, "host_clock_reading_ns": 200_000},
         {"net_tcp_retrans_segs": 20, "net_tcp_segs_out": 100_000},
+        # Losses that a link was asked for.
+        {"link_forward_tun_dropped": 0, "link_forward_dropped_loss": 5, "link_dropped_queue": 5},
     ],
 )
 def test_no_reason_without_evidence(columns: dict[str, Any]) -> None:

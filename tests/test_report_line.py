@@ -12,11 +12,12 @@ import pytest
 from store_factory import EXPERIMENT, Row, make_store
 from zyphos_lab import spec
 from zyphos_lab.errors import SpecError
+from zyphos_lab.report import line_pictures, lines
 from zyphos_lab.report.build import answer, write_answer
 from zyphos_lab.report.model import Answer
 from zyphos_lab.report.page import html, render
 from zyphos_lab.report.verify_run import verify
-from zyphos_lab.units import parse_size
+from zyphos_lab.units import parse_duration, parse_size
 
 FIXED_NS, PER_BYTE_NS = 3000.0, 0.25
 MINIMAL = """\
@@ -87,6 +88,40 @@ def test_every_number_of_it_is_found_again_and_a_wrong_one_is_noticed(
     assert "line byte_cost per_unit value" in [
         one.place for one in verify(store.path, print).differences
     ]
+
+
+def waits(row: Row) -> None:
+    """One round trip to the first byte with epoll, three with uring, and half a millisecond."""
+    one_way = parse_duration(str(row["factor_delay"]))
+    trips = 1 if row["factor_engine"] == "epoll" else 3
+    row["first_byte_ns_p50"] = 500_000 + trips * 2 * one_way
+
+
+def test_a_line_over_the_link_s_delay_is_told_in_round_trips(tmp_path: Path) -> None:
+    wanted = experiment()
+    delays = {"set": "link.delay", "values": ["1ms", "5ms", "25ms"]}
+    wanted["factors"] = {"delay": delays, "engine": wanted["factors"]["engine"]}
+    wanted["fit"] = [{"id": "trips", "factor": "delay", "metric": "first_byte_ns_p50"}]
+    store = make_store(tmp_path, change=waits, experiment=wanted, histograms=False)
+    found = answer(store)
+    assert "ime to the first byte, in round trips, is 1.00 with epoll, 3.00 with" in found.sentence
+    assert "and 500 us beside them (the lines are off by at most 0.0 %)" in found.sentence
+    assert lines.formula(found.lines[0]) == "1.00 round trips + 500 us"
+    write_answer(store, found)
+    page = html(store, found).read_text(encoding="utf-8")
+    marks = page.replace("&#34;", '"')
+    assert marks.count('"part": "round_trips"') == 2 and '"part": "per_unit"' not in marks
+    assert ">25ms<" in page and "delay (one way)" in page and "1e+06" not in page
+    assert verify(store.path, print).differences == []
+    told = page.replace(">3.00<", ">3.10<")
+    assert told != page
+    (store.path / "report.html").write_text(told, encoding="utf-8")
+    assert verify(store.path, print).differences != []
+
+
+def test_seven_lines_look_like_seven() -> None:
+    looks = [(line_pictures.COLOURS[at % 8], line_pictures.STROKES[at % 5]) for at in range(7)]
+    assert len(set(looks)) == len({colour for colour, _ in looks}) == 7
 
 
 def test_two_points_are_no_line_on_the_page_either(tmp_path: Path) -> None:

@@ -53,6 +53,38 @@ def test_echo_answers_any_method_and_path(engine: str) -> None:
             assert ask(server.port, method, f"/{method}?a=b", body) == body
 
 
+@pytest.mark.parametrize(
+    ("word", "sent", "answer"),
+    [
+        ("idle_timeout_ns", b"", b""),
+        ("idle_timeout_ns", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK"),
+        ("header_timeout_ns", b"GET / HTTP/1.1\r\nHo", b"HTTP/1.1 408 Request Timeout"),
+    ],
+    ids=["nothing came", "kept", "slow head"],
+)
+def test_a_connection_has_its_time(engine: str, word: str, sent: bytes, answer: bytes) -> None:
+    """The other timeouts are a minute and ten seconds."""
+    with (
+        served(f"engine={engine}", f"{word}=50000000") as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer,
+    ):
+        peer.sendall(sent)
+        got = b"".join(iter(lambda: peer.recv(4096), b""))
+        assert got.partition(b"\r\n")[0] == answer
+
+
+def test_a_body_has_its_time(engine: str) -> None:
+    """Its answer has begun, so that a reset is all that can still be said."""
+    with (
+        served(f"engine={engine}", "app=echo", "body_timeout_ns=50000000") as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer,
+    ):
+        peer.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nbegun")
+        with pytest.raises(ConnectionResetError):
+            while peer.recv(4096):
+                pass
+
+
 def test_echo_protocol_answers_whole_messages(engine: str) -> None:
     with (
         served(f"engine={engine}", "protocol=echo", "message_bytes=4") as server,

@@ -71,6 +71,12 @@ MISTAKES = [
     ("{kind: veth, @tx_queue: 10}", "`tx_queue` is not for a link of kind veth", "`kind: tun`"),
     ("{kind: veth, nat: {forward: [{port: @0}]}}", "has to be at least 1, not 0", ""),
     ("{kind: veth, nat: {forward: [{port: 9}, {port: @9, to: 8}]}}", "is forwarded twice", ""),
+    ("{kind: veth, nat: {hides: @server}}", "nobody reaches a hidden server", "port: 8080"),
+    (
+        "{kind: veth, nat: {hides: server, forward: [{port: 9, to: @8}]}}",
+        "same on both sides",
+        "leave `to` out",
+    ),
     ("{kind: netem, rate: 1Mbit/s, @aqm: codel}", "`aqm` is not for a link of kind netem", "tun"),
     ("{kind: tun, corrupt: @2}", "`link.corrupt` has to be at most 1, not 2", ""),
     ("{kind: tun, trace: @nowhere.trace}", "there is no file nowhere.trace", ""),

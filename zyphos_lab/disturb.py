@@ -40,7 +40,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "stop": ("arrivals_off", "not_stationary"),
     "rebind": ("not_stationary", "wrong_answers", "late_answers", "retransmits"),
     "blackhole": BROKEN,
-    "attack": (*BROKEN, "listen_drops", "softnet_drops", "socket_drops"),
+    "attack": (*BROKEN, "listen_drops", "softnet_drops", "socket_drops", "tun_dropped"),
 }
 
 

@@ -12,11 +12,12 @@ link_router_mtu_bytes         bytes       -       largest IP packet on the wires
 link_router_icmp              text        -       whether routers say that a packet was too large
 link_router_clamp_mss         text        -       whether routers clamp the MSS that hosts announce
 link_too_big_packets          count       -       "fragmentation needed" of routers, sent or dropped
+link_nat_hides                text        -       who is behind the NAT: client or server
 link_nat_tcp_timeout_ns       ns          -       silence after which the NAT forgets a connection
 link_nat_udp_timeout_ns       ns          -       the same, for UDP
 link_nat_unknown              text        -       what it does with segments of unknown connections
 link_nat_ports                text        -       whether a new mapping gets a new port
-link_nat_forward              text        -       its ports that lead to the client, OUTSIDE:INSIDE
+link_nat_forward              text        -       its ports that lead inside, OUTSIDE:INSIDE
 link_nat_entries              count       -       connections that it knew at the window's end
 link_nat_insert_failed        count       lower   connections for which it found no mapping
 link_nat_drop                 count       lower   packets that it dropped for want of room
@@ -24,7 +25,7 @@ link_nat_early_drop           count       lower   connections that it forgot for
 link_nat_invalid              count       -       packets that belong to no connection it knows
 link_nat_rebindings           count       -       times that it was made to forget everything
 link_nat_unsolicited_packets  count       -       packets from outside without a mapping, dropped
-link_nat_unknown_packets      count       -       packets from inside that it dropped as unknown
+link_nat_unknown_packets      count       -       packets passed on to it that it dropped as unknown
 link_sysctls                  text        -       kernel settings of both namespaces, as JSON
 link_cpu_ns                   ns          lower /r CPU time of the emulator
 """

@@ -121,20 +121,6 @@ client_threads                count       -       threads of the load
 client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU
 client_threads_spin_ns        ns          -       time of their polls that found nothing: no work
 server_requests_lost          count       -       requests that the reference server was to lose
-capture_packets               count       -       packets that were captured
-capture_bytes                 bytes       -       their bytes on the wire
-capture_dropped               count       lower   packets that the capture missed
-capture_cpu_ns                ns          lower   CPU time of the capturing process
-capture_states                count       -       changes of TCP state that the kernel told
-wire_packets                  count       lower /r packets on the wire (captured, in the window)
-wire_bytes                    bytes       lower /r their bytes, with all headers
-wire_link_bytes               bytes       lower /r of these, Ethernet headers
-wire_ip_bytes                 bytes       lower /r of these, IP headers
-wire_tcp_bytes                bytes       lower /r of these, TCP (UDP) headers without options
-wire_tcp_options_bytes        bytes       lower /r of these, TCP options
-wire_payload_bytes            bytes       lower /r of these, payload
-wire_setup_bytes_per_connection bytes     lower   bytes of a connection's handshake
-wire_teardown_bytes_per_connection bytes  lower   bytes from a connection's first FIN or RST on
 client_zerocopy_done          count       -    /r zero-copy sends that the kernel is done with
 client_zerocopy_copied        count       -    /r of these, copied by the kernel all the same
 client_bytes_out              bytes       -    /r payload bytes sent by the load
@@ -277,6 +263,8 @@ host_clock_reading_ns         ns          lower   how exactly drift and step are
 observer_bpf_ns               ns          lower   CPU time of our own BPF programs, estimated
 observer_memory_ns            ns          lower   CPU time of the thread that samples memory
 memory_samples                count       -       samples of resident memory within the window
+observer_descriptors_ns       ns          lower   CPU time of the thread that samples descriptors
+descriptors_samples           count       -       samples of descriptors within the window
 observer_sockets_ns           ns          lower   CPU time of the thread that samples sockets
 sockets_samples               count       -       samples of the sockets within the window
 sockets_slab_bytes            bytes       lower   kernel memory of all TCP sockets but buffers
@@ -416,6 +404,7 @@ def _rows(table: str, probe: str = "", prefix: str = "") -> Iterator[Metric]:
 
 def _all() -> Iterator[Metric]:
     yield from _rows(TRIAL)
+    yield from _rows(probe_metrics.PACKETS)
     for name, text in (TIMES | WIRE | PHASES | TRUTHS).items():
         for suffix, which in QUANTILES.items():
             yield Metric(f"{name}_{suffix}", "ns", "lower", f"{which} of the {text}")
@@ -433,6 +422,7 @@ def _all() -> Iterator[Metric]:
         yield from _rows(probe_metrics.FUTEX, "futex", side)
         yield from _rows(probe_metrics.MEMORY, "memory", side)
         yield from _rows(probe_metrics.URING, "uring", side)
+        yield from _rows(probe_metrics.DESCRIPTORS, "descriptors", side)
         yield from _rows(probe_metrics.TCP_EVENTS, "tcp_events", side)
     yield from _rows(probe_metrics.LEAKS, "leaks", "server_")
     yield from _rows(BOARD, "", "server_")

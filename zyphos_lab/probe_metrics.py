@@ -1,6 +1,7 @@
 """Columns of the probes that have many, as metrics.py reads them: name, unit, better, `/r`, text.
 
-Plain data. SOCKETS is of one side: `server_` or `client_` stands before the names. CODE is of
+Plain data. PACKETS is of captured trials. SOCKETS and the like are of one side: `server_` or
+`client_` stands before the names. CODE is of
 targets that are pure code (zyphos_lab/simulated).
 """
 
@@ -27,6 +28,33 @@ sockets_close_wait                 count  -       sockets in this state at the w
 sockets_last_ack                   count  -       sockets in this state at the window's end
 sockets_listen                     count  -       sockets in this state at the window's end
 sockets_closing                    count  -       sockets in this state at the window's end
+"""
+
+PACKETS = """
+capture_packets               count       -       packets that were captured
+capture_bytes                 bytes       -       their bytes on the wire
+capture_dropped               count       lower   packets that the capture missed
+capture_cpu_ns                ns          lower   CPU time of the capturing process
+capture_states                count       -       changes of TCP state that the kernel told
+wire_packets                  count       lower /r packets on the wire (captured, in the window)
+wire_bytes                    bytes       lower /r their bytes, with all headers
+wire_link_bytes               bytes       lower /r of these, Ethernet headers
+wire_ip_bytes                 bytes       lower /r of these, IP headers
+wire_tcp_bytes                bytes       lower /r of these, TCP (UDP) headers without options
+wire_tcp_options_bytes        bytes       lower /r of these, TCP options
+wire_payload_bytes            bytes       lower /r of these, payload
+wire_tls_bytes                bytes       lower /r of the payload, TLS records begun in the window
+wire_tls_record_header_bytes  bytes       lower /r of these, headers of records
+wire_tls_handshake_bytes      bytes       lower /r of these, the handshake
+wire_tls_overhead_bytes       bytes       lower /r of these, tags, nonces and inner content types
+wire_tls_alert_bytes          bytes       lower /r of these, alerts
+wire_tls_application_bytes    bytes       lower /r of these, application data
+wire_tls_records              count       lower /r TLS records begun in the window
+wire_tls_handshake_records    count       lower /r of these, the handshake's
+wire_tls_application_records  count       lower /r of these, those of application data
+wire_tls_packets              count       lower /r packets with a part of a TLS stream
+wire_setup_bytes_per_connection bytes     lower   bytes of a connection's handshake
+wire_teardown_bytes_per_connection bytes  lower   bytes from a connection's first FIN or RST on
 """
 
 CODE = """
@@ -156,6 +184,16 @@ tcp_events_srtt_ns_max            ns     lower      longest of the smoothed roun
 tcp_events_silence_ns_p50 ns - median time from the last segment received to a reset or timeout
 tcp_events_silence_ns_p99 ns - 99th percentile of the times from the last segment received to that
 tcp_events_silence_ns_max ns - longest time from the last segment received to a reset or timeout
+"""
+
+DESCRIPTORS = """
+descriptors_open_mean          count  lower  open descriptors, over the window's samples
+descriptors_open_max           count  lower  the same, most at once
+descriptors_highest_max        count  lower  greatest number of an open descriptor
+descriptors_holes_max          count  -      most free numbers below the greatest
+descriptors_table_slots_first  count  -      size of the table of descriptors before the load came
+descriptors_table_slots_max    count  lower  the same, in the window
+descriptors_table_growths      count  lower  times that it was seen to have grown since then
 """
 
 LEAKS = """

@@ -167,6 +167,14 @@ KINDS = (
     Kind("softnet_drops", TRIAL, "DEGRADED", "any", "packets were dropped before any socket"),
     Kind("socket_drops", TRIAL, "DEGRADED", "any", "packets were dropped at a socket's full queue"),
     Kind(
+        "tun_dropped",
+        TRIAL,
+        "DEGRADED",
+        "any",
+        "an emulated link (tun) lost packets which it was not asked to lose: its device's queue "
+        "(`link.tx_queue`) was full because the emulator read too slowly, or it had no memory",
+    ),
+    Kind(
         "retransmits",
         TRIAL,
         "DEGRADED",

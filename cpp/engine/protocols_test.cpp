@@ -129,6 +129,31 @@ TEST_P(Protocols, HttpIdleTimeout) {
   EXPECT_EQ(client.error(), 0);
 }
 
+// Long before it would be idle, and whatever it sends meanwhile.
+TEST_P(Protocols, HttpSlowHeadIs408) {
+  http_.header_timeout_ns = 20 * kMillisecond_ns;
+  start_http("hello");
+  Client client(address());
+  client.send("GET / HTTP/1.1\r\nHost: x\r\nX: ");
+  EXPECT_EQ(client.read_all().substr(0, 12), "HTTP/1.1 408");
+  client.close();
+  stop();
+  EXPECT_EQ(errors(Errc::request_timeout), 1U);
+}
+
+// Its answer has begun, so that a reset is all that can still be said.
+TEST_P(Protocols, HttpSlowBodyEndsTheConnection) {
+  http_.body_timeout_ns = 20 * kMillisecond_ns;
+  start_http("echo");
+  Client client(address());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbegun");
+  client.read_all();
+  EXPECT_EQ(client.error(), ECONNRESET);
+  client.close();
+  stop();
+  EXPECT_EQ(errors(Errc::request_timeout), 1U);
+}
+
 TEST_P(Protocols, HttpDrainEndsIdleConnections) {
   start_http("hello");
   Client client(address());

@@ -102,7 +102,8 @@ static __always_inline void left_state(int role, struct connection* found, __u32
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock* sk, int from, int to) {
-  if (BPF_CORE_READ(sk, sk_protocol) != PROTOCOL_TCP) return 0;
+  // close() after shutdown() sets the state anew that the socket is in already (tcp_close_state).
+  if (from == to || BPF_CORE_READ(sk, sk_protocol) != PROTOCOL_TCP) return 0;
   int role = role_of_socket(sk);
   if (role == NO_ROLE) return 0;
   __u32 old = clamped((__u32)from, TCP_STATES), new = clamped((__u32)to, TCP_STATES);

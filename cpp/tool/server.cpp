@@ -85,6 +85,10 @@ void add_ends(Words& words, ServeSetting& setting) {
              options.limits.lingers);
   words.number("idle_timeout_ns", "of a connection without progress", setting.idle_timeout_ns,
                std::int64_t{1});
+  words.number("header_timeout_ns", "http1: from a head's first byte to its last",
+               setting.header_timeout_ns, std::int64_t{1});
+  words.number("body_timeout_ns", "http1: from a head's end to its body's last byte",
+               setting.body_timeout_ns, std::int64_t{1});
   words.number("drain_timeout_ns", "at the end, for what is under way", options.drain_timeout_ns,
                std::int64_t{0});
   words.number("leak.every", "for hunts: it forgets something of one connection in so many",
@@ -124,6 +128,8 @@ Words serve_words(ServeSetting& setting) {
 
 Server::Server(const ServeSetting& setting) : setting_(setting), board_(setting.board_fd) {
   http_.idle_timeout_ns = setting.idle_timeout_ns;
+  http_.header_timeout_ns = setting.header_timeout_ns.value_or(http_.header_timeout_ns);
+  http_.body_timeout_ns = setting.body_timeout_ns;
   if (setting.protocol == "http1") {
     http_.date = &date_;
     start_clock();

@@ -31,6 +31,8 @@ struct ServeSetting {
   std::string counter = "mutex";              // app=counter
   std::size_t counter_steps = 0;              // app=counter
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;
+  std::optional<std::int64_t> header_timeout_ns;  // http1: 10 s
+  std::optional<std::int64_t> body_timeout_ns;    // http1: none
   std::string when_full = "pause";
   std::string leak_what = "descriptor";
   std::optional<std::uint64_t> descriptors_max;  // of the process: for its main() to set

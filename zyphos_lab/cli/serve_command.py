@@ -60,6 +60,8 @@ and end the server with exit code 0.
     help="Size of the body (http1, app hello).",
 )
 @click.option("--idle-timeout", default="", help="Close idle connections after, like 30s.")
+@click.option("--header-timeout", default="", help="Answer 408 to a head that takes longer.")
+@click.option("--body-timeout", default="", help="Answer 408 to a body that takes longer.")
 @click.option(
     "--socket",
     "sockets",
@@ -84,7 +86,8 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
     names = ["engine", "protocol", "address", "port", "threads", "cpus"]
     names += ["message_bytes"] if given["protocol"] == "echo" else ["app", "response_bytes"]
     yield from (f"{name}={given[name]}" for name in names if given[name] != "")
-    if given["idle_timeout"]:
-        idle_ns = parsed("--idle-timeout", given["idle_timeout"], parse_duration)
-        yield f"idle_timeout_ns={idle_ns}"
+    for name in ("idle_timeout", "header_timeout", "body_timeout"):
+        if given[name]:
+            option = f"--{name.replace('_', '-')}"
+            yield f"{name}_ns={parsed(option, given[name], parse_duration)}"
     yield from (f"socket.{word}" for word in given["sockets"])

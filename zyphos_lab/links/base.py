@@ -20,7 +20,8 @@ class Ends:
 
     `server_address` is what servers bind and loads connect to; None leaves the target's own.
     `client_address` is that of the client's interface. `nat` is the router that translates
-    addresses, where one does.
+    addresses, where one does. Where it hides the server, loads connect to `front_address`, and the
+    server has to bind `port`.
     """
 
     server: str | None = None
@@ -28,6 +29,8 @@ class Ends:
     server_address: str | None = None
     client_address: str | None = None
     nat: str | None = None
+    front_address: str | None = None
+    port: int = 0
 
 
 HERE = Ends()

@@ -34,6 +34,7 @@ def _routers(spec: Link) -> Columns:
     if spec.nat is not None:
         columns["link_nat_tcp_timeout_ns"] = spec.nat.tcp_timeout_ns
         columns["link_nat_udp_timeout_ns"] = spec.nat.udp_timeout_ns
+        columns["link_nat_hides"] = spec.nat.hides
         columns["link_nat_unknown"] = spec.nat.unknown
         columns["link_nat_ports"] = spec.nat.ports
         ports = [f"{one.port}:{one.to or one.port}" for one in spec.nat.forward]

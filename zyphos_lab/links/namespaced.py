@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from zyphos_lab import netns
@@ -56,10 +57,19 @@ class Namespaced:
             if isinstance(error, LinkError):
                 error.message = f"link {self.spec.kind}: {error.message}"
             raise
-        server, client = self.network.path("server"), self.network.path("client")
-        nat = None if self.spec.nat is None else self.network.path(self.hosts[1])
+        return self._ends()
+
+    def _ends(self) -> Ends:
         family, last = self.spec.family, len(self.hosts) - 2
-        return Ends(server, client, address(family, last, 2), address(family, 0, 1), nat)
+        server, client = self.network.path("server"), self.network.path("client")
+        ends = Ends(server, client, address(family, last, 2), address(family, 0, 1))
+        nat, router = self.spec.nat, self.spec.nat_router
+        if nat is None or router is None:
+            return ends
+        ends = replace(ends, nat=self.network.path(self.hosts[1 + router]))
+        if nat.hides == "client":
+            return ends
+        return replace(ends, front_address=address(family, last - 1, 2), port=nat.forward[0].port)
 
     def missing(self) -> tuple[str, str]:
         """As ability.missing."""
@@ -99,11 +109,14 @@ class Namespaced:
         behind a NAT nobody outside has a way to.
         """
         family, last = self.spec.family, len(self.hosts) - 2
+        hides = "" if self.spec.nat is None else self.spec.nat.hides
         for at, host in enumerate(self.hosts):
             for wire in range(last + 1):
+                if (hides == "client" and wire == 0) or (hides == "server" and wire == last):
+                    continue
                 if wire > at:
                     self.network.route(host, network(family, wire), address(family, at, 2))
-                elif wire < at - 1 and (wire or self.spec.nat is None):
+                elif wire < at - 1:
                     self.network.route(host, network(family, wire), address(family, at - 1, 1))
 
     def plan_first(self, one: Plug, other: Plug) -> None:

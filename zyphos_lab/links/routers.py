@@ -1,8 +1,8 @@
 """What a link's routers do beside passing packets on, by nftables in their own namespaces.
 
-The first one, at the client, may translate addresses (NAT); all may drop the messages by which
-senders learn a path's MTU, or clamp the MSS that hosts announce. Where nothing of this is asked
-for, no rule is written and nftables is not needed. Source: nft(8), ip-sysctl.rst,
+One of them, at the client or at the server, may translate addresses (NAT); all may drop the
+messages by which senders learn a path's MTU, or clamp the MSS that hosts announce. Where nothing of
+this is asked for, no rule is written and nftables is not needed. Source: nft(8), ip-sysctl.rst,
 nf_conntrack-sysctl.rst. One thread.
 """
 
@@ -18,11 +18,11 @@ from zyphos_lab.links.addresses import address
 from zyphos_lab.links.base import Columns, Skipped
 from zyphos_lab.links.network import FORWARDING, Network
 from zyphos_lab.netfilter import Netfilter
-from zyphos_lab.spec.link_models import Family, Nat
 from zyphos_lab.spec.link_models import Link as LinkSpec
+from zyphos_lab.spec.link_models import Nat
 
 NFT = "nft"
-OUTSIDE = "zy1"  # the first router's interface away from the client
+OUTSIDE = {"client": "zy1", "server": "zy0"}  # a NAT's interface away from whom it hides
 STATISTICS = ("insert_failed", "drop", "early_drop", "invalid")
 CONNTRACK = "net.netfilter.nf_conntrack_"
 TOO_BIG = (
@@ -43,7 +43,7 @@ class Routers:
     def plan(self) -> None:
         """Adds them to the network."""
         for at, host in enumerate(self._hosts):
-            nat = self._spec.nat if at == 0 else None
+            nat = self._spec.nat if at == self._spec.nat_router else None
             forwarding = FORWARDING[self._spec.family]
             self._network.host(host, {**forwarding, **(_timeouts(nat) if nat else {})})
 
@@ -69,11 +69,12 @@ class Routers:
             for was, now in zip(before, after, strict=True)
         ]
         columns: Columns = {"link_too_big_packets": sum(each["too_big"] for each in grown)}
-        if self._spec.nat is None:
+        nat = self._spec.nat_router
+        if nat is None:
             return columns, {}
         for name in ("unsolicited", "unknown"):
-            columns[f"link_nat_{name}_packets"] = grown[0][name]
-        return _connections(columns, before[0][1], after[0][1])
+            columns[f"link_nat_{name}_packets"] = grown[nat][name]
+        return _connections(columns, before[nat][1], after[nat][1])
 
     def close(self) -> None:
         asked, self._asked = self._asked, []
@@ -112,34 +113,34 @@ def rules(spec: LinkSpec, at: int) -> str:
     if spec.routers.clamp_mss:
         lines += _chain("forward", "filter", -150)
         lines += ["tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu", "}"]
-    if spec.nat is not None and at == 0:
-        lines += _nat(spec.nat) + _forwards(spec.nat, spec.family)
+    if spec.nat is not None and at == spec.nat_router:
+        hidden = (0, 1) if spec.nat.hides == "client" else (spec.router_count, 2)
+        lines += _nat(spec.nat) + _forwards(spec.nat, address(spec.family, *hidden))
     return "\n".join(["table inet zyphos {", *lines, "}", ""])
 
 
 def _nat(nat: Nat) -> list[str]:
     """From outside nobody gets in without a mapping; the router itself answers no such packet."""
-    how = " fully-random" if nat.ports == "new" else ""
+    how, outside = " fully-random" if nat.ports == "new" else "", OUTSIDE[nat.hides]
     lines = ["counter unsolicited { }", "counter unknown { }"]
     lines += _chain("postrouting", "nat", 100)
-    lines += [f'oifname "{OUTSIDE}" masquerade{how}', "}"]
+    lines += [f'oifname "{outside}" masquerade{how}', "}"]
     lines += _chain("input", "filter", 0)
-    lines += [f'iifname "{OUTSIDE}" meta l4proto {{ tcp, udp }} counter name unsolicited drop', "}"]
+    lines += [f'iifname "{outside}" meta l4proto {{ tcp, udp }} counter name unsolicited drop', "}"]
     lines += _chain("forward", "filter", 0, "known")
     lines += ["ct state invalid counter name unknown drop", "}"]
     return lines
 
 
-def _forwards(nat: Nat, family: Family) -> list[str]:
-    """What comes from outside to a forwarded port goes on to the client behind it."""
+def _forwards(nat: Nat, hidden: str) -> list[str]:
+    """What comes from outside to a forwarded port goes on to the address behind it."""
     if not nat.forward:
         return []
-    client = address(family, 0, 1)
-    place, version = (f"[{client}]", "ip6") if family == "ipv6" else (client, "ip")
+    place, version = (f"[{hidden}]", "ip6") if ":" in hidden else (hidden, "ip")
     lines = _chain("prerouting", "nat", -100)
     for one in nat.forward:
         for protocol in ("tcp", "udp"):
-            asked = f'iifname "{OUTSIDE}" {protocol} dport {one.port}'
+            asked = f'iifname "{OUTSIDE[nat.hides]}" {protocol} dport {one.port}'
             lines.append(f"{asked} dnat {version} to {place}:{one.to or one.port}")
     return [*lines, "}"]
 

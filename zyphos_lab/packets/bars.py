@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from zyphos_lab.packets.layers import LAYERS
-
 WIDTH, LEFT, BAR, STEP, TOP = 560, 12, 16, 44, 46
 SPACE = WIDTH - 2 * LEFT
 COLOURS = {
@@ -14,9 +12,12 @@ COLOURS = {
     "ip": "#5b8def",
     "tcp": "#2bb3a3",
     "tcp_options": "#d9a03f",
+    "tls_handshake": "#7a5bd0",
+    "tls_records": "#e0705c",
     "payload": "#c2549d",
 }
 SHORT = {"link": "Ethernet", "ip": "IP", "tcp": "TCP", "tcp_options": "options",
+         "tls_handshake": "TLS handshake", "tls_records": "TLS records",
          "payload": "payload"}  # fmt: skip
 STYLE = """
 .zb{--zp:#fff;--zi:#1c2024;--zs:#5c6570;font:12.5px system-ui,-apple-system,"Segoe UI",Roboto,
@@ -27,12 +28,13 @@ STYLE = """
 
 
 def bars(cells: Sequence[tuple[str, Mapping[str, float]]], what: str) -> str:
-    """One bar per (label, bytes by layer), all on one scale; `what` the bytes are of. The layers
+    """One bar per (label, bytes by layer), all on one scale; `what` the bytes are of. Layers that
+    no bar has are not named; those
     that are less than a pixel wide are left out of a bar, not of the words under it.
     """
     most = max((sum(sizes.values()) for _, sizes in cells), default=0.0) or 1.0
     height = TOP + STEP * len(cells) + 4
-    parts = [*_legend(what)]
+    parts = [*_legend(what, [name for name in COLOURS if any(name in one for _, one in cells)])]
     for index, (label, sizes) in enumerate(cells):
         parts += _bar(label, sizes, TOP + STEP * index, most)
     return (
@@ -44,10 +46,10 @@ def bars(cells: Sequence[tuple[str, Mapping[str, float]]], what: str) -> str:
     )
 
 
-def _legend(what: str) -> Iterator[str]:
+def _legend(what: str, names: Sequence[str]) -> Iterator[str]:
     yield f'<text x="{LEFT}" y="15">{escape(what)}</text>'
     x = LEFT
-    for name in LAYERS:
+    for name in names:
         yield f'<rect x="{x}" y="24" width="10" height="10" fill="{COLOURS[name]}"/>'
         yield f'<text x="{x + 14}" y="33" class="s">{SHORT[name]}</text>'
         x += 30 + 7 * len(SHORT[name])
@@ -55,8 +57,8 @@ def _legend(what: str) -> Iterator[str]:
 
 def _bar(label: str, sizes: Mapping[str, float], y: int, most: float) -> Iterator[str]:
     x = float(LEFT)
-    for name in LAYERS:
-        width = SPACE * sizes[name] / most
+    for name in COLOURS:
+        width = SPACE * sizes.get(name, 0.0) / most
         if width >= 1:
             yield (
                 f'<rect x="{x:.1f}" y="{y + 14}" width="{width:.1f}" height="{BAR}" '

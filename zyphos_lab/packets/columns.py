@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zyphos_lab.errors import StoreError
-from zyphos_lab.packets import frames
+from zyphos_lab.packets import frames, tls_columns
 from zyphos_lab.packets.connections import Connection, Segment, of_frames, segments
 from zyphos_lab.packets.layers import LAYERS, layers, phases
 from zyphos_lab.record import DEGRADED, Reason, Row, Skipped
@@ -43,7 +43,10 @@ def columns(
     if why := _torn(result, end_ns):
         return found, {**missing, "wire_bytes": why}
     inside = [one for one in segments(known) if begin_ns <= one.packet.time_ns < end_ns]
-    return found | _of_window(inside, row["requests_done"]), missing
+    secure, unknown = tls_columns.columns(known, begin_ns, end_ns)
+    if unknown:
+        missing["wire_tls_bytes"] = unknown
+    return found | _shared(_of_window(inside) | secure, row["requests_done"]), missing
 
 
 def reason(row: Row) -> Reason:
@@ -62,15 +65,21 @@ def _torn(result: dict[str, Any], end_ns: int) -> str:
     return ""
 
 
-def _of_window(inside: list[Segment], requests: int | None) -> Row:
+def _of_window(inside: list[Segment]) -> Row:
+    sums = layers(inside)
+    found: Row = {"wire_packets": sums.packets, "wire_bytes": sums.wire_bytes}
+    return found | {f"wire_{name}_bytes": count for name, count in sums.by_layer.items()}
+
+
+def _shared(found: Row, requests: int | None) -> Row:
     """Packets lie in the window exactly, so they are shared out among the requests done in it, and
     not among those between the readings of the counters, which may be late.
     """
-    sums = layers(inside)
-    found: Row = {"wire_packets": sums.packets, "wire_bytes": sums.wire_bytes}
-    found |= {f"wire_{name}_bytes": count for name, count in sums.by_layer.items()}
-    shares = {name: count / requests if requests else None for name, count in found.items()}
-    return found | {f"{name}_per_request": share for name, share in shares.items()}
+    shares = {
+        f"{name}_per_request": count / requests if requests and count is not None else None
+        for name, count in found.items()
+    }
+    return found | shares
 
 
 def _of_connections(known: list[Connection]) -> Row:

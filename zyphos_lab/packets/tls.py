@@ -3,9 +3,9 @@
 Read from the records alone (RFC 8446, 5; RFC 5246, 6.2), without keys. So of TLS 1.3, which
 encrypts most of its handshake as application data, this is inferred: the server's encrypted records
 up to the client's first one are its handshake, and that first one is the client's Finished (a
-client's certificate would be taken for data); tickets after the handshake count as data, and so
-does padding. The parts add up to the bytes of the stream. It knows no packets but their order. Pure
-functions.
+client's certificate would be taken for data, early data for a part of it); tickets after the
+handshake count as data, and so does padding. The parts add up to the bytes of the stream. It knows
+no packets but their order. Pure functions.
 """
 
 from __future__ import annotations
@@ -52,28 +52,76 @@ class _Record:
     at_ns: int  # when its first byte was captured
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A record's bytes by what they are: `at_ns` (since the connection's first packet) its first
+    byte was captured; `kind` is HANDSHAKE (what changes the cipher too), ALERT or DATA.
+    """
+
+    at_ns: int
+    kind: int
+    overhead_bytes: int
+    content_bytes: int
+
+
 class _TornError(Exception):
-    """Bytes that would be needed were not captured."""
+    """Bytes that would be needed were not captured, those of `at_ns` and later."""
+
+    def __init__(self, message: str, at_ns: int = 0) -> None:
+        super().__init__(message)
+        self.at_ns = at_ns
 
 
 def tls_bytes(connection: Connection) -> TlsBytes | None:
     """None where the connection does not begin with a TLS handshake."""
-    if connection.protocol != "tcp" or not _begins(connection):
+    if not begins(connection):
         return None
-    try:
-        records = sorted(
-            [*_records(connection, True), *_records(connection, False)], key=lambda one: one.at_ns
-        )
-        version, suite = _hello(records)
-        return _sums(records, version, suite)
-    except _TornError as torn:
-        return TlsBytes("TLS", 0, reason=str(torn))
+    found = _Stream(connection)
+    if found.torn is not None:
+        return TlsBytes("TLS", 0, reason=str(found.torn))
+    return _sums(found.parts, VERSIONS.get(found.version, "TLS"))
 
 
-def _begins(connection: Connection) -> bool:
+def parts_between(connection: Connection, begin_ns: int, end_ns: int) -> list[Part] | str:
+    """The records that begin in this time (since the connection's first packet), or why they are
+    not known. Of a connection that begins with a TLS handshake.
+    """
+    found = _Stream(connection)
+    if found.torn is not None and found.torn.at_ns < end_ns:
+        return str(found.torn)
+    return [one for one in found.parts if begin_ns <= one.at_ns < end_ns]
+
+
+def begins(connection: Connection) -> bool:
+    """Whether it begins with a TLS handshake."""
+    if connection.protocol != "tcp":
+        return False
     first = next((one for one in connection.segments if one.length), None)
     head = b"" if first is None else first.packet.payload[:3]
     return len(head) == 3 and head[0] == HANDSHAKE and head[1] == 3
+
+
+class _Stream:
+    """Both directions' records up to where one is torn, in the order of their first bytes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.torn: _TornError | None = None
+        self.version = 0
+        self.parts: list[Part] = []
+        records: list[_Record] = []
+        for from_client in (True, False):
+            try:
+                for one in _records(connection, from_client):
+                    records.append(one)
+            except _TornError as torn:
+                if self.torn is None or torn.at_ns < self.torn.at_ns:
+                    self.torn = torn
+        records.sort(key=lambda one: one.at_ns)
+        try:
+            self.version, suite = _hello(records)
+            self.parts = list(_parts(records, self.version, suite))
+        except _TornError as unknown:  # what was torn before is the better reason
+            self.torn = _TornError(str(self.torn or unknown))
 
 
 def _records(connection: Connection, from_client: bool) -> Iterator[_Record]:
@@ -81,25 +129,24 @@ def _records(connection: Connection, from_client: bool) -> Iterator[_Record]:
     data, known, times = _stream(own)
     at = 0
     while at < len(data):
-        kind, length = _header(data[at : at + HEADER], known[at : at + HEADER])
+        begun_ns = next(time_ns for reached, time_ns in times if at < reached)
+        kind, length = _header(data[at : at + HEADER], known[at : at + HEADER], begun_ns)
         end = at + HEADER + length
         if end > len(data):
-            raise _TornError("the capture ends within a record")
+            raise _TornError("the capture ends within a record", begun_ns)
         body = bytes(data[at + HEADER : end])
         kept = known[at + HEADER : end].find(0)
-        begun_ns = next(time_ns for reached, time_ns in times if at < reached)
         yield _Record(kind, length, body[: kept if kept >= 0 else length], from_client, begun_ns)
         at = end
 
 
-def _header(data: bytearray, known: bytearray) -> tuple[int, int]:
+def _header(data: bytearray, known: bytearray, begun_ns: int) -> tuple[int, int]:
     """(content type, length) of a record."""
     if known != b"\1" * HEADER:
-        raise _TornError(
-            "a record's header was not captured: keep more of each packet (snap_bytes)"
-        )
+        missing = "a record's header was not captured: keep more of each packet (snap_bytes)"
+        raise _TornError(missing, begun_ns)
     if data[0] not in (CHANGE_CIPHER, ALERT, HANDSHAKE, DATA):
-        raise _TornError(f"a record is of a type that is none: {data[0]}")
+        raise _TornError(f"a record is of a type that is none: {data[0]}", begun_ns)
     return data[0], int.from_bytes(data[3:HEADER], "big")
 
 
@@ -159,21 +206,21 @@ def _overhead(version: int, suite: int, encrypted: bool) -> int:
     raise _TornError(f"cipher suite 0x{suite:04X}: what it adds to a record is not known here")
 
 
-def _sums(records: Sequence[_Record], version: int, suite: int) -> TlsBytes:
-    found = {CHANGE_CIPHER: 0, ALERT: 0, HANDSHAKE: 0, DATA: 0}
-    overhead = 0
+def _parts(records: Sequence[_Record], version: int, suite: int) -> Iterator[Part]:
     for one, kind, encrypted in _kinds(records, version):
         own = min(one.length, _overhead(version, suite, encrypted))
-        overhead += own
-        found[kind] += one.length - own
+        kind = HANDSHAKE if kind == CHANGE_CIPHER else kind
+        yield Part(one.at_ns, kind, own, one.length - own)
+
+
+def _sums(parts: Sequence[Part], version: str) -> TlsBytes:
+    found = {ALERT: 0, HANDSHAKE: 0, DATA: 0}
+    for one in parts:
+        found[one.kind] += one.content_bytes
+    overhead = sum(one.overhead_bytes for one in parts)
+    headers = HEADER * len(parts)
     return TlsBytes(
-        VERSIONS.get(version, "TLS"),
-        len(records),
-        HEADER * len(records),
-        found[HANDSHAKE] + found[CHANGE_CIPHER],
-        overhead,
-        found[ALERT],
-        found[DATA],
+        version, len(parts), headers, found[HANDSHAKE], overhead, found[ALERT], found[DATA]
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from zyphos_lab.errors import UsageError
 from zyphos_lab.probes.base import ROLES, Probe, Role
 from zyphos_lab.probes.bpf_stats import BpfStatsProbe
+from zyphos_lab.probes.descriptors import DescriptorsProbe
 from zyphos_lab.probes.futex import FutexProbe
 from zyphos_lab.probes.host import HostProbe
 from zyphos_lab.probes.leaks import LeaksProbe
@@ -48,6 +49,7 @@ _KINDS: dict[str, Callable[[], Probe[Any]]] = {
     "memory": MemoryProbe,
     "bpf_stats": BpfStatsProbe,
     "leaks": LeaksProbe,
+    "descriptors": DescriptorsProbe,
     "rusage": RusageProbe,
     "netstat": NetstatProbe,
     "host": HostProbe,

@@ -43,7 +43,8 @@ from zyphos_lab.probes.base import (
     others,
 )
 from zyphos_lab.probes.bpf import RawCounts
-from zyphos_lab.probes.resident import ResidentSampler, Sample
+from zyphos_lab.probes.resident import resident_sampler
+from zyphos_lab.probes.sampling import Sample, TreeSampler
 from zyphos_lab.probes.traps import KINDS, Traps
 
 COUNTS = ("allocations", *KINDS, "allocated_bytes", "frees")
@@ -82,7 +83,7 @@ class MemoryProbe(Probe[RawMemory]):
         self._pids: Pids = {}
         self._own: dict[Role, int] = {}  # a process with an allocator of its own
         self._trapped: Pids = {}
-        self.sampler: ResidentSampler | None = None
+        self.sampler: TreeSampler[int] | None = None
 
     def environment(self, role: Role) -> dict[str, str]:
         """New counts for each trial: what is left of the last one goes on in the old."""
@@ -106,7 +107,7 @@ class MemoryProbe(Probe[RawMemory]):
         for role in self._pids.keys() - self._trapped.keys():
             if own := [one for one in self._tree(role) if preload.own_allocator(one)]:
                 self._own[role] = own[0]
-        self.sampler = ResidentSampler(self._pids)
+        self.sampler = resident_sampler(self._pids)
 
     def _to_trap(self, role: Role, pids: Pids) -> bool:
         """What was not started to count its own calls, or a server that does not all the same."""
@@ -188,14 +189,16 @@ class MemoryProbe(Probe[RawMemory]):
             return f"memory: process {self._own[role]} {OWN}"
         return "" if counted["mallocs"] + counted["callocs"] else NO_CALL
 
-    def _add_samples(self, columns: Columns, skipped: Skipped, samples: Sequence[Sample]) -> None:
+    def _add_samples(
+        self, columns: Columns, skipped: Skipped, samples: Sequence[Sample[int]]
+    ) -> None:
         columns["memory_samples"] = len(samples)
         if not samples:
             skipped["memory_samples"] = NO_SAMPLE
             return
         columns["observer_memory_ns"] = samples[-1].cpu_ns - samples[0].cpu_ns
         for role in self._pids:
-            seen = [sample.rss_bytes[role] for sample in samples]
+            seen = [sample.of[role] for sample in samples]
             columns[f"{role}_memory_rss_bytes_mean"] = sum(seen) / len(seen)
             columns[f"{role}_memory_rss_bytes_max"] = max(seen)
 
@@ -203,12 +206,12 @@ class MemoryProbe(Probe[RawMemory]):
         samples = self._samples(before, after)
         times = [sample.time_ns for sample in samples]
         return [
-            Series(f"{role}_memory", "", times, {"rss_bytes": [s.rss_bytes[role] for s in samples]})
+            Series(f"{role}_memory", "", times, {"rss_bytes": [s.of[role] for s in samples]})
             for role in self._pids
             if samples
         ]
 
-    def _samples(self, before: RawMemory, after: RawMemory) -> list[Sample]:
+    def _samples(self, before: RawMemory, after: RawMemory) -> list[Sample[int]]:
         every = [] if self.sampler is None else list(self.sampler.samples)
         return [sample for sample in every if before.time_ns <= sample.time_ns <= after.time_ns]
 

@@ -4,7 +4,10 @@ A socket whose local port is the server's belongs to the server, one whose remot
 client; a dropped packet to the side that it was on the way to. Sees the network namespaces of both
 sides' processes. Columns of each side (`server_tcp_events_...`), counts and sums also per request:
   <state>_to_<state>   transitions ("established_to_close_wait"): exact; `closed_to_listen` and the
-                       like are there, TIME_WAIT is not, which the kernel keeps without a socket
+                       like are there, TIME_WAIT is not, which the kernel keeps without a socket:
+                       `fin_wait2_to_closed` and `closing_to_closed` are the way into it, but also
+                       that of a reset (`resets_in` has it). A state that is set twice, as by
+                       close(2) after shutdown(2), is no transition
   state_<state>_ns     time in that state, of sockets that left it in the window
   connect_ns_p50, _p99, _max   from SYN_SENT (client) or SYN_RECV (server) to ESTABLISHED
   retransmits, syn_retransmits (the part that were SYNs), synack_retransmits   attempts: exact

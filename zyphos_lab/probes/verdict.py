@@ -49,6 +49,7 @@ def verdict_reasons(columns: Mapping[str, Any], subject: Collection[str] = ()) -
         _listen_drops,
         _softnet_drops,
         _socket_drops,
+        _tun_dropped,
         _retransmits,
         _clock,
         _observer,
@@ -171,6 +172,20 @@ def _socket_drops(columns: Mapping[str, Any]) -> Reason | None:
         return None
     message = f"{drops:.0f} packets were dropped at a socket whose queue was full"
     return _reason(columns, "socket_drops", "DEGRADED", message, *names)
+
+
+def _tun_dropped(columns: Mapping[str, Any]) -> Reason | None:
+    """What an emulated link lost without having been asked to, whatever losses it has besides."""
+    names = [
+        f"link_{direction}_{what}"
+        for what in ("tun_dropped", "dropped_memory")
+        for direction in ("forward", "backward")
+    ]
+    drops = sum(_number(columns, name) for name in names)
+    if drops <= 0:
+        return None
+    message = f"the emulator's device lost {drops:.0f} packets which the link was not asked to lose"
+    return _reason(columns, "tun_dropped", "DEGRADED", message, *names)
 
 
 def _retransmits(columns: Mapping[str, Any]) -> Reason | None:

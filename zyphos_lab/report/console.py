@@ -11,7 +11,7 @@ from rich.text import Text
 
 from zyphos_lab.report import observed
 from zyphos_lab.report.capacity import against, rate_text
-from zyphos_lab.report.lines import error_text
+from zyphos_lab.report.lines import error_text, trips
 from zyphos_lab.report.model import Answer, ExpectationResult, Remark, Stalled
 from zyphos_lab.report.stall import SHOWN, tells
 from zyphos_lab.report.views import Group, groups
@@ -106,8 +106,11 @@ def _lines(answer: Answer) -> Table:
     for one in answer.lines:
         place = " ".join((one.metric, *(f"{k}={v}" for k, v in one.conditions.items())))
         place = _marked(place, answer, one.metric)
-        ends = estimate_text(one.line.fixed, one.unit), estimate_text(one.line.per_unit, one.unit)
-        table.add_row(place, ends[0], one.factor, ends[1], error_text(one.line))
+        of, slope = one.factor, estimate_text(one.line.per_unit, one.unit)
+        if one.round_trips:
+            of, slope = "round trip", estimate_text(trips(one), "ratio")
+        table.add_row(place, estimate_text(one.line.fixed, one.unit), of, slope,
+                      error_text(one.line))  # fmt: skip
     return table
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from zyphos_lab.report.capacity import rate_text
 from zyphos_lab.report.counters import carrier_text, shown
+from zyphos_lab.report.lines import trips
 from zyphos_lab.report.model import (
     Answer,
     CapacityResult,
@@ -51,11 +52,11 @@ def estimate_mark(cell: str, metric: str, found: Estimate, unit: str) -> Markup:
 
 
 def line_mark(one: LineResult, part: str) -> Markup:
-    """`fixed` or `per_unit` of a line, with its interval."""
-    found: Estimate = getattr(one.line, part)
+    """`fixed`, `per_unit` or `round_trips` of a line, with its interval."""
+    found: Estimate = trips(one) if part == "round_trips" else getattr(one.line, part)
     values = (found.value, found.low, found.high)
     cells = [[point.cell, point.x] for point in one.line.points]
-    text = estimate_text(found, one.unit)
+    text = estimate_text(found, "ratio" if part == "round_trips" else one.unit)
     return marked(text, values, kind="line", part=part, metric=one.metric, cells=cells)
 
 

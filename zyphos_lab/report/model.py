@@ -168,7 +168,11 @@ class Stalled:
 
 @dataclass(frozen=True)
 class LineResult:
-    """`metric` = fixed + per_unit * `factor` in the cells with these `conditions` (`fit`)."""
+    """`metric` = fixed + per_unit * `factor` in the cells with these `conditions` (`fit`).
+
+    `round_trips`: the factor is the link's one-way delay and the metric a time, so that half of
+    `per_unit` is a number of round trips.
+    """
 
     id: str
     factor: str
@@ -176,6 +180,7 @@ class LineResult:
     unit: str
     conditions: dict[str, str]
     line: Line
+    round_trips: bool = False
 
 
 @dataclass(frozen=True)

@@ -63,4 +63,15 @@ def layer_bars(store: Store) -> list[Picture]:
 def _per_request(row: Mapping[str, Any]) -> dict[str, float] | None:
     values = {name: row.get(f"wire_{name}_bytes_per_request") for name in LAYERS}
     known = {name: float(value) for name, value in values.items() if value is not None}
-    return known if len(known) == len(LAYERS) else None
+    return _with_tls(row, known) if len(known) == len(LAYERS) else None
+
+
+def _with_tls(row: Mapping[str, Any], known: dict[str, float]) -> dict[str, float]:
+    """What TLS takes of the payload, where it speaks TLS, told apart from what is left."""
+    names = ("handshake", "record_header", "overhead", "alert")
+    found = [row.get(f"wire_tls_{name}_bytes_per_request") for name in names]
+    sizes = [float(value) for value in found if value is not None]
+    if len(sizes) < len(names):
+        return known
+    own = {"tls_handshake": sizes[0], "tls_records": sum(sizes[1:])}
+    return {**known, **own, "payload": max(0.0, known["payload"] - sum(sizes))}

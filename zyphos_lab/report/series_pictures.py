@@ -113,6 +113,18 @@ KINDS = (
         (Quantity("resident", (("rss_bytes", "-"),), _bytes, 2),),
         "Resident memory of each side's processes in one trial of each cell, every 10 ms.",
     ),
+    Kind(
+        "descriptors",
+        "descriptors",
+        "Descriptors over time",
+        (
+            Quantity("open", (("descriptors", "-"), ("highest", ":")), format_count, 2),
+            Quantity("table", (("table_slots", "-"),), format_count, 2),
+        ),
+        "Open descriptors of each side's processes in one trial of each cell, every 10 ms; dotted"
+        " the highest number that one has; below, the size of the kernel's table of them. The"
+        " upright line: the window begins.",
+    ),
 )  # fmt: skip
 
 

@@ -28,23 +28,25 @@ lines AS (
   SELECT (t * sxx - tx * sx) / (s * sxx - sx * sx) AS fixed,
     (s * tx - sx * t) / (s * sxx - sx * sx) / (SELECT max(abs(x)) FROM points) AS per_unit
   FROM sums),
+parts AS (SELECT fixed, per_unit, per_unit / 2 AS round_trips FROM lines),
 ordered AS (
   SELECT {part} AS value, row_number() OVER (ORDER BY {part}) - 1 AS position,
-    count(*) OVER () AS n FROM lines)
+    count(*) OVER () AS n FROM parts)
 SELECT median(value), max(CASE WHEN position = r THEN value END),
   max(CASE WHEN position = ordered.n - 1 - r THEN value END), min(value), max(value),
   count(*)
 FROM ordered LEFT JOIN ranks ON ranks.n = ordered.n
 """
 PARTS = ("fixed", "per_unit")
+ON_THE_PAGE = (*PARTS, "round_trips")
 POINTS_MIN = 3  # two points make a line that cannot be wrong
 
 
 def of_line(
     numbers: Numbers, cells: Sequence[tuple[str, float]], metric: str, part: str
 ) -> dict[str, Any]:
-    """value, low, high, smallest, largest and n of `fixed` or `per_unit`, as an estimate has it."""
-    assert part in PARTS, part
+    """value, low, high, smallest, largest and n of a part, as an estimate has it."""
+    assert part in ON_THE_PAGE, part
     names = ("value", "low", "high", "smallest", "largest", "n")
     xs = [float(x) for _, x in cells]
     row: Sequence[Any] = (None, None, None, None, None, 0)

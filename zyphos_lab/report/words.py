@@ -12,12 +12,15 @@ from zyphos_lab.stats import Advice, Comparison, Estimate
 from zyphos_lab.units import format_quantity
 
 Conditions = tuple[tuple[str, str], ...]
-QUANTILE = re.compile(r"(latency|service|schedule_lag|wire)_ns_(mean|min|max|p[0-9_]+)\Z")
+QUANTILE = re.compile(
+    r"(latency|service|schedule_lag|wire|first_byte)_ns_(mean|min|max|p[0-9_]+)\Z"
+)
 TIMES = {
     "latency": "latency",
     "service": "service time",
     "schedule_lag": "schedule lag",
     "wire": "time on the wire and in the server",
+    "first_byte": "time to the first byte",
 }
 KNOWN = {
     "requests_per_second": "requests per second",

@@ -40,7 +40,8 @@ def start(
     """The load of a trial against `running`, connected or at rest, at the client's end."""
     if load.fetch is not None:
         return FetchRun(load, repeat, running, seed, children, ends)
-    address, port, namespace = running.address, running.port, ends.client
+    address, port = ends.front_address or running.address, running.port
+    namespace = ends.client
     if load.ruler.tool == OURS:
         words = load_words(load, repeat, address=address, port=port, seed=seed)
         return LoadRun(words, load.cpus, children, running.check, namespace)

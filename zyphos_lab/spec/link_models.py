@@ -146,8 +146,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Forward(Model):
-    """What comes from outside to a port of the router, TCP or UDP, goes on to the client's `to`
-    (default: the same).
+    """What comes from outside to a port of the router, TCP or UDP, goes on to the port `to`
+    (default: the same) of whoever is behind it.
     """
 
     port: Port
@@ -155,12 +155,14 @@ class Forward(Model):
 
 
 class Nat(Model):
-    """Translation of addresses by the router next to the client, which the client is behind.
+    """Translation of addresses by the router next to the side that it hides: the client, or the
+    server, which is then reached by the first forwarded port.
 
     `unknown`: a TCP segment of a connection that it does not (any more) know gets a new mapping, or
     vanishes. `ports`: whether a new mapping gets a port of its own, or the client's where free.
     """
 
+    hides: Literal["client", "server"] = "client"
     tcp_timeout_ns: Annotated[WholeSeconds | None, Field(alias="tcp_timeout")] = None
     udp_timeout_ns: Annotated[WholeSeconds | None, Field(alias="udp_timeout")] = None
     unknown: Literal["map", "drop"] = "map"
@@ -201,6 +203,13 @@ class Link(Shaping):
     def router_count(self) -> int:
         """Routers between client and server: `hops`, but a NAT is one."""
         return self.hops if self.hops is not None else int(self.nat is not None)
+
+    @property
+    def nat_router(self) -> int | None:
+        """Which of the routers translates addresses."""
+        if self.nat is None:
+            return None
+        return 0 if self.nat.hides == "client" else self.router_count - 1
 
     @property
     def filters(self) -> bool:

@@ -191,4 +191,29 @@ def forwards(cell: Cell, source: Source) -> Found:
         seen.add(one.port)
 
 
-RULES = (kind, target, shaping, routers, family, forwards)
+def hidden(cell: Cell, source: Source) -> Found:
+    """A server behind a NAT is reached by a port that is the same on both sides: the probes of
+    both look for it.
+    """
+    nat, link = cell.link.nat, cell.link
+    if nat is None or nat.hides == "client" or link.kind == "loopback":
+        return
+    mark = source.mark(("link", "nat", "hides"))
+    if not nat.forward:
+        yield mark.complaint("nobody reaches a hidden server", "`forward: [{port: 8080}]`")
+        return
+    first = nat.forward[0]
+    if first.to not in (None, first.port):
+        path: Path = ("link", "nat", "forward", 0, "to")
+        message = "the port of a hidden server is the same on both sides"
+        yield source.mark(path).complaint(message, "leave `to` out")
+    bound = getattr(cell.target, "port", "auto")
+    if bound not in ("auto", first.port):
+        message = f"the target binds port {bound}, and {first.port} is forwarded"
+        yield source.mark(("targets", cell.target_name, "port")).complaint(message)
+    if cell.load.fetch is not None:
+        message = "a fetch asks a name server at the server's end, to which no port is forwarded"
+        yield source.key_mark(("load", "fetch")).complaint(message, "`hides: client`")
+
+
+RULES = (kind, target, shaping, routers, family, forwards, hidden)

@@ -50,12 +50,15 @@ Probe = Literal[
     "perf",
     "bpf_stats",
     "leaks",
+    "descriptors",
     "rusage",
     "netstat",
     "host",
 ]
 Tool = Literal["zyphos", "wrk", "h2load", "ab", "oha", "vegeta"]
-Drops = Literal["listen_drops", "softnet_drops", "socket_drops", "retransmits", "captured"]
+Drops = Literal[
+    "listen_drops", "softnet_drops", "socket_drops", "tun_dropped", "retransmits", "captured"
+]
 Failures = Literal["wrong_answers", "late_answers", "nothing_done"]
 # What a path that goes dark, or a server that stands still, does to a window. Not the generator's
 # limits: the ruler's own are no experiment's subject.

@@ -55,7 +55,10 @@ ARRIVAL_KEYS = tuple(
 )
 TARGET_KEYS = {
     "echo": ("message_bytes",),
-    "http1": ("app", "response_bytes", "delay", "counter", "counter_steps"),
+    "http1": (
+        *("app", "response_bytes", "delay", "counter", "counter_steps"),
+        *("header_timeout", "body_timeout"),
+    ),
 }
 
 DELAY_KEYS = {

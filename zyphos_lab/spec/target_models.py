@@ -92,6 +92,8 @@ class EngineTarget(Model):
     address: Address = LOOPBACK
     backlog: Backlog | None = None
     idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
+    header_timeout_ns: Annotated[PositiveDuration | None, Field(alias="header_timeout")] = None
+    body_timeout_ns: Annotated[PositiveDuration | None, Field(alias="body_timeout")] = None
     blocking: bool = True
     descriptors_max: Annotated[int, Field(ge=16, le=1 << 20)] | None = None
     when_full: WhenFull = "pause"

@@ -36,7 +36,7 @@ def _socket_words(socket: Socket) -> Iterator[str]:
 def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     """Words for zyphos-serve. The runner adds `board_fd` itself."""
     names = ["engine", "protocol", "address", "threads", "cpus", "backlog"]
-    names += ["idle_timeout_ns"]
+    names += ["idle_timeout_ns", "header_timeout_ns", "body_timeout_ns"]
     names += (
         ["message_bytes"] if target.protocol == "echo" else ["app", "response_bytes", "delay_ns"]
     )

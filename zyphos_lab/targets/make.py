@@ -18,7 +18,7 @@ from zyphos_lab.targets.reference import ReferenceServer
 def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -> Target:
     """The target `name`, not yet started. What it will start is noted in `children`.
 
-    `ends`: of the link; its server's end says where the target runs and which address it binds.
+    `ends`: of the link; its server's end says where the target runs and what it binds.
     """
     inside = ends.server
     if isinstance(spec, AttachSpec):
@@ -29,17 +29,18 @@ def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -
     if ends.server_address is not None:
         spec = spec.model_copy(update={"address": ends.server_address})
     if isinstance(spec, EngineTarget):
-        return Ours(name, serve_words(spec), spec.cpus, children, inside)
+        return Ours(name, serve_words(spec, ends.port), spec.cpus, children, inside)
     if isinstance(spec, ReferenceTarget):
-        return ReferenceServer(name, reference_words(spec), spec.cpus, children, inside)
-    return CommandTarget(name, _options(spec), children, inside)
+        words = reference_words(spec, ends.port)
+        return ReferenceServer(name, words, spec.cpus, children, inside)
+    return CommandTarget(name, _options(spec, ends.port), children, inside)
 
 
-def _options(spec: CommandSpec) -> CommandOptions:
+def _options(spec: CommandSpec, free_port: int) -> CommandOptions:
     return CommandOptions(
         argv=spec.command,
         address=spec.address,
-        port=0 if spec.port == "auto" else int(spec.port),
+        port=free_port if spec.port == "auto" else int(spec.port),
         ready_http=spec.ready.http,
         ready_log=spec.ready.log,
         ready_timeout_ns=spec.ready.timeout_ns,

@@ -60,9 +60,15 @@ Step Http1Server::step(const Round& round, Turn turn, std::size_t consumed) {
 
 Time Http1Server::deadline(Turn turn) const {
   if (turn == Turn::wake) return Time::never();
-  const Time idle = active_ + options_.idle_timeout_ns;
-  if (head_since_.is_never()) return idle;
-  return std::min(idle, head_since_ + options_.request_timeout_ns);
+  return std::min(active_ + options_.idle_timeout_ns, request_due(turn));
+}
+
+// When what has come of a request has to be all of it, however it trickles in.
+Time Http1Server::request_due(Turn turn) const {
+  if (!head_since_.is_never()) return head_since_ + options_.header_timeout_ns;
+  const bool for_body = turn == Turn::input && !request_.body.done();
+  if (!for_body || !options_.body_timeout_ns) return Time::never();
+  return body_since_ + *options_.body_timeout_ns;
 }
 
 Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
@@ -74,7 +80,7 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
   const bool unanswered = waits_for_request || (exchange_ && !response_.head_written);
   if (turn == Turn::input && unanswered) return refuse(round, 408, Errc::request_timeout);
   exchange_.reset();
-  round.error = Errc::idle_timeout;
+  round.error = round.now >= request_due(turn) ? Errc::request_timeout : Errc::idle_timeout;
   return Turn::abort;
 }
 
@@ -97,6 +103,7 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
   round.rest = round.rest.subspan(read.size);
   round.progress = true;
   head_since_ = Time::never();
+  body_since_ = round.now;
   blank_line_skipped_ = false;
   return begin(round, head, framing);
 }

@@ -38,6 +38,7 @@ class Http1Server final : public Connection {
   Turn turn(Round& round);
   Step step(const Round& round, Turn turn, std::size_t consumed);
   Time deadline(Turn turn) const;
+  Time request_due(Turn turn) const;
   Turn timed_out(Round& round, Turn turn);
 
   Turn next_request(Round& round);
@@ -65,6 +66,7 @@ class Http1Server final : public Connection {
   std::uint64_t discarded_ = 0;      // of a body that nobody reads
   Time active_{};                    // last progress
   Time head_since_ = Time::never();  // first byte of a partial head
+  Time body_since_{};                // end of the last head
   bool started_ = false;
   bool blank_line_skipped_ = false;
 };

@@ -277,7 +277,7 @@ TEST(Http1Server, AHeadThatTricklesInIs408) {
   Served served(handler);
   served.peer.feed("GET / HT");
   const Time due = served.peer.slot().deadline();
-  EXPECT_EQ(due, served.peer.now() + served.options.request_timeout_ns);
+  EXPECT_EQ(due, served.peer.now() + served.options.header_timeout_ns);
   served.peer.at(Time{due.ns - 1});
   served.peer.feed("T");
   EXPECT_EQ(served.peer.slot().deadline(), due);  // trickling does not extend it
@@ -292,6 +292,51 @@ TEST(Http1Server, ABodyThatStopsIs408) {
   served.peer.feed(kPost);
   served.peer.at(served.peer.slot().deadline());
   EXPECT_TRUE(served.peer.output().starts_with("HTTP/1.1 408 "));
+}
+
+// Its trickling keeps the connection from being idle, and still it has an end.
+TEST(Http1Server, ABodyThatTricklesInIs408) {
+  ReportHandler handler;
+  ServerOptions options;
+  options.body_timeout_ns = 2 * kSecond_ns;
+  Served served(handler, options);
+  served.peer.feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
+  const Time due = served.peer.now() + 2 * kSecond_ns;
+  EXPECT_EQ(served.peer.slot().deadline(), due);
+  served.peer.at(Time{due.ns - 1});
+  served.peer.feed("b");
+  EXPECT_EQ(served.peer.slot().deadline(), due);
+  served.peer.at(due);
+  EXPECT_TRUE(served.peer.output().starts_with("HTTP/1.1 408 Request Timeout\r\n"));
+  EXPECT_EQ(served.peer.ending(), "close");
+  EXPECT_EQ(served.peer.slot().error(), Errc::request_timeout);
+}
+
+TEST(Http1Server, ABodyThatComesInTimeHasNoTimeoutLeft) {
+  ReportHandler handler;
+  ServerOptions options;
+  options.body_timeout_ns = 2 * kSecond_ns;
+  Served served(handler, options);
+  served.peer.feed(kPost);
+  served.peer.feed("body");
+  EXPECT_EQ(served.peer.slot().deadline(), served.peer.now() + options.idle_timeout_ns);
+}
+
+// An answer that has gone out already is all that the peer gets.
+TEST(Http1Server, ABodyNobodyReadsHasItsTimeToo) {
+  Lambda handler([](Sink& sink) {
+    return whole(sink, {.status = 200, .headers = {}, .content_length = 0}, "");
+  });
+  ServerOptions options;
+  options.body_timeout_ns = 2 * kSecond_ns;
+  Served served(handler, options);
+  served.peer.feed(kPost);
+  EXPECT_TRUE(served.peer.take_output().starts_with("HTTP/1.1 200 "));
+  served.peer.feed("b");
+  served.peer.at(served.peer.slot().deadline());
+  EXPECT_EQ(served.peer.output(), "");
+  EXPECT_EQ(served.peer.ending(), "abort");
+  EXPECT_EQ(served.peer.slot().error(), Errc::request_timeout);
 }
 
 TEST(Http1Server, APeerThatDoesNotReadIsAborted) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/http_date.h"
@@ -33,7 +34,8 @@ struct ServerOptions {
   std::uint64_t body_bytes_max = std::uint64_t{1} << 40;  // beyond: 413
   std::int64_t idle_timeout_ns =
       60 * kSecond_ns;  // between requests; within one: without any progress
-  std::int64_t request_timeout_ns = 10 * kSecond_ns;  // from a head's first byte to its last
+  std::int64_t header_timeout_ns = 10 * kSecond_ns;  // from a head's first byte to its last
+  std::optional<std::int64_t> body_timeout_ns;       // from a head's end to its body's last byte
   std::string constant_fields;     // whole field lines for every answer, such as Server
   const HttpDate* date = nullptr;  // for every answer; outlives the connections
   Upgrader* upgrader = nullptr;    // outlives the connections
