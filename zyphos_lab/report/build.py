@@ -15,7 +15,17 @@ from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
 from zyphos_lab.report import aa as aa_checks
-from zyphos_lab.report import capacity, confounded, counters, lines, observed, stall, texts, trust
+from zyphos_lab.report import (
+    capacity,
+    confounded,
+    counters,
+    lines,
+    networks,
+    observed,
+    stall,
+    texts,
+    trust,
+)
 from zyphos_lab.report.advise import advise
 from zyphos_lab.report.damage import left_out, with_damage
 from zyphos_lab.report.expectations import check
@@ -73,6 +83,7 @@ def answer(store: Store) -> Answer:
     fitted = lines.results(experiment, frame)
     alone = "" if deltas else lines.sentence(fitted) or _alone(aa, experiment)
     told = alone or _told(deltas, experiment, capacities, stalls)
+    apart = networks.differences(around)
     made = Answer(
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
@@ -103,6 +114,8 @@ def answer(store: Store) -> Answer:
         capacities=capacities,
         stalls=stalls,
         lines=fitted,
+        sides=networks.sentence(around, apart),
+        side_differences=apart,
     )
     return observed.with_observer(made, experiment, store.rows())
 
