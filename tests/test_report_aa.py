@@ -106,7 +106,7 @@ probes: [rusage]
 
 @pytest.mark.native
 def test_a_small_one_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real server and load; what a busy machine does to them is not the point, that it counts is."""
+    """Real server and load; what a busy machine does to them is not the point, counting is."""
     assert native.program("zyphos-serve")
     monkeypatch.setattr(trial, "_against", machine.quiet(trial._against, machine.OF_THE_MACHINE))
     store = runner.execute(runner.begin(spec.loads(SMALL), tmp_path), Watcher())

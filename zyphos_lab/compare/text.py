@@ -50,14 +50,7 @@ def _grid(block: Block, console: Console) -> Grid:
     Where there is no room for both, the interval stands and p, which says less, does not.
     """
     wide = console.width >= WIDE
-    padding = (0, 2 if wide else 1, 0, 0)
-    grid = Grid(box=None, pad_edge=False, header_style="dim", padding=padding)
-    grid.add_column("cell", overflow="fold", min_width=10)
-    for name in (block.a, block.b):
-        grid.add_column(name, justify="right", no_wrap=True, max_width=None if wide else 22)
-    for name in ("delta", "95 %", *(["p"] if wide else []), "n"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("verdict", no_wrap=wide)
+    grid = _head_of(block, wide)
     for line in block.lines:
         cells = _cells(line, block.unit, wide)
         if not wide:
@@ -68,6 +61,19 @@ def _grid(block: Block, console: Console) -> Grid:
         a, b, delta = words.geomean_texts(block)
         cells = ["geomean", a, b, delta, *[""] * (3 if wide else 2), "not tested"]
         grid.add_row(*(Text(cell) for cell in cells), style="italic")
+    return grid
+
+
+def _head_of(block: Block, wide: bool) -> Grid:
+    """The empty grid."""
+    padding = (0, 2 if wide else 1, 0, 0)
+    grid = Grid(box=None, pad_edge=False, header_style="dim", padding=padding)
+    grid.add_column("cell", overflow="fold", min_width=10)
+    for name in (block.a, block.b):
+        grid.add_column(name, justify="right", no_wrap=True, max_width=None if wide else 22)
+    for name in ("delta", "95 %", *(["p"] if wide else []), "n"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("verdict", no_wrap=wide)
     return grid
 
 

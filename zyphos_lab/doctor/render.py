@@ -28,7 +28,18 @@ def render(checks: Sequence[Check], console: Console) -> None:
     """A table of all checks, what settings were measured to cost, the commands that mend what is
     not ok, and one line of sums.
     """
-    wide = console.width >= WIDE_COLUMNS
+    console.print(_table(checks, console.width >= WIDE_COLUMNS))
+    _render_costs(checks, console)
+    faults = [check for check in checks if check.fix and check.state != "info"]
+    _render_fixes("To mend:", faults, console)
+    ways = [check for check in checks if check.fix and check.state == "info"]
+    _render_fixes("To try, no fault as it is:", ways, console)
+    counts = Counter(check.state for check in checks)
+    sums = ", ".join(f"{counts[state]} {state}" for state in STYLES if counts[state])
+    console.print(Text(f"\n{sums}"))
+
+
+def _table(checks: Sequence[Check], wide: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     table.add_column("what", no_wrap=True)
@@ -43,15 +54,7 @@ def render(checks: Sequence[Check], console: Console) -> None:
         elif check.state in ("missing", "warn"):
             row[2].append(f"\n{check.why}", "dim")
         table.add_row(*row)
-    console.print(table)
-    _render_costs(checks, console)
-    faults = [check for check in checks if check.fix and check.state != "info"]
-    _render_fixes("To mend:", faults, console)
-    ways = [check for check in checks if check.fix and check.state == "info"]
-    _render_fixes("To try, no fault as it is:", ways, console)
-    counts = Counter(check.state for check in checks)
-    sums = ", ".join(f"{counts[state]} {state}" for state in STYLES if counts[state])
-    console.print(Text(f"\n{sums}"))
+    return table
 
 
 def _render_costs(checks: Sequence[Check], console: Console) -> None:

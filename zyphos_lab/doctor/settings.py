@@ -109,7 +109,7 @@ def other_load() -> Check:
 
 
 def pinning() -> Check:
-    why = "a target and a load that may meet on one CPU take turns: pin both (`cpus:`), apart"
+    why = "unpinned, chance decides whether target and load share a CPU: pin both (`cpus:`)"
     usable = sorted(os.sched_getaffinity(0))
     value = f"{len(usable)} CPUs to pin to" if len(usable) > 1 else "one CPU for both sides"
     return Check("pinning", "pinning", "ok" if len(usable) > 1 else "warn", value, why)

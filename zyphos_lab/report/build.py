@@ -83,7 +83,6 @@ def answer(store: Store) -> Answer:
     fitted = lines.results(experiment, frame)
     alone = "" if deltas else lines.sentence(fitted) or _alone(aa, experiment)
     told = alone or _told(deltas, experiment, capacities, stalls)
-    apart = networks.differences(around)
     made = Answer(
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
@@ -114,9 +113,8 @@ def answer(store: Store) -> Answer:
         capacities=capacities,
         stalls=stalls,
         lines=fitted,
-        sides=networks.sentence(around, apart),
-        side_differences=apart,
     )
+    made = networks.with_sides(made, around)
     return observed.with_observer(made, experiment, store.rows())
 
 

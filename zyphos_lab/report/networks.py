@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from zyphos_lab import environment, host
 from zyphos_lab.report.confounded import Environments, Facts
-from zyphos_lab.report.model import SideDifference
+from zyphos_lab.report.model import Answer, SideDifference
 
 SHARED = "Client and server share the machine's own network."
 NOT_KNOWN = "The run does not say what networks client and server had."
 UNREADABLE = "Client and server have networks of their own, whose settings could not be read."
 ALIKE = "Client and server have networks of their own, set alike."
+
+
+def with_sides(answer: Answer, around: Environments) -> Answer:
+    """The answer with what is known of both sides' networks."""
+    found = differences(around)
+    return replace(answer, sides=sentence(around, found), side_differences=found)
 
 
 def differences(around: Environments) -> tuple[SideDifference, ...]:

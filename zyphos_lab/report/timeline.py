@@ -81,10 +81,7 @@ def stall_pictures(answer: Answer) -> list[Picture]:
 
 def window_timelines(store: Store, answer: Answer) -> Panels:
     """Latency through the window of every disturbed cell that gives single requests."""
-    labels = {one.cell: one.label for one in answer.stalls}
-    trials = _disturbed(store)
-    cells = [row.cell for row in answer.rows if row.cell in trials]
-    made = {cell: _timeline(labels.get(cell, cell), trials[cell]) for cell in cells}
+    made = _timelines(store, answer)
     known = [line for line in made.values() if line is not None]
     if not known:
         return Panels((), (), "")
@@ -92,9 +89,18 @@ def window_timelines(store: Store, answer: Answer) -> Panels:
     span = (float(np.nanmin(every)), float(np.nanmax(every)))
     pictures = tuple(Picture(line.label, _panel(line, span)) for line in known[:PANELS_MAX])
     kinds = dict.fromkeys(event.kind for line in known for event in line.events)
-    silent = [labels.get(cell, cell) for cell, line in made.items() if line is None]
+    silent = [label for label, line in made.items() if line is None]
     legend = {**MARKS, **(TRUTH if "stop" in kinds else {})}
     return Panels(pictures, tuple(legend.items()), _note(list(kinds), silent))
+
+
+def _timelines(store: Store, answer: Answer) -> dict[str, Timeline | None]:
+    """By the label of each disturbed cell; None where no single requests are known."""
+    labels = {one.cell: one.label for one in answer.stalls}
+    trials = _disturbed(store)
+    cells = [row.cell for row in answer.rows if row.cell in trials]
+    names = {cell: labels.get(cell, cell) for cell in cells}
+    return {name: _timeline(name, trials[cell]) for cell, name in names.items()}
 
 
 def _note(kinds: Sequence[str], silent: Sequence[str]) -> str:
