@@ -114,8 +114,7 @@ def answer(store: Store) -> Answer:
         stalls=stalls,
         lines=fitted,
     )
-    made = networks.with_sides(made, around)
-    return observed.with_observer(made, experiment, store.rows())
+    return observed.with_observer(networks.with_sides(made, around), experiment, store.rows())
 
 
 def _comparisons(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Comparison]:

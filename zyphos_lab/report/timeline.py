@@ -89,7 +89,7 @@ def window_timelines(store: Store, answer: Answer) -> Panels:
     span = (float(np.nanmin(every)), float(np.nanmax(every)))
     pictures = tuple(Picture(line.label, _panel(line, span)) for line in known[:PANELS_MAX])
     kinds = dict.fromkeys(event.kind for line in known for event in line.events)
-    silent = [label for label, line in made.items() if line is None]
+    silent = sorted(made.keys() - {line.label for line in known}, key=list(made).index)
     legend = {**MARKS, **(TRUTH if "stop" in kinds else {})}
     return Panels(pictures, tuple(legend.items()), _note(list(kinds), silent))
 
