@@ -86,8 +86,13 @@ def make_store(
     manifest: Mapping[str, Any] | None = None,
     histograms: bool = True,
     series: Callable[[Row], list[Row]] = lambda row: [],
+    intervals: Callable[[Row], list[Row]] = lambda row: [],
+    events: Callable[[Row], list[Row]] = lambda row: [],
 ) -> Store:
-    """A finished run. `change` may edit each row before it is stored; nothing else is random."""
+    """A finished run. `change` may edit each row before it is stored; nothing else is random.
+
+    `series`, `intervals`, `events`: what the record of a trial has besides, from its row.
+    """
     print("seed", seed)
     chosen = dict(EXPERIMENT if experiment is None else experiment)
     plan = _plan(chosen, starts, random.Random(seed))
@@ -112,7 +117,7 @@ def make_store(
             change(row)
         found = _histograms(latency_ns, noise) if histograms else {}
         with unsynced():
-            store.append(Record(row, found, [], series=series(row)))
+            store.append(Record(row, found, intervals(row), events(row), series=series(row)))
     store.derive()
     store.close()
     return store

@@ -123,6 +123,54 @@ def test_a_bug_of_ours_is_one_line_and_a_file(
     assert "Traceback" in file.read_text()
 
 
+def test_programs_older_than_their_sources_are_told_to_be_rebuilt(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def newer(*_: object) -> None:
+        raise KeyError("link_forward_marked_packets")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("zyphos_lab.runs.find", newer)
+    monkeypatch.setattr("zyphos_lab.native.outdated", lambda: "cpp/link/counters.h")
+    code, error = failing(capsys, "show")
+    assert code == 1
+    assert error.startswith(
+        "zyphos-lab: the built programs are older than the sources (cpp/link/counters.h): "
+        "rebuild them with `make build` (KeyError: 'link_forward_marked_packets'; traceback in "
+    )
+    assert "internal error" not in error and error.count("\n") == 1
+    monkeypatch.setattr("zyphos_lab.native.outdated", lambda: "")
+    assert "internal error: KeyError" in failing(capsys, "show")[1]
+
+
+def test_a_source_is_newer_than_what_was_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from zyphos_lab import native
+
+    built, sources = tmp_path / "bin", tmp_path / "cpp" / "link"
+    for folder, names in ((built, ["zyphos-link", "zyphos-load"]),
+                          (sources, ["board.h", "board_test.cpp", "notes.md"])):  # fmt: skip
+        folder.mkdir(parents=True)
+        for at, name in enumerate(names):
+            (folder / name).touch()
+            os.utime(folder / name, (1000, 1000 + at))
+    monkeypatch.setenv("ZYPHOS_BIN", str(built))
+    monkeypatch.setattr(native, "__file__", str(tmp_path / "zyphos_lab" / "native.py"))
+    monkeypatch.setattr(native, "_module", list)
+    assert native.outdated() == ""
+    for name in ("board_test.cpp", "notes.md"):  # no part of what runs
+        os.utime(sources / name, (2000, 2000))
+    assert native.outdated() == ""
+    os.utime(sources / "board.h", (1002, 1002))
+    assert native.outdated() == "cpp/link/board.h"
+    os.utime(built / "zyphos-load", (1003, 1003))
+    assert native.outdated() == ""
+    (sources / "board.h").unlink()
+    (sources / "board_test.cpp").unlink()
+    assert native.outdated() == "", "an installed package has no sources beside it"
+
+
 def test_plan_runs_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["run", "demo.yaml", "--plan"]) == 0
     out = capsys.readouterr().out

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from zyphos_lab import record, runner, verdicts
+from zyphos_lab.doctor import page as doctor_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +29,11 @@ def test_commands_page_is_fresh(docs: ModuleType) -> None:
 def test_verdicts_page_is_fresh(docs: ModuleType) -> None:
     page = docs.VERDICTS.read_text(encoding="utf-8")
     assert page == verdicts.page(), "out of date: run `make docs`"
+
+
+def test_doctor_page_is_fresh(docs: ModuleType) -> None:
+    page = docs.DOCTOR.read_text(encoding="utf-8")
+    assert page == doctor_page.page(), "out of date: run `make docs`"
 
 
 def test_the_verdicts_page_has_every_code_in_the_sources() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,15 @@ def test_every_check_is_whole(checks: list[doctor.Check]) -> None:
 
 
 def test_what_is_well_needs_no_mending(checks: list[doctor.Check]) -> None:
-    assert [one.id for one in checks if one.fix and one.state in ("ok", "info")] == []
+    assert [one.id for one in checks if one.fix and one.state == "ok"] == []
+    assert [one.id for one in checks if one.writes and one.state == "info"] == []
 
 
 def test_data_is_json(checks: list[doctor.Check]) -> None:
     data = json.loads(json.dumps(doctor.as_data(checks)))
     assert [row["id"] for row in data] == [one.id for one in checks]
-    assert set(data[0]) == {"id", "subject", "state", "value", "why", "fix"}
+    facts = {"id", "subject", "state", "value", "why", "fix"}
+    assert set(data[0]) == facts | {"measured", "not_measured"}
 
 
 LONG_FIX = "echo performance | tee " + "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor " * 3
@@ -103,6 +106,9 @@ def test_governor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert settings.governor().state == "ok"
 
 
+RMEM, WMEM = "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"
+
+
 @pytest.mark.parametrize(
     ("sysctls", "check_name", "state"),
     [
@@ -113,6 +119,14 @@ def test_governor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ({}, "backlog", "info"),
         ({"net.ipv4.ip_local_port_range": "60000 60999"}, "ports", "warn"),
         ({"net.ipv4.ip_local_port_range": "32768 60999"}, "ports", "ok"),
+        ({"net.ipv4.tcp_tw_reuse": "0"}, "tw_reuse", "warn"),
+        ({"net.ipv4.tcp_tw_reuse": "1"}, "tw_reuse", "ok"),
+        ({"net.ipv4.tcp_tw_reuse": "2"}, "tw_reuse", "info"),
+        ({"net.ipv4.tcp_slow_start_after_idle": "0"}, "slow_start_after_idle", "ok"),
+        ({}, "slow_start_after_idle", "info"),
+        ({RMEM: "4096 131072 6291456", WMEM: "4096 16384 4194304"}, "buffers", "ok"),
+        ({RMEM: "4096 131072 6291456", WMEM: "4096 16384 131072"}, "buffers", "warn"),
+        ({RMEM: "4096 131072 6291456"}, "buffers", "info"),
     ],
 )
 def test_sysctls(
@@ -122,6 +136,21 @@ def test_sysctls(
     found: doctor.Check = getattr(settings, check_name)()
     assert found.state == state
     assert bool(found.fix) == (state == "warn")
+
+
+def test_slow_start_is_told_and_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "sysctl", lambda name: "1")
+    found = settings.slow_start_after_idle()
+    assert (found.state, found.writes) == ("info", ())
+    assert found.fix.endswith("sysctl -w net.ipv4.tcp_slow_start_after_idle=0")
+
+
+@pytest.mark.parametrize(("soft", "state"), [(256, "warn"), (20_000, "ok"), (-1, "ok")])
+def test_descriptors(soft: int, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (soft, -1))
+    found = settings.descriptors()
+    assert found.state == state
+    assert found.fix == ("ulimit -n 4096" if state == "warn" else "")
 
 
 @pytest.mark.parametrize(

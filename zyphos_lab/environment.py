@@ -93,6 +93,7 @@ def _side(pid: int) -> Facts:
     """A side by its first process: program, what it maps and names, where and how it may run."""
     namespace = f"/proc/{pid}/ns/net"
     apart = _link(namespace) != _link("/proc/self/ns/net")
+    network = _network(namespace) if apart else None
     return {
         "program": _program(f"/proc/{pid}/exe"),
         "libraries": _libraries(pid),
@@ -102,18 +103,42 @@ def _side(pid: int) -> Facts:
         "limits": _limits(pid),
         "cgroup": _cgroup(pid),
         "own_network_namespace": apart,
-        "sysctls": _network_settings(namespace) if apart else None,
+        "sysctls": network and network["sysctls"],
+        "interfaces": network and network["interfaces"],
     }
 
 
-def _network_settings(namespace: str) -> dict[str, str | None] | None:
+def _network(namespace: str) -> Facts | None:
     """What `settings` says of the machine's network, of a side that has one of its own."""
     names = [name for name in host.SYSCTLS if name.startswith("net.") and name not in NO_SETTINGS]
     try:
         with netns.entered(namespace):
-            return {name: host.sysctl(name) for name in names}
+            sysctls = {name: host.sysctl(name) for name in names}
+            return {"sysctls": sysctls, "interfaces": host_interfaces.of_namespace()}
     except OSError:
         return None
+
+
+def networks(facts: Mapping[str, Any]) -> dict[str, Facts | None]:
+    """The network of each side of a trial: its settings and interfaces, by role; None where it has
+    a namespace of its own that could not be read.
+
+    A side without one has the machine's. Nothing where neither has one: then the host's fingerprint
+    tells of both.
+    """
+    sides = {role: facts.get(role) or {} for role in ("client", "server")}
+    if not any(side.get("own_network_namespace") for side in sides.values()):
+        return {}
+    return {role: _network_of(side, facts.get("host") or {}) for role, side in sides.items()}
+
+
+def _network_of(side: Mapping[str, Any], machine: Mapping[str, Any]) -> Facts | None:
+    if side.get("own_network_namespace"):
+        known = side.get("sysctls") is not None
+        return {name: side.get(name) for name in ("sysctls", "interfaces")} if known else None
+    every = (machine.get("sysctls") or {}).items()
+    sysctls = {name: value for name, value in every if name.startswith("net.")}
+    return {"sysctls": sysctls, "interfaces": {"lo": machine.get("lo")}}
 
 
 def _program(path: str) -> str | None:

@@ -182,6 +182,29 @@ def difference(
     return diff(roles(a), roles(b))
 
 
+def elsewhere(facts: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """What tells the machine of a fingerprint from the one here, as words; '' where nothing does.
+
+    Processor, memory, hypervisor and kernel: not what may be set or installed on one machine. Two
+    machines that are alike in all of them are not told apart.
+    """
+    machine, own = _machine(facts), _machine(here)
+    release, own_release = (((one.get("kernel") or {}).get("release")) for one in (facts, here))
+    kernel = f"kernel {release}"
+    if machine != own:
+        return f"another machine: {', '.join((*filter(None, machine), kernel))}"
+    return f"this machine under another kernel: {release}" if release != own_release else ""
+
+
+def _machine(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """`Some CPU`, `CPUs 0-1`, `24 GiB`, `kvm`."""
+    cpu, memory = facts.get("cpu") or {}, facts.get("memory") or {}
+    # Kernels keep unlike parts for themselves: what is left is rounded.
+    gib = round((memory.get("total_bytes") or 0) / (1 << 30))
+    texts = cpu.get("model"), f"CPUs {cpu.get('online')}", f"{gib} GiB", facts.get("hypervisor")
+    return tuple(str(text or "") for text in texts)
+
+
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> Facts:
     flat: Facts = {}
     for name, value in facts.items():

@@ -1,8 +1,9 @@
 """Settings of network interfaces: packet size, queue discipline, what the kernel spares itself.
 
-The loopback interface, and the cards by name, without addresses. Sources: sysfs, the ethtool ioctl
-for offloads (<linux/ethtool.h>), rtnetlink for the queue discipline (rtnetlink(7)). No rights are
-needed.
+The loopback interface, the cards by name, or all of a network namespace, without addresses.
+Sources: ioctls (netdevice(7), <linux/ethtool.h> for offloads), which are of the namespace that the
+thread is in; rtnetlink for the queue discipline (rtnetlink(7)); of cards sysfs, which shows the
+namespace that it was mounted in. No rights are needed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 SIOCETHTOOL = 0x8946
+SIOCGIFMTU, SIOCGIFTXQLEN = 0x8921, 0x8942
+INTERFACES_MAX = 8  # of a namespace: a fingerprint, not an inventory
 OFFLOADS = {
     "rx_checksum": 0x14,  # ETHTOOL_GRXCSUM
     "tx_checksum": 0x16,  # ETHTOOL_GTXCSUM
@@ -38,15 +41,23 @@ ATTRIBUTE = struct.Struct("=HH")  # rtattr: length, type
 
 
 def facts(interface: str = "lo") -> dict[str, Any]:
-    """MTU, transmit queue, queue discipline and offloads; None for what cannot be read."""
-    found: dict[str, Any] = {
-        "mtu_bytes": _number(interface, "mtu"),
-        "transmit_queue_packets": _number(interface, "tx_queue_len"),
-        "qdisc": root_qdiscs().get(interface),
-    }
+    """MTU, transmit queue, queue discipline and offloads; None for what cannot be read.
+
+    Of an interface of the network namespace that the thread is in.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        found.update({name: offload(asking, interface, code) for name, code in OFFLOADS.items()})
-    return found
+        return {
+            "mtu_bytes": _asked(asking, interface, SIOCGIFMTU),
+            "transmit_queue_packets": _asked(asking, interface, SIOCGIFTXQLEN),
+            "qdisc": root_qdiscs().get(interface),
+            **{name: offload(asking, interface, code) for name, code in OFFLOADS.items()},
+        }
+
+
+def of_namespace() -> dict[str, dict[str, Any]]:
+    """The interfaces of the thread's network namespace but lo, by name: `facts` of the first."""
+    names = sorted(name for _, name in socket.if_nameindex() if name != "lo")
+    return {name: facts(name) for name in names[:INTERFACES_MAX]}
 
 
 def cards() -> dict[str, dict[str, Any]]:
@@ -75,6 +86,16 @@ def _number(interface: str, name: str) -> int | None:
         return int((CLASS / interface / name).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+
+
+def _asked(asking: socket.socket, interface: str, request: int) -> int | None:
+    """A number of struct ifreq."""
+    try:
+        answer = fcntl.ioctl(asking, request, struct.pack("16s24x", interface.encode()))
+    except OSError:
+        return None
+    value: int = struct.unpack_from("=i", answer, 16)[0]
+    return value
 
 
 def offload(asking: socket.socket, interface: str, code: int) -> bool | None:

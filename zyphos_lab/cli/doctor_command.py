@@ -31,7 +31,8 @@ Examples:
 def command(ids: tuple[str, ...], fix: bool, undo: bool, as_json: bool) -> None:
     """Say what this machine can measure, what spoils results on it, and how to mend it.
 
-    Changes nothing without --fix. A setting lasts until --undo or the next boot.
+    Of each setting it says what a run has measured it to cost, or which run would. Changes nothing
+    without --fix. A setting lasts until --undo or the next boot.
     """
     from zyphos_lab import doctor
 

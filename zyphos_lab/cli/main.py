@@ -17,7 +17,7 @@ from contextlib import suppress
 
 import click
 
-from zyphos_lab import __version__
+from zyphos_lab import __version__, native
 from zyphos_lab.cli.shared import begin_output, print_json_error
 from zyphos_lab.errors import LabError
 
@@ -39,6 +39,9 @@ COMMANDS = {
     "trace": "Watch a process, by pid, port or command, with the probes.",
     "schema": "Print the JSON Schema of experiment files.",
 }
+
+# What Python meets where it asks what was built for more than that has.
+STALE = (KeyError, AttributeError, TypeError, ValueError)
 
 EPILOG = """\b
 Examples:
@@ -149,10 +152,17 @@ def _one_line(error: click.ClickException) -> str:
 
 
 def _unexpected(error: BaseException) -> str:
-    """A bug of ours: one line, and the traceback in a file."""
+    """A bug of ours: one line, and the traceback in a file. Programs that are older than their
+    sources are the likelier cause, where they are.
+    """
     with tempfile.NamedTemporaryFile(
         "w", prefix="zyphos-lab-", suffix=".traceback", delete=False, encoding="utf-8"
     ) as file:
         traceback.print_exception(error, file=file)
     text = " ".join(str(error).split()) or "no message"
+    if isinstance(error, STALE) and (newer := native.outdated()):
+        return (
+            f"the built programs are older than the sources ({newer}): rebuild them with "
+            f"`make build` ({type(error).__name__}: {text}; traceback in {file.name})"
+        )
     return f"internal error: {type(error).__name__}: {text} (traceback in {file.name})"

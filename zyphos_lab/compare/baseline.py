@@ -50,6 +50,7 @@ def write(source: Source, path: Path, metrics: Sequence[str]) -> None:
         "reasons": [{"code": r.code, "message": r.message} for r in source.side.reasons],
         "evidence": source.side.evidence,
         "spec_sha256": hashlib.sha256(spec.encode()).hexdigest(),
+        "networks": source.networks,
         **{name: source.manifest.get(name) for name in FACTS},
     }
     head = [f'"{key}": {json.dumps(plain(value))}' for key, value in facts.items()]
@@ -107,7 +108,8 @@ def read(path: Path, include_invalid: bool = False) -> Source:
         raise UsageError(f"{path}: a damaged baseline: {type(error).__name__} {error}") from None
     if missing:
         raise UsageError(f"{path}: a damaged baseline: no {', '.join(sorted(missing))}")
-    return Source(side, with_invalid(frame) if include_invalid else frame, facts)
+    frame = with_invalid(frame) if include_invalid else frame
+    return Source(side, frame, facts, facts.get("networks") or {})
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 from zyphos_lab.compare import drift
 from zyphos_lab.compare.blocks import Wanted, blocks_of, judged_bound
 from zyphos_lab.compare.model import Difference, Line, Refusal, Table
-from zyphos_lab.compare.source import Source, differences, incomparable
+from zyphos_lab.compare.source import Source, differences, incomparable, unasked
 from zyphos_lab.errors import UsageError
 from zyphos_lab.report.model import Remark
 from zyphos_lab.stats import (
@@ -95,7 +95,7 @@ def _some(source: Source) -> str:
 
 def _warnings(a: Source, b: Source, found: Sequence[Difference]) -> Iterator[Remark]:
     yield Remark("not_interleaved", NOT_INTERLEAVED)
-    changed = [one.name for one in found if one.subject == "machine"]
+    changed = unasked(found)
     if changed:
         more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
         yield Remark(

@@ -35,16 +35,17 @@ def _facts(table: Table) -> Iterator[str]:
 
 
 def _grid(block: Block) -> str:
-    head = ["cell", _escaped(block.a), _escaped(block.b), "delta", "p", "n", "verdict"]
-    rows = [head, ["---", *["---:"] * 5, "---"]]
+    head = ["cell", _escaped(block.a), _escaped(block.b), "delta", "95 %", "p", "n", "verdict"]
+    rows = [head, ["---", *["---:"] * 6, "---"]]
     for line in block.lines:
         verdict = _escaped(words.verdict_text(line))
         strong = differs(line.comparison)
         sides = [words.side_text(side, block.unit) for side in (line.a, line.b)]
-        cells = [line.label, *sides, words.delta_text(line), words.p_text(line), line.n]
+        change = words.delta_text(line), words.interval_text(line), words.p_text(line)
+        cells = [line.label, *sides, *change, line.n]
         rows.append([*map(_escaped, cells), f"**{verdict}**" if strong else verdict])
     if block.geomean is not None:
-        rows.append(["*geomean*", *words.geomean_texts(block), "", "", "*not tested*"])
+        rows.append(["*geomean*", *words.geomean_texts(block), "", "", "", "*not tested*"])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +24,23 @@ if TYPE_CHECKING:
 RATE_TOLERANCE = 0.02
 # What says what a run was about, and not what was done.
 WORDS = ("name", "question", "answers", "expect", "compare", "profiles", "evidence", "schema")
-SUBJECTS = ("machine", "build", "experiment")
+SUBJECTS = ("machine", "network", "build", "experiment")
+LINK = "link"  # key of an experiment: what it says of the two networks is no accident
 Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Source:
-    """`frame`: one row per trial; `manifest`: experiment, host, build, seed of the run."""
+    """`frame`: one row per trial; `manifest`: experiment, host, build, seed of the run.
+
+    `networks`: of each cell whose client or server has a network namespace of its own, both sides'
+    settings (environment.networks).
+    """
 
     side: Side
     frame: pd.DataFrame
     manifest: Facts
+    networks: Facts = field(default_factory=dict)
 
     @property
     def experiment(self) -> Facts:
@@ -66,7 +72,7 @@ class Source:
 
 def of_store(store: Store, include_invalid: bool = False) -> Source:
     """A run. With `include_invalid` its INVALID trials count like others."""
-    from zyphos_lab.report import trust
+    from zyphos_lab.report import confounded, networks, trust
     from zyphos_lab.report.build import usable
     from zyphos_lab.report.damage import with_damage
 
@@ -74,6 +80,7 @@ def of_store(store: Store, include_invalid: bool = False) -> Source:
     frame = usable(store.trials())
     verdict, reasons, _ = trust.judge(frame, manifest, [], [])
     verdict, reasons = with_damage(store, verdict, reasons)
+    apart = networks.of_cells(confounded.environments(frame, store.environments()))
     if include_invalid:
         frame = with_invalid(frame)
     side = Side(
@@ -86,7 +93,7 @@ def of_store(store: Store, include_invalid: bool = False) -> Source:
         reasons=tuple(reasons),
         evidence=bool(manifest.get("evidence", manifest["experiment"].get("evidence", True))),
     )
-    return Source(side, frame, manifest)
+    return Source(side, frame, manifest, apart)
 
 
 def with_invalid(frame: pd.DataFrame) -> pd.DataFrame:
@@ -174,11 +181,12 @@ def _rate(frame: pd.DataFrame, cell: str) -> float | None:
 
 
 def differences(a: Source, b: Source) -> list[Difference]:
-    """What is not the same in machine, build and experiment of two runs, in this order."""
+    """What differs in machine, networks, build and experiment of two runs, in this order."""
     found = [
         Difference("build" if _of_build(name) else "machine", name, *ends)
         for name, ends in host.difference(a.manifest.get("host"), b.manifest.get("host")).items()
     ]
+    found += [Difference("network", name, *ends) for name, ends in _networks(a, b).items()]
     builds = [{"build": source.manifest.get("build")} for source in (a, b)]
     known = {one.name for one in found}
     for name, ends in host.diff(*builds).items():
@@ -186,6 +194,22 @@ def differences(a: Source, b: Source) -> list[Difference]:
     files = [source.asked() for source in (a, b)]
     found += [Difference("experiment", name, *ends) for name, ends in host.diff(*files).items()]
     return sorted(found, key=lambda one: SUBJECTS.index(one.subject))
+
+
+def _networks(a: Source, b: Source) -> dict[str, tuple[Any, Any]]:
+    """Where the networks of a cell that both have differ; `client.sysctls.<name>`, once each."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for cell in a.networks.keys() & b.networks.keys():
+        found |= host.diff(a.networks[cell], b.networks[cell])
+    return dict(sorted(found.items()))
+
+
+def unasked(found: Iterable[Difference]) -> list[str]:
+    """The names of what differs in machine and networks though neither experiment asked for it."""
+    every = list(found)
+    links = any(one.subject == "experiment" and one.name.split(".")[0] == LINK for one in every)
+    subjects = ("machine",) if links else ("machine", "network")
+    return [one.name for one in every if one.subject in subjects]
 
 
 def _of_build(name: str) -> bool:

@@ -26,7 +26,7 @@ def terminal(table: Table, console: Console) -> None:
         console.print(Text(words.title(block), "bold"))
         console.print(_grid(block, console))
     console.print()
-    console.print(Text(words.legend(table), "dim"))
+    console.print(Text(words.legend(table, console.width >= WIDE), "dim"))
     _list(console, "Why no verdict", words.undecided_lines(table))
     _list(console, "Not compared", [f"{one.cell}: {one.reason}" for one in table.refused])
     _gates(table, console)
@@ -45,32 +45,43 @@ def _head(table: Table) -> Iterator[Text | Padding]:
 
 
 def _grid(block: Block, console: Console) -> Grid:
-    """One line per cell; the verdict in words beside what a program would read."""
+    """One line per cell; the verdict in words beside what a program would read.
+
+    Where there is no room for both, the interval stands and p, which says less, does not.
+    """
     wide = console.width >= WIDE
-    grid = Grid(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    grid.add_column("cell", overflow="fold", min_width=10)
-    for name in (block.a, block.b):
-        grid.add_column(name, justify="right", no_wrap=True, max_width=None if wide else 22)
-    for name in ("delta", "p", "n"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("verdict", no_wrap=wide)
+    grid = _head_of(block, wide)
     for line in block.lines:
-        cells = _cells(line, block.unit)
+        cells = _cells(line, block.unit, wide)
         if not wide:
             cells[0] = cells[0].replace(",", " ")  # so that it breaks there
         style = "bold" if differs(line.comparison) else "dim"
         grid.add_row(*(_readable(Text(cell), console) for cell in cells), style=style)
     if block.geomean is not None:
         a, b, delta = words.geomean_texts(block)
-        cells = ["geomean", a, b, delta, "", "", "not tested"]
+        cells = ["geomean", a, b, delta, *[""] * (3 if wide else 2), "not tested"]
         grid.add_row(*(Text(cell) for cell in cells), style="italic")
     return grid
 
 
-def _cells(line: Line, unit: str) -> list[str]:
+def _head_of(block: Block, wide: bool) -> Grid:
+    """The empty grid."""
+    padding = (0, 2 if wide else 1, 0, 0)
+    grid = Grid(box=None, pad_edge=False, header_style="dim", padding=padding)
+    grid.add_column("cell", overflow="fold", min_width=10)
+    for name in (block.a, block.b):
+        grid.add_column(name, justify="right", no_wrap=True, max_width=None if wide else 22)
+    for name in ("delta", "95 %", *(["p"] if wide else []), "n"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("verdict", no_wrap=wide)
+    return grid
+
+
+def _cells(line: Line, unit: str, wide: bool) -> list[str]:
     sides = [words.side_text(side, unit) for side in (line.a, line.b)]
-    numbers = [words.delta_text(line), words.p_text(line), line.n]
-    return [line.label, *sides, *numbers, words.verdict_text(line)]
+    change = words.delta_text(line), words.interval_text(line)
+    p = [words.p_text(line)] if wide else []
+    return [line.label, *sides, *change, *p, line.n, words.verdict_text(line)]
 
 
 def _gates(table: Table, console: Console) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 
@@ -18,19 +19,19 @@ PASSED_MAX = 2
 VALUE_MAX = 60
 LEGEND = (
     "a, b: median over the starts and half the width of its 95 % interval. delta: geometric mean "
-    "of b over a; ~ where no difference is shown. p: {test}, adjusted over the whole table (max-T)."
-    " n: {unit}."
+    "of b over a, ~ where no difference is shown; beside it its 95 % interval.{p} n: {unit}."
 )
+P = " p: {test}, adjusted over the whole table (max-T)."
 TESTS = {
     True: ("sign-flip test of paired starts", "pairs"),
     False: ("permutation test of the starts", "starts of a + starts of b"),
 }
 
 
-def legend(table: Table) -> str:
+def legend(table: Table, with_p: bool = True) -> str:
     """What the columns mean."""
     test, unit = TESTS[table.paired]
-    return LEGEND.format(test=test, unit=unit)
+    return LEGEND.format(p=P.format(test=test) if with_p else "", unit=unit)
 
 
 def side_text(side: Estimate, unit: str) -> str:
@@ -52,6 +53,14 @@ def delta_text(line: Line) -> str:
     return percent(c.ratio)
 
 
+def interval_text(line: Line) -> str:
+    """`[-13.0%, -11.6%]`, of the ratio as a change; nothing where it is not known."""
+    if line.ratio_range is None:
+        return ""
+    low, high = line.ratio_range
+    return f"[{percent(low)}, {'...' if math.isinf(high) else percent(high)}]"
+
+
 def percent(ratio: float) -> str:
     """A ratio as a change: `+3.2%`, `-99.89%`, `+86900%`."""
     change = 100 * (ratio - 1)
@@ -70,9 +79,9 @@ def verdict_text(line: Line) -> str:
 
 
 def p_text(line: Line) -> str:
-    """The adjusted p; nothing where there was no test."""
+    """The adjusted p; nothing where there was no test, or where it would stand alone."""
     p = line.comparison.p_adjusted
-    if p is None:
+    if p is None or not interval_text(line):
         return ""
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 

@@ -12,12 +12,37 @@ State = Literal["ok", "missing", "warn", "info"]
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run says of a setting: a comparison's ratio with its interval and verdict.
+
+    `text` is all of it as a line; `where` is '' for this machine, else what tells the run's from
+    it; `run_verdict` what the run is worth.
+    """
+
+    text: str
+    experiment: str
+    run: str
+    metric: str
+    value: str
+    baseline: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+    reason: str
+    run_verdict: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One finding. `state`: ok, missing (an ability), warn (a setting spoils results), info.
 
     `value` is what was found, or the reason; `why` what it matters for; `fix` one command, '' where
     nothing needs mending or nothing can mend it. `writes`: the same as (file, text) where it only
     sets what the kernel holds in files; that is what `doctor --fix` does and `--undo` takes back.
+    `measured`: what runs say that a setting costs; where none does, `not_measured` says why, or
+    which command would.
     """
 
     id: str
@@ -27,6 +52,8 @@ class Check:
     why: str
     fix: str = ""
     writes: tuple[tuple[str, str], ...] = ()
+    measured: tuple[Measured, ...] = ()
+    not_measured: str = ""
 
 
 def found(id: str, subject: str, reason: str, value: str, why: str, fix: str) -> Check:

@@ -1,9 +1,13 @@
-"""Settings of this machine that change what is measured."""
+"""Settings of this machine that change what is measured.
+
+What each was measured to cost stands in contrasts.py, by the same ids.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
+import resource
 from collections.abc import Iterator
 
 from zyphos_lab import host
@@ -12,6 +16,8 @@ from zyphos_lab.doctor.check import Check, setting, sudo, sysctl
 LOAD_QUIET = 0.3  # runnable tasks a CPU, over the last minute
 PORTS_WANTED = 20000
 BACKLOG_WANTED = 1024
+BUFFER_BYTES_WANTED = 4 << 20  # what the kernel takes for itself on all but small machines
+DESCRIPTORS_WANTED = 4096
 
 
 def checks() -> Iterator[Check]:
@@ -22,11 +28,16 @@ def checks() -> Iterator[Check]:
     yield smt()
     yield clock_source()
     yield other_load()
+    yield pinning()
     yield swap()
     yield huge_pages()
     yield congestion()
+    yield slow_start_after_idle()
+    yield buffers()
     yield backlog()
     yield ports()
+    yield tw_reuse()
+    yield descriptors()
     yield pressure()
     yield cpu_quota()
 
@@ -97,6 +108,13 @@ def other_load() -> Check:
     return Check("other_load", "other load", "warn" if fix else "ok", value, why, fix)
 
 
+def pinning() -> Check:
+    why = "unpinned, chance decides whether target and load share a CPU: pin both (`cpus:`)"
+    usable = sorted(os.sched_getaffinity(0))
+    value = f"{len(usable)} CPUs to pin to" if len(usable) > 1 else "one CPU for both sides"
+    return Check("pinning", "pinning", "ok" if len(usable) > 1 else "warn", value, why)
+
+
 def swap() -> Check:
     why = "a page that has to come back from disk is a pause of milliseconds"
     pairs = (line.split() for line in (host.read("/proc/meminfo") or "").splitlines())
@@ -153,6 +171,60 @@ def ports() -> Check:
     if last - first + 1 >= PORTS_WANTED:
         return Check("ports", "local ports", "ok", value, why)
     return sysctl("ports", "local ports", value, why, name, "15000 65000")
+
+
+def tw_reuse() -> Check:
+    why = "a port in TIME_WAIT is of no use for a minute to a client that closes first"
+    name = "net.ipv4.tcp_tw_reuse"
+    text = host.sysctl(name)
+    values = {"0": "never", "1": "yes", "2": "on loopback alone"}
+    value = values.get(text or "", f"{name} cannot be read")
+    if text != "0":
+        return Check("tw_reuse", "reuse of TIME_WAIT", "ok" if text == "1" else "info", value, why)
+    return sysctl("tw_reuse", "reuse of TIME_WAIT", value, why, name, "1")
+
+
+def slow_start_after_idle() -> Check:
+    why = "after a pause a kept connection begins anew: large answers wait for more round trips"
+    name, id, subject = "net.ipv4.tcp_slow_start_after_idle", "slow_start_idle", "slow start"
+    text = host.sysctl(name)
+    if text is None:
+        return Check(id, subject, "info", f"{name} cannot be read", why)
+    if text == "0":
+        return Check(id, subject, "ok", "not after a pause", why)
+    # What nearly every machine has, and what a server meets in the field: known, not mended.
+    return Check(id, subject, "info", "anew after a pause", why, sudo(f"sysctl -w {name}=0"))
+
+
+def buffers() -> Check:
+    why = "a connection's rate is at most its buffer a round trip"
+    names = ("net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem")
+    texts = {name: text for name in names if (text := host.sysctl(name)) is not None}
+    if len(texts) < len(names):
+        return Check("buffers", "TCP buffers", "info", "cannot be read", why)
+    value = "; ".join(f"{name.rpartition('_')[2]} {text}" for name, text in texts.items())
+    small = {
+        name: " ".join((*text.split()[:2], str(BUFFER_BYTES_WANTED)))
+        for name, text in texts.items()
+        if int(text.split()[2]) < BUFFER_BYTES_WANTED
+    }
+    if not small:
+        return Check("buffers", "TCP buffers", "ok", value, why)
+    fix = sudo("sysctl -w " + " ".join(f'{name}="{text}"' for name, text in small.items()))
+    writes = tuple((f"/proc/sys/{name.replace('.', '/')}", text) for name, text in small.items())
+    return Check("buffers", "TCP buffers", "warn", value, why, fix, writes)
+
+
+def descriptors() -> Check:
+    why = "each connection is a descriptor on both sides; without one a server cannot accept"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = "unlimited" if hard == resource.RLIM_INFINITY else str(hard)
+    value = f"{'unlimited' if soft == resource.RLIM_INFINITY else soft} (at most {most})"
+    if soft == resource.RLIM_INFINITY or soft >= DESCRIPTORS_WANTED:
+        return Check("descriptors", "descriptors", "ok", value, why)
+    return Check(
+        "descriptors", "descriptors", "warn", value, why, f"ulimit -n {DESCRIPTORS_WANTED}"
+    )
 
 
 def pressure() -> Check:

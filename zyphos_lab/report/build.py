@@ -15,7 +15,17 @@ from zyphos_lab import host as hosts
 from zyphos_lab.files import write_atomically
 from zyphos_lab.metrics import lookup
 from zyphos_lab.report import aa as aa_checks
-from zyphos_lab.report import capacity, confounded, counters, lines, observed, stall, texts, trust
+from zyphos_lab.report import (
+    capacity,
+    confounded,
+    counters,
+    lines,
+    networks,
+    observed,
+    stall,
+    texts,
+    trust,
+)
 from zyphos_lab.report.advise import advise
 from zyphos_lab.report.damage import left_out, with_damage
 from zyphos_lab.report.expectations import check
@@ -104,7 +114,7 @@ def answer(store: Store) -> Answer:
         stalls=stalls,
         lines=fitted,
     )
-    return observed.with_observer(made, experiment, store.rows())
+    return observed.with_observer(networks.with_sides(made, around), experiment, store.rows())
 
 
 def _comparisons(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Comparison]:

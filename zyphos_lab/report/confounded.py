@@ -28,7 +28,7 @@ NAMED_MAX = 3
 PROGRAM = ("", "engine", "command", "attach", "reference", "env", "cwd", "files", "generator")
 PLACE = (*PROGRAM, "cpus", "threads")
 SIDES = ("server", "client")
-NETWORK = ("own_network_namespace", "sysctls")
+NETWORK = ("own_network_namespace", "sysctls", "interfaces")
 
 
 @dataclass(frozen=True, slots=True)

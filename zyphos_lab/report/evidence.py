@@ -18,6 +18,9 @@ PLAIN = {
     "DEGRADED": "The numbers stand, with the reasons below against them.",
     "INVALID": "These numbers must not be used, for the reasons below.",
 }
+# Numbers that people are shown only beside a verdict and an interval, which evidence has not. The
+# values before and after a change say how large it is; answer.json has its p.
+BARE = ("p",)
 MEANINGS = {kind.code: kind.meaning for kind in KINDS}
 
 
@@ -27,8 +30,9 @@ def meaning(code: str) -> str:
 
 
 def lines(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, value as text) of each entry; what was not there is left out."""
-    return [(name, shown(name, value)) for name, value in evidence.items() if value is not None]
+    """(name, value as text) of each entry; what was not there is left out, and a p (BARE)."""
+    known = {name: value for name, value in evidence.items() if value is not None}
+    return [(name, shown(name, value)) for name, value in known.items() if name not in BARE]
 
 
 def shown(name: str, value: Any) -> str:

@@ -1,4 +1,7 @@
-"""Pictures of latency against load: the trials of a capacity search, and the loads measured."""
+"""Pictures of latency against load: the trials of a capacity search, and the loads measured.
+
+Loads are those of an open law: what a closed one offers is the server's own doing.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +35,33 @@ class Curve:
 
 
 def load_pictures(store: Store, answer: Answer) -> list[Picture]:
-    """What a run with a search shows of latency against load; nothing without one."""
-    found = answer.capacities
-    if not found:
-        return []
-    caption = "Every trial of the search: full where the objective held. Stripes: between bounds."
-    pictures = [Picture(caption, search_picture(found))]
-    curves = measured_curves(store.rows(MEASURE), list(found[0].factors))
+    """Latency against load, of a run that has offered some arm more than one; and its search."""
+    found, rows = answer.capacities, store.rows(MEASURE)
+    names = list(found[0].factors) if found else _apart(store.manifest["experiment"], rows)
+    pictures = []
+    if found:
+        caption = (
+            "Every trial of the search: full where the objective held. Stripes: between bounds."
+        )
+        pictures.append(Picture(caption, search_picture(found)))
+    curves = measured_curves(rows, names)
     if any(len(curve.points) > 1 for curve in curves):
         caption = "Measured at the same offered loads: medians over starts, shaded 95 % intervals."
         pictures.append(Picture(caption, measured_picture(curves)))
     return pictures
+
+
+def _apart(experiment: Mapping[str, Any], rows: Rows) -> list[str]:
+    """The factors that tell arms apart: all but those that set nothing but what is offered."""
+    factors: Mapping[str, Any] = experiment.get("factors") or {}
+    columns = dict.fromkeys(name for row in rows for name in row if name.startswith("factor_"))
+    names = [column.removeprefix("factor_") for column in columns]
+    return [name for name in names if not _offers(factors.get(name, {}).get("set", ()))]
+
+
+def _offers(paths: str | Sequence[str]) -> bool:
+    every = [paths] if isinstance(paths, str) else list(paths)
+    return bool(every) and all(path.startswith("load.arrival") for path in every)
 
 
 def search_picture(found: Sequence[CapacityResult]) -> str:
@@ -83,7 +102,7 @@ def measured_curves(rows: Rows, factors: Sequence[str]) -> list[Curve]:
     for row in rows:
         rate = row.get("rate_asked_per_second")
         if rate and row["verdict"] != "INVALID":
-            arm = ",".join(f"{name}={label(row[f'factor_{name}'])}" for name in factors)
+            arm = ",".join(f"{name}={label(row.get(f'factor_{name}'))}" for name in factors)
             gathered.setdefault(arm or "latency", {}).setdefault(float(rate), []).append(row)
     return [
         Curve(arm, tuple((rate, *_quantiles(found)) for rate, found in sorted(rates.items())))

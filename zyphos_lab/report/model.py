@@ -184,6 +184,16 @@ class LineResult:
 
 
 @dataclass(frozen=True)
+class SideDifference:
+    """A setting that is not the same in the networks of client and server, and in which cells."""
+
+    name: str
+    client: str
+    server: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Observed:
     """What the costly probes changed of `metric` (observed.py), in `cell` ('': all together).
 
@@ -240,6 +250,8 @@ class Answer:
     lines: tuple[LineResult, ...] = ()
     probes_costly: tuple[str, ...] = ()  # those that were on in every measured trial
     observed: tuple[Observed, ...] = ()
+    sides: str = ""  # what is known of the networks of client and server
+    side_differences: tuple[SideDifference, ...] = ()
 
     def observer(self, metric: str, cell: str = "") -> Observed | None:
         """What the costly probes changed of a metric; None where none was on."""

@@ -1,5 +1,6 @@
-"""Pictures of disturbed trials: latency through the window with the stops marked, and what each
-cell reported beside the truth that follows from the stops."""
+"""Pictures of disturbed trials: latency through the window with what was done marked, and what each
+cell reported beside the truth that follows from the stops.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +19,53 @@ from zyphos_lab.report.model import Answer, Stalled
 from zyphos_lab.report.plots import BAND, BASELINE, INK, PALETTE, drawing, short_duration, svg
 from zyphos_lab.report.stall import SHOWN, tells
 from zyphos_lab.report.trust import INVALID
+from zyphos_lab.stage import MEASURE
 from zyphos_lab.units import format_duration
 
 if TYPE_CHECKING:
     from zyphos_lab.store import Store
 
-MARKS = {"longest": PALETTE[1], "p99": PALETTE[0], "the truth: waits until it goes on": BASELINE}
+MARKS = {"longest": PALETTE[1], "p99": PALETTE[0]}
+TRUTH = {"the truth: waits until it goes on": BASELINE}
 RIGHT, WRONG = PALETTE[2], PALETTE[5]
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Kind:
+    """One kind of event: what it is called, and its columns in the journal. `end` "": a moment."""
+
+    text: str
+    begin: str
+    end: str = ""
+
+
+KINDS = {
+    "stop": Kind("the server stands still", "stopped_ns", "continued_ns"),
+    "blackhole": Kind("the path is dark", "dark_ns", "light_ns"),
+    "attack": Kind("the attack", "begun_ns", "ended_ns"),
+    "rebind": Kind("the NAT gives away its ports", "rebound_ns"),
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What was done to one trial, in seconds from its window's start."""
+
+    kind: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """One cell's window, its starts merged: seconds, latency per interval, stops (from, to)."""
+    """One cell's window, its starts merged: seconds, latency per interval, events of one start."""
 
     label: str
     seconds: Array
     p99_ns: Array
     max_ns: Array
-    stops: tuple[tuple[float, float], ...]
+    events: tuple[Event, ...]
 
 
 def stall_pictures(answer: Answer) -> list[Picture]:
@@ -51,43 +80,68 @@ def stall_pictures(answer: Answer) -> list[Picture]:
 
 
 def window_timelines(store: Store, answer: Answer) -> Panels:
-    """Latency through the window of every stopped cell that gives single requests."""
-    known = [line for one in answer.stalls if (line := _timeline(store, one)) is not None]
+    """Latency through the window of every disturbed cell that gives single requests."""
+    made = _timelines(store, answer)
+    known = [line for line in made.values() if line is not None]
     if not known:
         return Panels((), (), "")
     every = np.concatenate([np.concatenate((line.p99_ns, line.max_ns)) for line in known])
     span = (float(np.nanmin(every)), float(np.nanmax(every)))
     pictures = tuple(Picture(line.label, _panel(line, span)) for line in known[:PANELS_MAX])
-    drawn = {line.label for line in known}
-    silent = [one.label for one in answer.stalls if one.label not in drawn]
-    note = f"No single requests are known of: {', '.join(silent)}." if silent else ""
-    return Panels(pictures, tuple(MARKS.items()), note)
+    kinds = dict.fromkeys(event.kind for line in known for event in line.events)
+    silent = sorted(made.keys() - {line.label for line in known}, key=list(made).index)
+    legend = {**MARKS, **(TRUTH if "stop" in kinds else {})}
+    return Panels(pictures, tuple(legend.items()), _note(list(kinds), silent))
 
 
-def _timeline(store: Store, one: Stalled) -> Timeline | None:
-    events = [event for event in store.trial_events() if _counts(event["row"], one.cell)]
-    slices = _merged([event["intervals"] for event in events])
+def _timelines(store: Store, answer: Answer) -> dict[str, Timeline | None]:
+    """By the label of each disturbed cell; None where no single requests are known."""
+    labels = {one.cell: one.label for one in answer.stalls}
+    trials = _disturbed(store)
+    cells = [row.cell for row in answer.rows if row.cell in trials]
+    names = {cell: labels.get(cell, cell) for cell in cells}
+    return {name: _timeline(name, trials[cell]) for cell, name in names.items()}
+
+
+def _note(kinds: Sequence[str], silent: Sequence[str]) -> str:
+    """What is marked, and of whom there is nothing to draw."""
+    marked = [
+        f"{'shaded' if KINDS[kind].end else 'the upright line'}: {KINDS[kind].text}"
+        for kind in kinds
+    ]
+    nothing = f" No single requests are known of: {', '.join(silent)}." if silent else ""
+    return f"{'; '.join(marked)}.{nothing}"
+
+
+def _disturbed(store: Store) -> dict[str, list[Mapping[str, Any]]]:
+    """The trials to which something was done, by cell; without those that are INVALID."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    if not any("server_stopped_ns" in row for row in store.rows(MEASURE)):
+        return found
+    for event in store.trial_events(MEASURE):
+        if event.get("events") and event["row"]["verdict"] != INVALID:
+            found.setdefault(str(event["row"]["cell"]), []).append(event)
+    return found
+
+
+def _timeline(label: str, trials: Sequence[Mapping[str, Any]]) -> Timeline | None:
+    slices = _merged([trial["intervals"] for trial in trials])
     if not any(slice_.count for slice_ in slices):
         return None
-    step_s = next(filter(None, (_step_s(event["intervals"]) for event in events)), 0.0)
+    step_s = next(filter(None, (_step_s(trial["intervals"]) for trial in trials)), 0.0)
     return Timeline(
-        one.label,
+        label,
         (np.arange(len(slices), dtype=np.float64) + 0.5) * step_s,
         _values(slice_.quantile(0.99) for slice_ in slices),
         _values(slice_.max for slice_ in slices),
-        _stops(events),
+        tuple(map(_event, trials[0]["events"])),
     )
 
 
-def _counts(row: Mapping[str, Any], cell: str) -> bool:
-    return bool(row["cell"] == cell and row["verdict"] != INVALID)
-
-
-def _stops(events: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:
-    """Every stop of these trials, in seconds from the window's start."""
-    done = [mark for event in events for mark in event.get("events", ())]
-    stops = [mark for mark in done if mark["kind"] == "stop"]
-    return tuple((mark["stopped_ns"] / 1e9, mark["continued_ns"] / 1e9) for mark in stops)
+def _event(done: Mapping[str, Any]) -> Event:
+    kind = KINDS[done["kind"]]
+    start_ns = done[kind.begin]
+    return Event(done["kind"], start_ns / 1e9, done[kind.end or kind.begin] / 1e9)
 
 
 def _merged(starts: Sequence[Sequence[Mapping[str, Any]]]) -> list[Any]:
@@ -116,10 +170,8 @@ def _values(found: Iterable[int | None]) -> Array:
 
 def _panel(line: Timeline, span_ns: tuple[float, float]) -> str:
     with drawing(f"window {line.label}", 3.4, 2.5) as (figure, axes):
-        for start, end in line.stops[:1]:
-            axes.axvspan(start, end, color=BAND, linewidth=0)
-            due = np.linspace(start, end, 100)[:-1]
-            axes.plot(due, (end - due) * 1e9, color=BASELINE, linewidth=4, alpha=0.6)
+        for event in line.events:
+            _mark(axes, event)
         dots: Any = {"marker": "o", "markersize": 2}  # a slice between two gaps shows too
         axes.plot(line.seconds, line.max_ns, color=MARKS["longest"], linewidth=1.2, **dots)
         axes.plot(line.seconds, line.p99_ns, color=MARKS["p99"], linewidth=1.6, **dots)
@@ -132,6 +184,17 @@ def _panel(line: Timeline, span_ns: tuple[float, float]) -> str:
         axes.grid(True)
         axes.set_title(line.label)
         return svg(figure, f"Latency through the window, {line.label}")
+
+
+def _mark(axes: Axes, event: Event) -> None:
+    """A band, or for a moment a line; of a stop also the waits that it alone makes."""
+    if event.end_s == event.start_s:
+        axes.axvline(event.start_s, color=INK, linewidth=1.2)
+        return
+    axes.axvspan(event.start_s, event.end_s, color=BAND, linewidth=0)
+    if event.kind == "stop":
+        due = np.linspace(event.start_s, event.end_s, 100)[:-1]
+        axes.plot(due, (event.end_s - due) * 1e9, color=BASELINE, linewidth=4, alpha=0.6)
 
 
 def _bars(found: Sequence[Stalled]) -> str:
