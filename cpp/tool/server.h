@@ -33,6 +33,8 @@ struct ServeSetting {
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;
   std::string when_full = "pause";
   std::string leak_what = "descriptor";
+  std::string when_busy = "wait";
+  std::string queue_order = "fifo";
   std::optional<std::uint64_t> descriptors_max;  // of the process: for its main() to set
   int board_fd = -1;
   bool parent_death = false;
