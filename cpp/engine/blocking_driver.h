@@ -43,7 +43,7 @@ struct BlockingSetup {
   std::unique_ptr<Connection> connection;
   bool accepted = true;                 // else dialed
   std::int64_t silence_timeout_ns = 0;  // it is reset when nothing moves for so long; 0: never
-  Errc dial_error = Errc::ok;  // the dial could not even be started
+  Errc dial_error = Errc::ok;           // the dial could not even be started
 };
 
 class BlockingDriver final : public Dialer {
@@ -80,7 +80,7 @@ class BlockingDriver final : public Dialer {
   std::unique_ptr<std::byte[]> buffer_;
   Slot slot_;
   Time now_;
-  Time moved_;                            // when bytes last came or went
+  Time moved_;                           // when bytes last came or went
   std::int64_t receive_timeout_ns_ = 0;  // as it stands in the kernel; 0: none
   std::vector<Mailbox::Mail> mail_;
   std::vector<std::unique_ptr<Connection>> failed_dials_;

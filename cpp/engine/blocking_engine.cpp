@@ -39,7 +39,11 @@ BlockingEngine::BlockingEngine(const EngineOptions& engine_options, ConnectionFa
                                Board& board, std::string acceptor_name)
     : BlockingShared(engine_options),
       board_(board),
-      threads_(*this, board, [this](bool accepted) { ended(accepted); poke(); }),
+      threads_(*this, board,
+               [this](bool accepted) {
+                 ended(accepted);
+                 poke();
+               }),
       factory_(std::move(factory)),
       acceptor_name_(std::move(acceptor_name)),
       random_(engine_options.seed),

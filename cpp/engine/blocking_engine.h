@@ -48,9 +48,9 @@ class BlockingEngine : public Engine, protected BlockingShared {
   virtual Admitted admit(Arrival& arrival) = 0;
   // The acceptor serves as well, and has to be interrupted itself.
   virtual bool acceptor_serves() const { return false; }
-  virtual bool has_room() { return true; }   // else accepting pauses
-  virtual void begin() {}                    // on the acceptor's thread, before the first
-  virtual void no_more() {}                  // nobody is accepted from now on
+  virtual bool has_room() { return true; }             // else accepting pauses
+  virtual void begin() {}                              // on the acceptor's thread, before the first
+  virtual void no_more() {}                            // nobody is accepted from now on
   virtual bool interrupt_more(bool) { return false; }  // as ConnectionThreads::interrupt()
   virtual bool more_run() { return false; }  // threads of the engine's own, joined once all ended
   virtual void count_no_room() {}

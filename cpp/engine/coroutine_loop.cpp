@@ -36,12 +36,12 @@ struct CoroutineConnection final : LoopConnection, Recycled<CoroutineConnection>
   using LoopConnection::LoopConnection;
 
   Coroutine coroutine;
-  Errc lost = Errc::ok;    // how its peer was lost, for whoever resumed it
-  bool readable = false;   // an edge came and recv has not yet found the end of it
-  bool blocked = false;    // send has found no room and no edge has come since
-  bool hung_up = false;    // FIN or an error is behind the bytes: no short receive ends the edge
-  bool told = false;       // something else than its socket has called: a deadline, a wake, a drain
-  bool queued = false;     // has had its turn and wants another
+  Errc lost = Errc::ok;   // how its peer was lost, for whoever resumed it
+  bool readable = false;  // an edge came and recv has not yet found the end of it
+  bool blocked = false;   // send has found no room and no edge has come since
+  bool hung_up = false;   // FIN or an error is behind the bytes: no short receive ends the edge
+  bool told = false;      // something else than its socket has called: a deadline, a wake, a drain
+  bool queued = false;    // has had its turn and wants another
 };
 
 class CoroutineLoop final : public LoopCore {

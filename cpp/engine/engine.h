@@ -48,7 +48,7 @@ struct EngineOptions {
       false;  // the application calls Wakers (blocking engines must then wait on two things)
   bool blocking = true;  // a thread per connection waits in recv; else in poll, and recv never does
   BlockingOptions blocking_threads;  // of thread, pool and sequential
-  LeakOptions leak;      // none, but for hunts
+  LeakOptions leak;                  // none, but for hunts
   std::uint64_t seed = 1;
 };
 
@@ -65,8 +65,9 @@ class Engine {
   virtual void join() = 0;
 };
 
-// "thread", "pool", "sequential", "epoll", "coroutine", "uring". Unknown name: std::invalid_argument. What this machine or build
-// cannot do: std::runtime_error with the reason. `board` outlives the engine.
+// "thread", "pool", "sequential", "epoll", "coroutine", "uring". Unknown name:
+// std::invalid_argument. What this machine or build cannot do: std::runtime_error with the reason.
+// `board` outlives the engine.
 std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& options,
                                     ConnectionFactory factory, Board& board);
 

@@ -242,11 +242,11 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
 };
 
 // A case that an engine can't do by its nature is skipped by name, never left out.
-#define ZY_NEEDS_AT_ONCE(connections)                                                         \
-  if (!serves_at_once(connections)) {                                                         \
-    GTEST_SKIP() << GetParam() << " serves " << connections_at_once() << " at once, not "     \
-                 << (connections);                                                            \
-  }                                                                                           \
+#define ZY_NEEDS_AT_ONCE(connections)                                                     \
+  if (!serves_at_once(connections)) {                                                     \
+    GTEST_SKIP() << GetParam() << " serves " << connections_at_once() << " at once, not " \
+                 << (connections);                                                        \
+  }                                                                                       \
   static_assert(true)
 
 inline auto every_engine() {

@@ -33,7 +33,8 @@ constexpr std::array kWaitClasses{
 };
 
 void count_wait(Counters& counters, std::int64_t wait_ns) {
-  counters.add(Counter::queue_wait_ns, static_cast<std::uint64_t>(std::max<std::int64_t>(wait_ns, 0)));
+  counters.add(Counter::queue_wait_ns,
+               static_cast<std::uint64_t>(std::max<std::int64_t>(wait_ns, 0)));
   for (const WaitClass& one : kWaitClasses) {
     if (wait_ns > one.most_ns) continue;
     counters.add(one.counter);
@@ -87,10 +88,9 @@ class PoolEngine final : public BlockingEngine {
 
 void PoolEngine::begin() {
   for (unsigned i = 0; i < std::max(options.threads, 1U); ++i) {
-    Worker& worker =
-        workers_.emplace_back(this, i, random(), &board_.take());
-    const int error = start_thread(worker.thread, options.blocking_threads.stack_bytes,
-                                   worker_main, &worker);
+    Worker& worker = workers_.emplace_back(this, i, random(), &board_.take());
+    const int error =
+        start_thread(worker.thread, options.blocking_threads.stack_bytes, worker_main, &worker);
     if (error == 0) continue;
     board_.retire(*worker.counters);
     workers_.pop_back();

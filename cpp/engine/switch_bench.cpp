@@ -162,8 +162,8 @@ void thread_by_pipe(benchmark::State& state) {
   });
   char byte = 0;
   for (auto _ : state) {
-    const bool whole = ::write(write_there.get(), &byte, 1) == 1 &&
-                       ::read(read_back.get(), &byte, 1) == 1;
+    const bool whole =
+        ::write(write_there.get(), &byte, 1) == 1 && ::read(read_back.get(), &byte, 1) == 1;
     if (!whole) state.SkipWithError("pipe");
   }
   write_there.reset();

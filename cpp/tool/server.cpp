@@ -129,7 +129,8 @@ void add_blocking(Words& words, ServeSetting& setting) {
 Words serve_words(ServeSetting& setting) {
   EngineOptions& options = setting.options;
   Words words;
-  words.choice("engine", "sequential, thread, pool, epoll, coroutine, uring", setting.engine, engine_names());
+  words.choice("engine", "sequential, thread, pool, epoll, coroutine, uring", setting.engine,
+               engine_names());
   words.choice("protocol", "http1, echo", setting.protocol, {"http1", "echo"});
   words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
   words.text("address", "to listen on (IPv4 or IPv6)", setting.address);

@@ -27,9 +27,7 @@ and end the server with exit code 0.
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--engine", type=click.Choice(get_args(Engine)), default="epoll", show_default=True
-)
+@click.option("--engine", type=click.Choice(get_args(Engine)), default="epoll", show_default=True)
 @click.option(
     "--protocol", type=click.Choice(["echo", "http1"]), default="http1", show_default=True
 )
