@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from zyphos_lab import link_metrics, probe_metrics
+from zyphos_lab import board_metrics, link_metrics, probe_metrics
 
 Better = Literal["lower", "higher", ""]
 
@@ -246,22 +246,8 @@ interrupted                   count       lower /r system calls ended by a signa
 timers                        count       -     /r deadlines that came due
 accept_paused                 count       lower /r times accepting was paused, no descriptors
 buffers_exhausted             count       lower /r receives ended for want of a buffer
-queued                        count       -     /r connections put into the pool's queue
-queue_length_sum              count       lower /r connections that those found in it, added up
-queue_wait_ns                 ns          lower /r time in it of those taken out, added up
-queue_waits_10us              count       -     /r of them, after at most 10 us
-queue_waits_100us             count       -     /r after more, at most 100 us
-queue_waits_1ms               count       -     /r after more, at most 1 ms
-queue_waits_10ms              count       lower /r after more, at most 10 ms
-queue_waits_100ms             count       lower /r after more, at most 100 ms
-queue_waits_1s                count       lower /r after more, at most 1 s
-queue_waits_longer            count       lower /r after more than 1 s
-queue_paused                  count       lower /r times accepting was paused, the queue full
-caller_runs                   count       lower /r connections that the acceptor served itself
-coroutine_frames              count       -     /r coroutine frames made
-coroutine_frame_bytes         bytes       lower /r their size, added up
-coroutine_resumes             count       lower /r times a coroutine was resumed
 """
+BOARD += board_metrics.POOL_AND_COROUTINES
 
 HOST = """
 observer_bpf_run_ns           ns          lower   time that BPF programs of ours ran

@@ -64,6 +64,7 @@ class CoroutineLoop final : public LoopCore {
 
   // Until it is over, or its peer lost.
   Coroutine converse(CoroutineConnection& self);
+  Moved answer(CoroutineConnection& self);
   Moved send(CoroutineConnection& self);
   Moved receive_once(CoroutineConnection& self);
   bool receive_late(CoroutineConnection& self);
@@ -120,12 +121,7 @@ int milliseconds_until(Time time) {
 Coroutine CoroutineLoop::converse(CoroutineConnection& self) {
   Slot& slot = self.slot;
   for (int receives = 0;;) {
-    if (std::exchange(self.told, false)) {
-      // Draining: a request that already lies in the socket is still answered.
-      if (!receive_late(self)) co_return;
-      slot.pump(now_);
-    }
-    const Moved sent = send(self);
+    const Moved sent = answer(self);
     if (sent == Moved::lost) co_return;
     finish(self);
     if (slot.finished()) co_return;
@@ -141,6 +137,16 @@ Coroutine CoroutineLoop::converse(CoroutineConnection& self) {
       co_await event(self);
     }
   }
+}
+
+// What a deadline, a wake or a drain asks for, and then what there is to send.
+CoroutineLoop::Moved CoroutineLoop::answer(CoroutineConnection& self) {
+  if (std::exchange(self.told, false)) {
+    // Draining: a request that already lies in the socket is still answered.
+    if (!receive_late(self)) return Moved::lost;
+    self.slot.pump(now_);
+  }
+  return send(self);
 }
 
 // Sends what there is, pumping while that makes room.
