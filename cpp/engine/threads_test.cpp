@@ -220,7 +220,6 @@ TEST(Stack, AnotherFaultIsNoOverflow) {
   ASSERT_EQ(::waitpid(pid, &status, 0), pid);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) << status;
 }
-#endif
 
 void* measure_stack(void* bytes) {
   pthread_attr_t attributes;
@@ -240,6 +239,7 @@ TEST(Stack, IsAsLargeAsAskedFor) {
     EXPECT_LE(bytes, 2 * wanted);
   }
 }
+#endif
 
 // --- the end, and silence ---
 
