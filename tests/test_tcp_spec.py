@@ -38,7 +38,9 @@ def test_they_reach_the_program_and_only_where_they_differ_from_its_own() -> Non
 
 
 def test_a_loop_never_blocks() -> None:
-    with pytest.raises(SpecError, match="`blocking` is for engine thread"):
+    with pytest.raises(
+        SpecError, match="`blocking` is for engines sequential, thread, pool, this is engine epoll"
+    ):
         words_of("blocking: false")
 
 

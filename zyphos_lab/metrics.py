@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from zyphos_lab import link_metrics, probe_metrics
+from zyphos_lab import board_metrics, link_metrics, probe_metrics
 
 Better = Literal["lower", "higher", ""]
 
@@ -233,6 +233,7 @@ timers                        count       -     /r deadlines that came due
 accept_paused                 count       lower /r times accepting was paused, no descriptors
 buffers_exhausted             count       lower /r receives ended for want of a buffer
 """
+BOARD += board_metrics.POOL_AND_COROUTINES
 
 HOST = """
 observer_bpf_run_ns           ns          lower   time that BPF programs of ours ran

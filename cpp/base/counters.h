@@ -14,6 +14,27 @@
 
 namespace zyphos {
 
+// Of engine pool, whose accepted connections wait in a queue for a thread.
+#define ZYPHOS_QUEUE_COUNTERS(X)                                                 \
+  X(queued, "connections put into the queue")                                    \
+  X(queue_length_sum, "connections that those found in it, added up")            \
+  X(queue_wait_ns, "time that connections taken out of it had waited, added up") \
+  X(queue_waits_10us, "of them, after at most 10 us")                            \
+  X(queue_waits_100us, "after more, at most 100 us")                             \
+  X(queue_waits_1ms, "after more, at most 1 ms")                                 \
+  X(queue_waits_10ms, "after more, at most 10 ms")                               \
+  X(queue_waits_100ms, "after more, at most 100 ms")                             \
+  X(queue_waits_1s, "after more, at most 1 s")                                   \
+  X(queue_waits_longer, "after more than 1 s")                                   \
+  X(queue_paused, "times accepting was paused because the queue was full")       \
+  X(caller_runs, "connections that the acceptor served, the queue being full")
+
+// Of engine coroutine.
+#define ZYPHOS_COROUTINE_COUNTERS(X)               \
+  X(coroutine_frames, "coroutine frames made")     \
+  X(coroutine_frame_bytes, "their size, added up") \
+  X(coroutine_resumes, "times a coroutine was resumed")
+
 // name, meaning. Names are column names (server_<name>, client_<name>).
 #define ZYPHOS_COUNTERS(X)                                                        \
   X(accepted, "connections accepted")                                             \
@@ -36,7 +57,9 @@ namespace zyphos {
   X(interrupted, "system calls ended by a signal (EINTR)")                        \
   X(timers, "deadlines that came due")                                            \
   X(accept_paused, "times accepting was paused for want of descriptors")          \
-  X(buffers_exhausted, "receives ended for want of a provided buffer (ENOBUFS)")
+  X(buffers_exhausted, "receives ended for want of a provided buffer (ENOBUFS)")  \
+  ZYPHOS_QUEUE_COUNTERS(X)                                                        \
+  ZYPHOS_COROUTINE_COUNTERS(X)
 
 enum class Counter : std::uint8_t {
 #define X(name, text) name,

@@ -40,6 +40,8 @@ namespace zyphos {
   X(tls_failed, "the TLS handshake or a record failed, or the certificate is not to be trusted") \
   X(wrong_tls, "not the version, resumption or early data asked for of TLS")                     \
   X(accept_limit, "no descriptor left for a new connection (EMFILE, ENFILE)")                    \
+  X(thread_limit, "no thread left for a new connection (EAGAIN at clone)")                       \
+  X(queue_full, "no room in the queue of accepted connections")                                  \
   X(handler_failed, "the application could not answer")                                          \
   X(system, "an unexpected system error")
 

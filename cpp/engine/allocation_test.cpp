@@ -90,7 +90,8 @@ class Allocation : public EngineTest {
 
   void expect_none(std::string_view request, std::size_t pieces) {
     std::vector<Client> clients;
-    for (int i = 0; i < 4; ++i) clients.emplace_back(address(), options_.socket);
+    const std::size_t connections = std::min<std::size_t>(connections_at_once(), 4);
+    for (std::size_t i = 0; i < connections; ++i) clients.emplace_back(address(), options_.socket);
     rounds(clients, request, pieces, 200);
     allocations = 0;
     counting = true;

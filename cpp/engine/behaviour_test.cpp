@@ -236,6 +236,7 @@ TEST_P(Behaviour, ManyThreadsMayWakeAtOnce) {
 }
 
 TEST_P(Behaviour, IdleConnectionsEndAtTheirDeadline) {
+  ZY_NEEDS_AT_ONCE(2U);
   start_echo(8, 20 * kMillisecond_ns);
   Client quiet(address());
   Client talker(address());
@@ -431,7 +432,8 @@ TEST(Engines, AreNamedAndSayWhatIsMissing) {
       EXPECT_THROW(make_engine(ability.name, {}, factory, board), std::runtime_error);
     }
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"thread", "epoll", "uring"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"sequential", "thread", "pool", "epoll", "coroutine",
+                                             "uring"}));
 }
 
 }  // namespace

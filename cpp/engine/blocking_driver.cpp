@@ -35,7 +35,8 @@ BlockingDriver::BlockingDriver(BlockingSetup setup)
       counters_(setup_.counters),
       buffer_(std::make_unique_for_overwrite<std::byte[]>(kReceive_bytes + kReadPadding)),
       slot_(pool_, setup_.shared.options.limits),
-      now_(clock_now()) {}
+      now_(clock_now()),
+      moved_(now_) {}
 
 void BlockingDriver::run() {
   setup_.mailbox->admit(0, 0);
@@ -48,7 +49,8 @@ void BlockingDriver::run() {
   } else {
     if (!setup_.accepted) counters_.add(Counter::connected);
     ZY_USDT(connection_open, &slot_.connection(), setup_.fd.get());
-    slot_.pump(now_);
+    // Draining already: what lies in the socket comes first (look_around()).
+    if (!setup_.shared.draining.load(std::memory_order_acquire)) slot_.pump(now_);
     serve();
     counters_.add(Counter::closed);
     ZY_USDT(connection_close, &slot_.connection(), setup_.fd.get());
@@ -68,7 +70,7 @@ Errc BlockingDriver::connect() {
   std::array waiting{pollfd{.fd = setup_.fd.get(), .events = POLLOUT, .revents = 0}};
   while (poll_until(waiting, Time::never()) < 0) {
     counters_.add(Counter::interrupted);
-    if (setup_.shared.aborting.load(std::memory_order_acquire)) return Errc::drain_timeout;
+    if (setup_.shared.aborts(clock_now())) return Errc::drain_timeout;
     saw_drain_.store(setup_.shared.draining.load(std::memory_order_acquire));
   }
   const Errc result = connect_result(setup_.fd.get());
@@ -95,8 +97,11 @@ bool BlockingDriver::look_around() {
     if (slot_.wants_input()) take(receive(setup_.fd.get(), room, MSG_DONTWAIT, counters_));
     slot_.pump(now_);
   }
-  if (setup_.shared.aborting.load(std::memory_order_acquire)) slot_.abort(Errc::drain_timeout);
+  if (setup_.shared.aborts(now_)) slot_.abort(Errc::drain_timeout);
   if (!send()) return false;
+  if (setup_.silence_timeout_ns > 0 && now_ - moved_ >= setup_.silence_timeout_ns) {
+    slot_.abort(Errc::idle_timeout);
+  }
   fail_dials();
   if (slot_.wants_fin()) {
     ::shutdown(setup_.fd.get(), SHUT_WR);
@@ -111,7 +116,10 @@ bool BlockingDriver::send() {
   for (;;) {
     const std::size_t pending = slot_.out().pending();
     const Flush flushed = flush(setup_.fd.get(), slot_.out(), counters_);
-    if (slot_.out().pending() < pending) slot_.progressed(now_);
+    if (slot_.out().pending() < pending) {
+      moved_ = now_;
+      slot_.progressed(now_);
+    }
     if (flushed == Flush::blocked) {
       if (slot_.wants_pump()) slot_.pump(now_);
       return true;
@@ -135,7 +143,7 @@ void BlockingDriver::wait() {
 }
 
 void BlockingDriver::wait_for_input() {
-  limit_wait(slot_.deadline());
+  limit_wait(deadline());
   const Bytes room(buffer_.get(), kReceive_bytes);
   const Received received = receive(setup_.fd.get(), room, 0, counters_);
   now_ = clock_now();
@@ -157,7 +165,7 @@ void BlockingDriver::wait_for_several() {
   // With nothing to expect of the socket it is left out: a hung-up one would end every poll at
   // once.
   if (events == 0) waiting[0].fd = -1;
-  const int ready = poll_until(waiting, slot_.deadline());
+  const int ready = poll_until(waiting, deadline());
   setup_.mailbox->awake();
   now_ = clock_now();
   if (ready < 0) counters_.add(Counter::interrupted);
@@ -176,6 +184,7 @@ void BlockingDriver::take(Received received) {
   switch (received.state) {
     case Receive::bytes:
       rearm_quickack(setup_.fd.get(), setup_.shared.options.socket);
+      moved_ = now_;
       slot_.input({buffer_.get(), received.size});
       break;
     case Receive::again: return;
@@ -186,6 +195,12 @@ void BlockingDriver::take(Received received) {
   slot_.pump(now_);
   send();
   slot_.settle();
+}
+
+// When to look around at the latest.
+Time BlockingDriver::deadline() const {
+  if (setup_.silence_timeout_ns <= 0) return slot_.deadline();
+  return std::min(slot_.deadline(), moved_ + setup_.silence_timeout_ns);
 }
 
 void BlockingDriver::deliver() {

@@ -27,9 +27,11 @@ struct BlockingShared {
   // taken).
   virtual bool start_dialed(Dialed& dialed, std::unique_ptr<Connection>& connection) = 0;
 
+  bool aborts(Time now) const { return now.ns >= abort_at_ns.load(std::memory_order_acquire); }
+
   EngineOptions options;
   std::atomic<bool> draining = false;
-  std::atomic<bool> aborting = false;  // the drain timeout is over
+  std::atomic<std::int64_t> abort_at_ns = Time::never().ns;  // when the drain timeout is over
 };
 
 struct BlockingSetup {
@@ -39,8 +41,9 @@ struct BlockingSetup {
   std::shared_ptr<Mailbox> mailbox;
   Fd fd;
   std::unique_ptr<Connection> connection;
-  bool accepted = true;        // else dialed
-  Errc dial_error = Errc::ok;  // the dial could not even be started
+  bool accepted = true;                 // else dialed
+  std::int64_t silence_timeout_ns = 0;  // it is reset when nothing moves for so long; 0: never
+  Errc dial_error = Errc::ok;           // the dial could not even be started
 };
 
 class BlockingDriver final : public Dialer {
@@ -65,6 +68,7 @@ class BlockingDriver final : public Dialer {
   void wait_for_input();
   void wait_for_several();
   void take(Received received);
+  Time deadline() const;
   void deliver();
   void fail_dials();
   void lose(Errc error);
@@ -76,6 +80,7 @@ class BlockingDriver final : public Dialer {
   std::unique_ptr<std::byte[]> buffer_;
   Slot slot_;
   Time now_;
+  Time moved_;                           // when bytes last came or went
   std::int64_t receive_timeout_ns_ = 0;  // as it stands in the kernel; 0: none
   std::vector<Mailbox::Mail> mail_;
   std::vector<std::unique_ptr<Connection>> failed_dials_;

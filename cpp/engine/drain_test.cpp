@@ -23,6 +23,7 @@ class Drain : public EngineTest {
 INSTANTIATE_TEST_SUITE_P(Engines, Drain, every_engine(), engine_name);
 
 TEST_P(Drain, IdleConnectionsEndAtOnce) {
+  ZY_NEEDS_AT_ONCE(2U);
   start_echo(8);
   Client fresh(address());
   Client used(address());
@@ -40,6 +41,7 @@ TEST_P(Drain, IdleConnectionsEndAtOnce) {
 }
 
 TEST_P(Drain, ARequestUnderWayIsStillAnswered) {
+  ZY_NEEDS_AT_ONCE(2U);
   start_echo(8);
   Client client(address());
   client.send(pattern(11));

@@ -98,7 +98,8 @@ TEST_P(Echo, PortInUseFailsAtTheStart) {
 }
 
 TEST_P(Echo, SeveralThreadsServeOnePort) {
-  options_.threads = 2;
+  ZY_NEEDS_AT_ONCE(32U);
+  if (GetParam() != "pool") options_.threads = 2;
   start_echo(8);
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 32; ++i) clients.push_back(std::make_unique<Client>(address()));
@@ -117,6 +118,8 @@ TEST_P(Echo, AThousandConnections) {
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   }
   const std::size_t connections = std::min<std::size_t>(1000, limit.rlim_cur / 2 - 100);
+  if (GetParam() == "pool") options_.threads = 1000;
+  ZY_NEEDS_AT_ONCE(connections);
   start_echo(8);
   std::vector<std::unique_ptr<Client>> clients;
   for (std::size_t i = 0; i < connections; ++i) {
@@ -144,6 +147,7 @@ TEST_P(Echo, AResetPeerIsCounted) {
 }
 
 TEST_P(Echo, ConnectionsMaxPausesAccepting) {
+  ZY_NEEDS_AT_ONCE(2U);
   options_.connections_max = 2;
   start_echo(8);
   std::vector<std::unique_ptr<Client>> clients;
@@ -156,6 +160,23 @@ TEST_P(Echo, ConnectionsMaxPausesAccepting) {
   EXPECT_EQ(clients[2]->read(8), pattern(8));
   EXPECT_EQ(clients[3]->read(8), pattern(8));
   EXPECT_EQ(count(Counter::accepted), 4U);
+}
+
+TEST_P(Echo, WhoIsBeyondItsNumberIsServedWhenOneEnds) {
+  if (GetParam() == "pool") options_.threads = 2;
+  start_echo(8);
+  const std::size_t at_once = std::min<std::size_t>(connections_at_once(), 2);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::size_t i = 0; i < at_once + 3; ++i) {
+    clients.push_back(std::make_unique<Client>(address()));
+    clients.back()->send(pattern(8));
+  }
+  for (auto& client : clients) {
+    EXPECT_EQ(client->read(8), pattern(8));
+    client->close();
+  }
+  stop();
+  EXPECT_EQ(count(Counter::requests), at_once + 3);
 }
 
 TEST_P(Echo, ANullConnectionIsDropped) {

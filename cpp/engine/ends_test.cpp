@@ -78,18 +78,18 @@ TEST_P(Ends, AForgottenDescriptorStays) {
   start_echo(8);
   const std::size_t before = open_descriptors();
   come_and_go(6);
-  EXPECT_EQ(open_descriptors(), before + 3);
+  eventually([&] { return open_descriptors() == before + 3; }, "three left of the six");
 }
 
 TEST_P(Ends, NothingIsForgottenUnasked) {
   start_echo(8);
   const std::size_t before = open_descriptors();
   come_and_go(6);
-  EXPECT_EQ(open_descriptors(), before);
+  eventually([&] { return open_descriptors() == before; }, "none left");
 }
 
 TEST_P(Ends, WhatMayNotBlockAnswersToo) {
-  options_.blocking = false;  // of the thread engine; no other one knows of it
+  options_.blocking = false;  // of the engines whose threads block; no other one knows of it
   start_echo(8);
   come_and_go(3);
   EXPECT_EQ(count(Counter::requests), 3U);

@@ -4,8 +4,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/coroutine_loop.h"
 #include "engine/epoll_loop.h"
 #include "engine/loop_engine.h"
+#include "engine/pool_engine.h"
+#include "engine/sequential_engine.h"
 #include "engine/thread_engine.h"
 #include "engine/uring_loop.h"
 
@@ -22,7 +25,7 @@ struct Entry {
 
 std::string nothing_missing() { return {}; }
 
-constexpr char kEpoll[] = "epoll", kUring[] = "uring";
+constexpr char kEpoll[] = "epoll", kCoroutine[] = "coroutine", kUring[] = "uring";
 
 template <LoopMaker maker, const char* name>
 std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFactory factory,
@@ -31,8 +34,11 @@ std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFa
 }
 
 constexpr std::array kEngines{
+    Entry{"sequential", nothing_missing, make_sequential_engine},
     Entry{"thread", nothing_missing, make_thread_engine},
+    Entry{"pool", nothing_missing, make_pool_engine},
     Entry{kEpoll, nothing_missing, make_of_loops<make_epoll_loop, kEpoll>},
+    Entry{kCoroutine, nothing_missing, make_of_loops<make_coroutine_loop, kCoroutine>},
     Entry{kUring, uring_missing, make_of_loops<make_uring_loop, kUring>},
 };
 
@@ -46,8 +52,12 @@ std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& 
     if (!missing.empty()) throw std::runtime_error(missing);
     return entry.make(options, std::move(factory), board);
   }
-  throw std::invalid_argument("unknown engine '" + std::string(name) +
-                              "' (there are thread, epoll, uring)");
+  std::string names;
+  for (const Entry& entry : kEngines) {
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  throw std::invalid_argument("unknown engine '" + std::string(name) + "' (there are " + names +
+                              ")");
 }
 
 std::vector<EngineAbility> engine_abilities() {

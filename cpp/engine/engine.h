@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "engine/blocking_options.h"
 #include "engine/leak.h"
 #include "metrics/board.h"
 #include "net/options.h"
@@ -35,7 +36,7 @@ enum class WhenFull : std::uint8_t {
 struct EngineOptions {
   Address listen = Address::loopback(0);
   int backlog = 4096;
-  unsigned threads = 1;  // loops; a thread per connection ignores it
+  unsigned threads = 1;  // loops, or threads of a pool; thread and sequential ignore it
   std::vector<int>
       cpus;  // loop i runs on cpus[i % size], connection threads on any of them; empty: anywhere
   SocketOptions socket;  // of every accepted connection (net/options.h)
@@ -46,7 +47,8 @@ struct EngineOptions {
   bool application_wakes =
       false;  // the application calls Wakers (blocking engines must then wait on two things)
   bool blocking = true;  // a thread per connection waits in recv; else in poll, and recv never does
-  LeakOptions leak;      // none, but for hunts
+  BlockingOptions blocking_threads;  // of thread, pool and sequential
+  LeakOptions leak;                  // none, but for hunts
   std::uint64_t seed = 1;
 };
 
@@ -63,8 +65,9 @@ class Engine {
   virtual void join() = 0;
 };
 
-// "thread", "epoll", "uring". Unknown name: std::invalid_argument. What this machine or build
-// cannot do: std::runtime_error with the reason. `board` outlives the engine.
+// "thread", "pool", "sequential", "epoll", "coroutine", "uring". Unknown name:
+// std::invalid_argument. What this machine or build cannot do: std::runtime_error with the reason.
+// `board` outlives the engine.
 std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& options,
                                     ConnectionFactory factory, Board& board);
 

@@ -170,9 +170,13 @@ class Scripted final : public Connection {
   Context* context_ = nullptr;
 };
 
+// Of engine pool, where a case does not say otherwise: more than any case holds open.
+inline constexpr unsigned kPoolThreads = 40;
+
 class EngineTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
+    if (GetParam() == "pool") options_.threads = kPoolThreads;
     for (const EngineAbility& ability : engine_abilities()) {
       if (ability.name == GetParam() && !ability.missing.empty()) GTEST_SKIP() << ability.missing;
     }
@@ -222,13 +226,32 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
 
   Address address() const { return engine_->address(); }
 
+  // How many connections it serves at once, by its nature: those beyond wait for one to end.
+  std::size_t connections_at_once() const {
+    if (GetParam() == "sequential") return 1;
+    return GetParam() == "pool" ? options_.threads : 100'000;
+  }
+  // For cases that hold several open at a time; says so in the skip.
+  bool serves_at_once(std::size_t connections) const {
+    return connections <= connections_at_once();
+  }
   EngineOptions options_;
   Board board_;
   std::unique_ptr<Engine> engine_;
   std::size_t descriptors_ = 0;  // open before the test
 };
 
-inline auto every_engine() { return ::testing::Values("thread", "epoll", "uring"); }
+// A case that an engine can't do by its nature is skipped by name, never left out.
+#define ZY_NEEDS_AT_ONCE(connections)                                                     \
+  if (!serves_at_once(connections)) {                                                     \
+    GTEST_SKIP() << GetParam() << " serves " << connections_at_once() << " at once, not " \
+                 << (connections);                                                        \
+  }                                                                                       \
+  static_assert(true)
+
+inline auto every_engine() {
+  return ::testing::Values("sequential", "thread", "pool", "epoll", "coroutine", "uring");
+}
 inline std::string engine_name(const ::testing::TestParamInfo<std::string>& info) {
   return info.param;
 }

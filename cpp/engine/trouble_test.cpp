@@ -5,12 +5,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <cstdlib>
 #include <thread>
 #include <vector>
 
+#include "engine/child_fixture.h"
 #include "engine/engine_fixture.h"
 
 namespace zyphos {
@@ -184,53 +184,6 @@ TEST_P(Trouble, SignalsLoseNothing) {
 
 // --- no descriptors: the engine in a process of its own, told what to do by lines ---
 
-class Child {
- public:
-  explicit Child(const std::function<void(int from_parent, int to_parent)>& run) {
-    int down[2];
-    int up[2];
-    EXPECT_EQ(::pipe(down), 0);
-    EXPECT_EQ(::pipe(up), 0);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::close(down[1]);
-      ::close(up[0]);
-      run(down[0], up[1]);
-      ::_exit(0);
-    }
-    ::close(down[0]);
-    ::close(up[1]);
-    to_ = Fd(down[1]);
-    from_ = Fd(up[0]);
-  }
-  ~Child() {
-    to_.reset();
-    int status = -1;
-    ::waitpid(pid_, &status, 0);
-    EXPECT_EQ(status, 0);
-  }
-
-  std::uint64_t ask(char what) {
-    std::uint64_t answer = 0;
-    EXPECT_EQ(::write(to_.get(), &what, 1), 1);
-    EXPECT_EQ(::read(from_.get(), &answer, sizeof answer), static_cast<ssize_t>(sizeof answer));
-    return answer;
-  }
-
- private:
-  pid_t pid_ = -1;
-  Fd to_;
-  Fd from_;
-};
-
-std::uint64_t total(const Board& board, Counter counter) {
-  return board.snapshot().values[static_cast<std::size_t>(counter)];
-}
-
-std::uint64_t total(const Board& board, Errc code) {
-  return board.snapshot().values[kCounterCount + static_cast<std::size_t>(code)];
-}
-
 std::uint64_t told(const Board& board, char what) {
   switch (what) {
     case 'a': return total(board, Counter::accepted);
@@ -248,6 +201,7 @@ void serve_without_descriptors(const std::string& name, WhenFull when_full, int 
   Board board;
   EngineOptions options;
   options.when_full = when_full;
+  if (name == "pool") options.threads = kPoolThreads;
   const auto engine =
       make_engine(name, options, [] { return std::make_unique<MessageEcho>(8); }, board);
   // Before the start: a multishot accept keeps the limit of the moment it was armed.
@@ -279,6 +233,7 @@ std::vector<std::unique_ptr<Client>> asking(Child& child) {
 }
 
 TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
+  ZY_NEEDS_AT_ONCE(kClients);
   Child child(
       [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::pause, from, to); });
   auto clients = asking(child);
@@ -296,6 +251,7 @@ TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
 }
 
 TEST_P(Trouble, WithoutDescriptorsTheReserveTellsWhoWaits) {
+  ZY_NEEDS_AT_ONCE(kClients);
   Child child(
       [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::refuse, from, to); });
   auto clients = asking(child);
@@ -314,6 +270,7 @@ TEST_P(Trouble, WithoutDescriptorsTheReserveTellsWhoWaits) {
 }
 
 TEST_P(Trouble, WithoutDescriptorsACarelessServerAsksAgainAndAgain) {
+  ZY_NEEDS_AT_ONCE(kClients);
   Child child(
       [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::spin, from, to); });
   auto clients = asking(child);
@@ -325,56 +282,6 @@ TEST_P(Trouble, WithoutDescriptorsACarelessServerAsksAgainAndAgain) {
   }
   EXPECT_EQ(child.ask('a'), kClients);
 }
-
-// --- no threads: address space for a few stacks only ---
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-std::size_t address_space() {
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  unsigned long pages = 0;
-  const int read = std::fscanf(file, "%lu", &pages);
-  std::fclose(file);
-  return read == 1 ? pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
-}
-
-TEST(ThreadEngine, SurvivesWithoutThreads) {
-  Child child([](int from_parent, int to_parent) {
-    Board board;
-    const auto engine =
-        make_engine("thread", {}, [] { return std::make_unique<MessageEcho>(8); }, board);
-    engine->start();
-    const std::size_t room = address_space() + 2 * 1024 * 1024;
-    const rlimit few{.rlim_cur = room, .rlim_max = room};
-    if (setrlimit(RLIMIT_AS, &few) != 0) ::_exit(2);
-    char what = 0;
-    while (::read(from_parent, &what, 1) == 1) {
-      std::uint64_t answer = engine->address().port;
-      if (what == 'r') {
-        answer =
-            board.snapshot().values[kCounterCount + static_cast<std::size_t>(Errc::accept_limit)];
-      }
-      if (::write(to_parent, &answer, sizeof answer) != sizeof answer) ::_exit(3);
-    }
-    engine->drain();
-    engine->join();
-  });
-  const Address where = Address::loopback(static_cast<std::uint16_t>(child.ask('p')));
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 60; ++i) clients.push_back(std::make_unique<Client>(where));
-  int refused = 0;
-  for (auto& client : clients) {
-    ::send(client->fd(), "12345678", 8, MSG_NOSIGNAL);
-    if (client->read(8) != "12345678") ++refused;
-  }
-  EXPECT_GT(refused, 0);
-  EXPECT_LT(refused, 60);
-  EXPECT_EQ(child.ask('r'), static_cast<std::uint64_t>(refused));
-  clients.clear();
-  Client later(where);  // threads have ended: there is room again
-  later.send(pattern(8));
-  EXPECT_EQ(later.read(8), pattern(8));
-}
-#endif
 
 }  // namespace
 }  // namespace zyphos

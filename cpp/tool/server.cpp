@@ -47,6 +47,16 @@ std::chrono::sys_seconds set_now(HttpDate& date) {
   return now;
 }
 
+WhenBusy when_busy(std::string_view name) {
+  if (name == "reject_newest") return WhenBusy::reject_newest;
+  if (name == "drop_oldest") return WhenBusy::drop_oldest;
+  return name == "caller_runs" ? WhenBusy::caller_runs : WhenBusy::wait;
+}
+
+constexpr std::string_view kHttpRefusal =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
+    "Connection: close\r\n\r\n";
+
 // Sets the date at every full second until `stop` can be read. It waits on no futex: that of a
 // thread with nothing to do would be most of what the probe `futex` sees of a server.
 void keep_date(HttpDate& date, int stop) {
@@ -67,6 +77,10 @@ EngineOptions engine_options(const ServeSetting& setting) {
   // A whole message must fit before it is answered.
   options.limits.inbox_bytes = std::max(options.limits.inbox_bytes, 2 * setting.message_bytes);
   options.when_full = when_full(setting.when_full);
+  options.blocking_threads.when_busy = when_busy(setting.when_busy);
+  options.blocking_threads.queue_order =
+      setting.queue_order == "lifo" ? QueueOrder::lifo : QueueOrder::fifo;
+  if (setting.protocol == "http1") options.blocking_threads.refusal = kHttpRefusal;
   options.leak.what = setting.leak_what == "memory" ? Leaked::memory : Leaked::descriptor;
   options.application_wakes = setting.protocol == "http1" && app::handler_wakes(setting.app);
   return options;
@@ -96,17 +110,36 @@ void add_ends(Words& words, ServeSetting& setting) {
   words.choice("leak.what", "descriptor, memory", setting.leak_what, {"descriptor", "memory"});
 }
 
+// Of the engines whose threads block.
+void add_blocking(Words& words, ServeSetting& setting) {
+  BlockingOptions& options = setting.options.blocking_threads;
+  words.flag("blocking", "engines thread, pool, sequential: they wait in recv, else in poll",
+             setting.options.blocking);
+  words.number("stack_bytes", "of each thread of engines thread and pool", options.stack_bytes,
+               std::size_t{32 * 1024});
+  words.number("silence_timeout_ns",
+               "engines pool, sequential: a connection on which nothing moves is reset; 0: never",
+               options.silence_timeout_ns, std::int64_t{0});
+  words.number("queue_max", "engine pool: accepted connections that may wait; 0: any number",
+               options.queue_max, std::size_t{0});
+  words.choice("queue_order", "engine pool: fifo, lifo", setting.queue_order, {"fifo", "lifo"});
+  words.choice("when_busy",
+               "engine pool, its queue full: wait, reject_newest, drop_oldest, caller_runs",
+               setting.when_busy, {"wait", "reject_newest", "drop_oldest", "caller_runs"});
+}
+
 }  // namespace
 
 Words serve_words(ServeSetting& setting) {
   EngineOptions& options = setting.options;
   Words words;
-  words.choice("engine", "thread, epoll, uring", setting.engine, engine_names());
+  words.choice("engine", "sequential, thread, pool, epoll, coroutine, uring", setting.engine,
+               engine_names());
   words.choice("protocol", "http1, echo", setting.protocol, {"http1", "echo"});
   words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
   words.text("address", "to listen on (IPv4 or IPv6)", setting.address);
   words.number("port", "to listen on; 0: a free one", setting.port, std::uint16_t{0});
-  words.number("threads", "loops; a thread per connection ignores it", options.threads, 1U);
+  words.number("threads", "loops, or threads of a pool", options.threads, 1U);
   words.list("cpus", "loop i runs on the i-th of these", options.cpus);
   words.number("message_bytes", "echo: size of a message", setting.message_bytes, std::size_t{1});
   words.number("response_bytes", "size of an answer (echo: as the message; hello: 13)",
@@ -117,7 +150,7 @@ Words serve_words(ServeSetting& setting) {
   words.number("counter_steps", "app=counter: work before each addition", setting.counter_steps,
                std::size_t{0});
   words.number("backlog", "of the listening socket", options.backlog, 1);
-  words.flag("blocking", "engine thread: it waits in recv, else in poll", options.blocking);
+  add_blocking(words, setting);
   add_ends(words, setting);
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);

@@ -35,6 +35,8 @@ struct ServeSetting {
   std::optional<std::int64_t> body_timeout_ns;    // http1: none
   std::string when_full = "pause";
   std::string leak_what = "descriptor";
+  std::string when_busy = "wait";
+  std::string queue_order = "fifo";
   std::optional<std::uint64_t> descriptors_max;  // of the process: for its main() to set
   int board_fd = -1;
   bool parent_death = false;

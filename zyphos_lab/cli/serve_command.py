@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from zyphos_lab.cli.shared import cpus, parsed
+from zyphos_lab.spec.target_models import Engine
 
 EPILOG = """\b
 Examples:
@@ -26,9 +27,7 @@ and end the server with exit code 0.
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--engine", type=click.Choice(["thread", "epoll", "uring"]), default="epoll", show_default=True
-)
+@click.option("--engine", type=click.Choice(get_args(Engine)), default="epoll", show_default=True)
 @click.option(
     "--protocol", type=click.Choice(["echo", "http1"]), default="http1", show_default=True
 )

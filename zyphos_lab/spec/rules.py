@@ -8,7 +8,7 @@ congestion control, programs) is no matter of the file: plan.py and the runner s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec import code_rules, disturb_rules, fetch_rules, link_rules, ruler_rules
@@ -52,6 +52,18 @@ EXAMPLES = {
 }
 ARRIVAL_KEYS = tuple(
     dict.fromkeys(key for keys in LAW_KEYS.values() for key in (*keys[0], *keys[1]))
+)
+# Engines that have no number of threads to choose, and what they have.
+FIXED_THREADS = {"thread": "a thread per connection", "sequential": "one thread"}
+BLOCKING = ("sequential", "thread", "pool")
+# Key, field, the engines that it is for.
+ENGINE_KEYS: tuple[tuple[str, str, Sequence[str]], ...] = (
+    ("blocking", "blocking", BLOCKING),
+    ("stack", "stack_bytes", ("thread", "pool")),
+    ("silence_timeout", "silence_timeout_ns", ("sequential", "pool")),
+    ("queue_max", "queue_max", ("pool",)),
+    ("queue_order", "queue_order", ("pool",)),
+    ("when_busy", "when_busy", ("pool",)),
 )
 TARGET_KEYS = {
     "echo": ("message_bytes",),
@@ -99,12 +111,19 @@ def engine_keys(cell: Cell, source: Source) -> Found:
     if not isinstance(cell.target, EngineTarget):
         return
     owner: Path = ("targets", cell.target_name)
-    if cell.target.engine == "thread" and cell.target.threads != 1:
-        message = "engine thread has a thread per connection, not a number of threads"
+    engine = cell.target.engine
+    if engine in FIXED_THREADS and cell.target.threads != 1:
+        message = f"engine {engine} has {FIXED_THREADS[engine]}, not a number of threads"
         yield source.key_mark((*owner, "threads")).complaint(message)
-    if cell.target.engine != "thread" and not cell.target.blocking:
-        message = f"engine {cell.target.engine} never blocks: `blocking` is for engine thread"
-        yield source.key_mark((*owner, "blocking")).complaint(message)
+    for key, field, engines in ENGINE_KEYS:
+        default = type(cell.target).model_fields[field].default
+        if engine not in engines and getattr(cell.target, field) != default:
+            message = f"`{key}` is for {_engines(engines)}, this is engine {engine}"
+            yield source.key_mark((*owner, key)).complaint(message)
+
+
+def _engines(names: Sequence[str]) -> str:
+    return f"engine{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
 def app_keys(cell: Cell, source: Source) -> Found:

@@ -34,7 +34,8 @@ from zyphos_lab.spec.fields import (
     Whole,
 )
 
-Engine = Literal["thread", "epoll", "uring"]
+Engine = Literal["sequential", "thread", "pool", "epoll", "coroutine", "uring"]
+WhenBusy = Literal["wait", "reject_newest", "drop_oldest", "caller_runs"]
 WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
 App = Literal["hello", "echo", "delay", "counter"]
@@ -95,6 +96,11 @@ class EngineTarget(Model):
     header_timeout_ns: Annotated[PositiveDuration | None, Field(alias="header_timeout")] = None
     body_timeout_ns: Annotated[PositiveDuration | None, Field(alias="body_timeout")] = None
     blocking: bool = True
+    stack_bytes: Annotated[Size, Field(alias="stack", ge=32 * 1024)] = 256 * 1024
+    silence_timeout_ns: Annotated[Duration, Field(alias="silence_timeout")] = 10_000_000_000
+    queue_max: Whole = 1024
+    queue_order: Literal["fifo", "lifo"] = "fifo"
+    when_busy: WhenBusy = "wait"
     descriptors_max: Annotated[int, Field(ge=16, le=1 << 20)] | None = None
     when_full: WhenFull = "pause"
     lingering_close: bool = True

@@ -42,7 +42,10 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     )
     names += ["counter", "counter_steps"] if target.app == "counter" else []
     words = [word for name in names for word in words_of(name, getattr(target, name))]
-    names = ["blocking", "descriptors_max", "when_full", "lingering_close"]
+    names = ["blocking", "stack_bytes", "silence_timeout_ns"]
+    names += ["queue_max", "queue_order", "when_busy"]
+    words += _nested("", target, names)
+    names = ["descriptors_max", "when_full", "lingering_close"]
     words += _nested("", target, names)
     if target.leak is not None:
         words += _nested("leak.", target.leak, ["every", "what"])
