@@ -40,6 +40,7 @@ namespace zyphos {
   X(tls_failed, "the TLS handshake or a record failed, or the certificate is not to be trusted") \
   X(wrong_tls, "not the version, resumption or early data asked for of TLS")                     \
   X(accept_limit, "no descriptor left for a new connection (EMFILE, ENFILE)")                    \
+  X(select_limit, "a new connection's descriptor is beyond what select can watch (FD_SETSIZE)")  \
   X(handler_failed, "the application could not answer")                                          \
   X(system, "an unexpected system error")
 

@@ -4,8 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "engine/epoll_loop.h"
 #include "engine/loop_engine.h"
+#include "engine/readiness_loop.h"
 #include "engine/thread_engine.h"
 #include "engine/uring_loop.h"
 
@@ -22,7 +22,7 @@ struct Entry {
 
 std::string nothing_missing() { return {}; }
 
-constexpr char kEpoll[] = "epoll", kUring[] = "uring";
+constexpr char kSelect[] = "select", kPoll[] = "poll", kEpoll[] = "epoll", kUring[] = "uring";
 
 template <LoopMaker maker, const char* name>
 std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFactory factory,
@@ -32,6 +32,8 @@ std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFa
 
 constexpr std::array kEngines{
     Entry{"thread", nothing_missing, make_thread_engine},
+    Entry{kSelect, nothing_missing, make_of_loops<make_select_loop, kSelect>},
+    Entry{kPoll, nothing_missing, make_of_loops<make_poll_loop, kPoll>},
     Entry{kEpoll, nothing_missing, make_of_loops<make_epoll_loop, kEpoll>},
     Entry{kUring, uring_missing, make_of_loops<make_uring_loop, kUring>},
 };
@@ -44,10 +46,13 @@ std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& 
     if (entry.name != name) continue;
     const std::string missing = entry.missing();
     if (!missing.empty()) throw std::runtime_error(missing);
+    const std::string useless = readiness_missing(name, options.readiness);
+    if (!useless.empty()) throw std::invalid_argument(useless);
     return entry.make(options, std::move(factory), board);
   }
-  throw std::invalid_argument("unknown engine '" + std::string(name) +
-                              "' (there are thread, epoll, uring)");
+  std::string message = "unknown engine '" + std::string(name) + "' (there are";
+  for (const Entry& entry : kEngines) message += " " + std::string(entry.name);
+  throw std::invalid_argument(message + ")");
 }
 
 std::vector<EngineAbility> engine_abilities() {

@@ -14,6 +14,7 @@
 
 #include "app/handlers.h"
 #include "app/tally.h"
+#include "tool/readiness_words.h"
 
 namespace zyphos {
 namespace {
@@ -97,7 +98,7 @@ void add_ends(Words& words, ServeSetting& setting) {
 Words serve_words(ServeSetting& setting) {
   EngineOptions& options = setting.options;
   Words words;
-  words.choice("engine", "thread, epoll, uring", setting.engine, engine_names());
+  words.choice("engine", "thread, select, poll, epoll, uring", setting.engine, engine_names());
   words.choice("protocol", "http1, echo", setting.protocol, {"http1", "echo"});
   words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
   words.text("address", "to listen on (IPv4 or IPv6)", setting.address);
@@ -113,6 +114,7 @@ Words serve_words(ServeSetting& setting) {
   words.number("counter_steps", "app=counter: work before each addition", setting.counter_steps,
                std::size_t{0});
   words.number("backlog", "of the listening socket", options.backlog, 1);
+  add_readiness(words, options.readiness);
   words.flag("blocking", "engine thread: it waits in recv, else in poll", options.blocking);
   add_ends(words, setting);
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
