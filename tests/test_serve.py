@@ -15,7 +15,7 @@ from zyphos_lab.native import program
 
 pytestmark = pytest.mark.native
 
-ENGINES = ["thread", "epoll", "uring"]
+ENGINES = ["thread", "select", "poll", "epoll", "uring"]
 MINUTE_NS = 60_000_000_000
 
 

@@ -53,7 +53,12 @@ SHAPE = [
     ("deadline: 1s", "deadline: @5", "`load.deadline`: `5` has no unit", "did you mean `5ms`?"),
     ("deadline: 1s", "deadline: @0s", "`load.deadline` has to be more than 0", ""),
     ("deadline: 1s", "deadline: @[1s]", "a list is not a duration", "write it like `200ms`"),
-    ("engine: epoll", "engine: @epol", "one of thread, epoll, uring", "did you mean `epoll`?"),
+    (
+        "engine: epoll",
+        "engine: @epol",
+        "one of thread, select, poll, epoll, uring",
+        "did you mean `epoll`?",
+    ),
     (
         "{engine: epoll, protocol: echo",
         "{engine: epoll, protocol: @echoo",

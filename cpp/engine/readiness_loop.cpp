@@ -31,6 +31,13 @@ constexpr std::uint64_t kMailboxId = kListenerId - 1;
 struct ReadyConnection final : LoopConnection, Recycled<ReadyConnection> {
   using LoopConnection::LoopConnection;
 
+  void take(const Ready& ready) {
+    told = ready.readable;
+    readable |= ready.readable || ready.hung_up;
+    hung_up |= ready.hung_up;
+    blocked &= !(ready.writable || ready.hung_up);
+  }
+
   Watch watch;            // what the poller looks for
   bool watched = false;   // the poller knows it, though after a oneshot it looks for nothing
   bool told = false;      // input was told of and recv has not looked since
@@ -151,10 +158,7 @@ void ReadinessLoop::handle(const Ready& ready) {
   }
   auto* connection = static_cast<ReadyConnection*>(find(ready.id));
   if (connection == nullptr) return;
-  connection->told = ready.readable;
-  if (ready.readable || ready.hung_up) connection->readable = true;
-  if (ready.hung_up) connection->hung_up = true;
-  if (ready.writable || ready.hung_up) connection->blocked = false;
+  connection->take(ready);
   if (trigger_ == Trigger::oneshot) connection->watch = {};
   if (connection->dialing && !connect_done(*connection)) return;
   serve(*connection, Cause::wire);

@@ -34,7 +34,11 @@ from zyphos_lab.spec.fields import (
     Whole,
 )
 
-Engine = Literal["thread", "epoll", "uring"]
+Engine = Literal["thread", "select", "poll", "epoll", "uring"]
+# As cpp/engine/readiness_options.h has them.
+Trigger = Literal["level", "edge", "oneshot"]
+Accepting = Literal["reuse_port", "shared", "acceptor"]
+HandOut = Literal["round_robin", "least_connections"]
 WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
 App = Literal["hello", "echo", "delay", "counter"]
@@ -92,6 +96,10 @@ class EngineTarget(Model):
     address: Address = LOOPBACK
     backlog: Backlog | None = None
     idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
+    trigger: Trigger | None = None
+    exclusive: bool = False
+    accepting: Accepting = "reuse_port"
+    hand_out: HandOut = "round_robin"
     blocking: bool = True
     descriptors_max: Annotated[int, Field(ge=16, le=1 << 20)] | None = None
     when_full: WhenFull = "pause"

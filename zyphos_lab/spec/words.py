@@ -44,6 +44,7 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     words = [word for name in names for word in words_of(name, getattr(target, name))]
     names = ["blocking", "descriptors_max", "when_full", "lingering_close"]
     words += _nested("", target, names)
+    words += _nested("", target, ["trigger", "exclusive", "accepting", "hand_out"])
     if target.leak is not None:
         words += _nested("leak.", target.leak, ["every", "what"])
     return [*words, *words_of("port", port), *_socket_words(target.socket)]
