@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,19 @@ def test_each_serves_and_counts_its_wakeups(words: tuple[str, ...]) -> None:
     asked_again = 20 if "trigger=oneshot" in words else 0
     assert (counted["epoll_ctl_calls"] >= asked_again) and counted["reads_spurious"] == 0
     assert bool(counted["epoll_ctl_calls"]) == ("engine=epoll" in words)
+
+
+def test_the_command_says_them_to_the_program() -> None:
+    command = [sys.executable, "-m", "zyphos_lab.cli", "serve", "--threads", "2"]
+    good = ["--trigger", "oneshot", "--accepting", "shared", "--exclusive"]
+    with subprocess.Popen([*command, *good], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("listening 127.0.0.1:")
+        server.terminate()
+        assert server.wait() == 0
+    bad = [*command, "--engine", "poll", "--trigger", "edge"]
+    done = subprocess.run(bad, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "always told by level" in done.stderr
 
 
 def test_ratios_of_the_board_follow_from_its_counters() -> None:
