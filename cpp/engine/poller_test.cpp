@@ -3,15 +3,19 @@
 #include "engine/poller.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
-#include <functional>
+#include <fstream>
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/random.h"
@@ -203,6 +207,56 @@ TEST(EpollPoller, AOneshotIsToldOnceAndAgainWhenAskedFor) {
   poller->change(pair.ours.get(), 1, once);
   EXPECT_EQ(poller->wait(0).size(), 1U);
   EXPECT_EQ(counters.value(Counter::epoll_ctl_calls), 2U);
+}
+
+// Threads that sleep in a wait of their own for the same socket, which stays readable.
+class Sleepers {
+ public:
+  Sleepers(int fd, bool exclusive) {
+    for (std::size_t i = 0; i < kCount; ++i) {
+      threads_.emplace_back([this, fd, exclusive, i] {
+        Counters counters;
+        const auto poller = make_epoll_poller(counters);
+        EXPECT_TRUE(poller->add(fd, 1, {.readable = true, .exclusive = exclusive}));
+        ids_[i] = ::gettid();
+        EXPECT_EQ(poller->wait(20'000).size(), 1U);
+        ++woken;
+      });
+    }
+    for (const auto& id : ids_) {
+      while (id == 0 || state(id) != 'S') ::sched_yield();
+    }
+  }
+  ~Sleepers() {
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  static constexpr int kCount = 4;
+  std::atomic<int> woken = 0;
+
+ private:
+  static char state(pid_t thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    const std::size_t end = text.rfind(')');
+    return end == text.npos ? 'X' : text[end + 2];
+  }
+
+  std::array<std::atomic<pid_t>, kCount> ids_{};
+  std::vector<std::thread> threads_;
+};
+
+TEST(EpollPoller, OfThoseWhoSleepAllAreWokenOrByAnExclusiveWatchOne) {
+  for (const bool exclusive : {false, true}) {
+    const Pair pair = make_pair();
+    Sleepers sleepers(pair.ours.get(), exclusive);
+    for (int i = 1; sleepers.woken < Sleepers::kCount; ++i) {
+      EXPECT_LE(sleepers.woken, i - 1) << "more than one by one write";
+      write_to(pair.peer);
+      while (sleepers.woken < (exclusive ? i : Sleepers::kCount)) ::sched_yield();
+    }
+  }
 }
 
 TEST(SelectPoller, RefusesWhatItsSetsDoNotHold) {
