@@ -6,6 +6,7 @@ import io
 import json
 import os
 import resource
+import select
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ def test_old_kernel_lacks_what_the_engine_needs(monkeypatch: pytest.MonkeyPatch)
         "missing",
         "this kernel lacks defer_taskrun and buffer_rings",
     )
+
+
+def test_an_old_kernel_has_no_exclusive_wakeups(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert abilities.event_loops().state == "ok"
+    refused = select.EPOLLEXCLUSIVE | select.EPOLLONESHOT  # by every kernel, with EINVAL
+    monkeypatch.setattr(select, "EPOLLEXCLUSIVE", refused)
+    found = abilities.event_loops()
+    assert (found.state, found.value) == ("missing", "no EPOLLEXCLUSIVE: Invalid argument")
 
 
 def test_missing_tool_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

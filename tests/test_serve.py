@@ -15,7 +15,7 @@ from zyphos_lab.native import program
 
 pytestmark = pytest.mark.native
 
-ENGINES = ["sequential", "thread", "pool", "epoll", "coroutine", "uring"]
+ENGINES = ["sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"]
 MINUTE_NS = 60_000_000_000
 
 

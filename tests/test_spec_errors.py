@@ -56,7 +56,7 @@ SHAPE = [
     (
         "engine: epoll",
         "engine: @epol",
-        "one of sequential, thread, pool, epoll, coroutine, uring",
+        "one of sequential, thread, pool, select, poll, epoll, coroutine, uring",
         "did you mean `epoll`?",
     ),
     (

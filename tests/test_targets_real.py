@@ -48,7 +48,10 @@ BASE = {
     "repeat": {"starts": 2, "warmup": "0s", "window": "300ms"},
     "probes": ["syscalls", "tcp_info", "rusage"],
 }
-ENGINES = {name: {"engine": name, "protocol": "http1"} for name in ("thread", "epoll", "uring")}
+ENGINES = {
+    name: {"engine": name, "protocol": "http1"}
+    for name in ("thread", "select", "poll", "epoll", "uring")
+}
 SWITCH = {"server": {"set": "target", "values": list(ENGINES)}}
 
 

@@ -146,7 +146,10 @@ def test_side_by_side_on_a_terminal(capsys: pytest.CaptureFixture[str], tmp_path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--life", "epol"], "there is no engine 'epol' (engines are: thread, epoll, uring)"),
+        (
+            ["--life", "epol"],
+            "there is no engine 'epol' (engines are: thread, select, poll, epoll, uring)",
+        ),
         (["--life", "--probe", "sched"], "--life goes with --port, --output and --json only"),
         (["--life", "epoll", "--port", "1"], "engines, or --port, not both"),
         (["--output", "x.md", "1"], "--output goes with --life"),

@@ -1,6 +1,44 @@
-"""Counters of the board that single engines have: rows for metrics.BOARD, in its order."""
+"""The columns of a server's board: rows for metrics.py, which says what a row is.
 
-POOL_AND_COROUTINES = """\
+Plain data.
+"""
+
+from __future__ import annotations
+
+# As cpp/base/counters.h lists them; a test holds the two together.
+BOARD = """
+accepted                      count       -     /r connections accepted
+connected                     count       -     /r connections established by dialing
+closed                        count       -     /r connections ended, whoever ended them
+requests                      count       -     /r requests answered or completed
+bytes_in                      bytes       -     /r payload bytes received from the kernel
+bytes_out                     bytes       -     /r payload bytes given to the kernel
+bytes_copied                  bytes       lower /r bytes copied to make a message contiguous
+recv_calls                    count       lower /r receive operations that returned
+recv_again                    count       lower /r receive operations that found nothing
+send_calls                    count       lower /r send operations that returned
+send_again                    count       lower /r send operations that found no room
+partial_writes                count       lower /r send operations that took less than given
+zerocopy_done                 count       -     /r zero-copy sends that the kernel is done with
+zerocopy_copied               count       lower /r of these, copied by the kernel all the same
+wakeups                       count       lower /r times the driver woke with something to do
+events                        count       -     /r events or completions handled
+wakes                         count       -     /r wakes delivered to a connection
+interrupted                   count       lower /r system calls ended by a signal
+timers                        count       -     /r deadlines that came due
+accept_paused                 count       lower /r times accepting was paused, no descriptors
+buffers_exhausted             count       lower /r receives ended for want of a buffer
+wakeups_of_1                  count       -     /r of the wake-ups, those with one event
+wakeups_of_2                  count       -     /r of the wake-ups, those with 2 or 3 events
+wakeups_of_4                  count       -     /r of the wake-ups, those with 4 to 7 events
+wakeups_of_8                  count       -     /r of the wake-ups, those with 8 to 15 events
+wakeups_of_16                 count       -     /r of the wake-ups, those with 16 to 31 events
+wakeups_of_32                 count       -     /r of the wake-ups, those with 32 to 63 events
+wakeups_of_64                 count       -     /r of the wake-ups, those with 64 to 127 events
+wakeups_of_128                count       -     /r of the wake-ups, those with 128 events or more
+accepts_spurious              count       lower /r wake-ups to accept where nobody waited any more
+reads_spurious                count       lower /r events that told of input where there was none
+epoll_ctl_calls               count       lower /r times that epoll was told what to watch
 queued                        count       -     /r connections put into the pool's queue
 queue_length_sum              count       lower /r connections that those found in it, added up
 queue_wait_ns                 ns          lower /r time in it of those taken out, added up
@@ -17,3 +55,13 @@ coroutine_frames              count       -     /r coroutine frames made
 coroutine_frame_bytes         bytes       lower /r their size, added up
 coroutine_resumes             count       lower /r times a coroutine was resumed
 """
+
+# What follows of them: a counter over another one.
+BOARD_RATIOS = """
+events_per_wakeup             ratio       -        events or completions handled per wake-up
+accepts_spurious_per_accept   ratio       lower    wake-ups to accept for nothing, per connection
+"""
+RATIOS = {
+    "events_per_wakeup": ("events", "wakeups"),
+    "accepts_spurious_per_accept": ("accepts_spurious", "accepted"),
+}

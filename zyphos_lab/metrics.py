@@ -2,7 +2,7 @@
 
 A quantity has this one name in C++, Python, Parquet, JSON and plots. `lookup` also knows the
 families (`server_syscall_<name>`, `error_<errc>`) and `<name>_per_request` of whatever is counted.
-Imports only the tables of probes and links; plain data, safe to read from any thread.
+Imports only the tables of probes, boards and links; plain data, safe to read from any thread.
 """
 
 from __future__ import annotations
@@ -209,32 +209,6 @@ perf_cache_misses_running_ns  ns          -       of it, time that the PMU count
 perf_cache_misses_running_ratio  ratio    higher  share of the window that the PMU counted them
 """
 
-# As cpp/base/counters.h lists them; a test holds the two together.
-BOARD = """
-accepted                      count       -     /r connections accepted
-connected                     count       -     /r connections established by dialing
-closed                        count       -     /r connections ended, whoever ended them
-requests                      count       -     /r requests answered or completed
-bytes_in                      bytes       -     /r payload bytes received from the kernel
-bytes_out                     bytes       -     /r payload bytes given to the kernel
-bytes_copied                  bytes       lower /r bytes copied to make a message contiguous
-recv_calls                    count       lower /r receive operations that returned
-recv_again                    count       lower /r receive operations that found nothing
-send_calls                    count       lower /r send operations that returned
-send_again                    count       lower /r send operations that found no room
-partial_writes                count       lower /r send operations that took less than given
-zerocopy_done                 count       -     /r zero-copy sends that the kernel is done with
-zerocopy_copied               count       lower /r of these, copied by the kernel all the same
-wakeups                       count       lower /r times the driver woke with something to do
-events                        count       -     /r events or completions handled
-wakes                         count       -     /r wakes delivered to a connection
-interrupted                   count       lower /r system calls ended by a signal
-timers                        count       -     /r deadlines that came due
-accept_paused                 count       lower /r times accepting was paused, no descriptors
-buffers_exhausted             count       lower /r receives ended for want of a buffer
-"""
-BOARD += board_metrics.POOL_AND_COROUTINES
-
 HOST = """
 observer_bpf_run_ns           ns          lower   time that BPF programs of ours ran
 host_window_ns                ns          -       time between the host's two snapshots
@@ -426,7 +400,8 @@ def _all() -> Iterator[Metric]:
         yield from _rows(probe_metrics.DESCRIPTORS, "descriptors", side)
         yield from _rows(probe_metrics.TCP_EVENTS, "tcp_events", side)
     yield from _rows(probe_metrics.LEAKS, "leaks", "server_")
-    yield from _rows(BOARD, "", "server_")
+    yield from _rows(board_metrics.BOARD, "", "server_")
+    yield from _rows(board_metrics.BOARD_RATIOS, "", "server_")
     yield from _rows(HOST)
     yield from _rows(link_metrics.LINK)
     yield from _rows(probe_metrics.CODE)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from zyphos_lab.board_metrics import RATIOS
 from zyphos_lab.metrics import PHASES, QUANTILES, TIMES, WIRE, lookup
 from zyphos_lab.probes.native import core
 
@@ -244,7 +245,7 @@ def requests_between_edges(row: Row) -> int:
 
 
 def derive(row: Row) -> None:
-    """Adds `<name>_per_request` and the CPU ratios where no probe gave them."""
+    """Adds `<name>_per_request`, ratios of the server's counters, CPU ratios where no probe did."""
     done = requests_between_edges(row)
     for name in list(row):
         metric = lookup(name)
@@ -253,11 +254,22 @@ def derive(row: Row) -> None:
             per_request = value / done if done and value is not None else None
             row.setdefault(f"{name}_per_request", per_request)
     row.setdefault("requests_error_ratio", _error_ratio(row))
+    row |= _board_ratios(row)
     window_ns = row.get("window_ns")
     for side in ("server", "client"):
         cpu_ns = row.get(f"{side}_cpu_ns")
         if cpu_ns is not None and window_ns:
             row.setdefault(f"{side}_cpu_ratio", cpu_ns / window_ns)
+
+
+def _board_ratios(row: Row) -> Row:
+    """What follows from the server's counters, where there are any; None where nothing is below."""
+    ratios: Row = {}
+    for name, (above, below) in RATIOS.items():
+        if f"server_{above}" in row:
+            over = row[f"server_{below}"]
+            ratios[f"server_{name}"] = row[f"server_{above}"] / over if over else None
+    return ratios
 
 
 def _error_ratio(row: Row) -> float | None:

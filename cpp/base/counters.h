@@ -4,8 +4,10 @@
 // reader sees each value whole but not all of one instant).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -58,6 +60,17 @@ namespace zyphos {
   X(timers, "deadlines that came due")                                            \
   X(accept_paused, "times accepting was paused for want of descriptors")          \
   X(buffers_exhausted, "receives ended for want of a provided buffer (ENOBUFS)")  \
+  X(wakeups_of_1, "of the wake-ups, those with one event")                        \
+  X(wakeups_of_2, "of the wake-ups, those with 2 or 3 events")                    \
+  X(wakeups_of_4, "of the wake-ups, those with 4 to 7 events")                    \
+  X(wakeups_of_8, "of the wake-ups, those with 8 to 15 events")                   \
+  X(wakeups_of_16, "of the wake-ups, those with 16 to 31 events")                 \
+  X(wakeups_of_32, "of the wake-ups, those with 32 to 63 events")                 \
+  X(wakeups_of_64, "of the wake-ups, those with 64 to 127 events")                \
+  X(wakeups_of_128, "of the wake-ups, those with 128 events or more")             \
+  X(accepts_spurious, "wake-ups to accept where nobody waited any more")          \
+  X(reads_spurious, "events that told of input where there was none")             \
+  X(epoll_ctl_calls, "times that epoll was told what to watch (epoll_ctl)")       \
   ZYPHOS_QUEUE_COUNTERS(X)                                                        \
   ZYPHOS_COROUTINE_COUNTERS(X)
 
@@ -99,6 +112,14 @@ class Counters : public CounterArray<kBoardCounterCount> {
   static std::string_view name(std::size_t index);
 
   void add(Counter counter, std::uint64_t n = 1) { bump(static_cast<std::size_t>(counter), n); }
+  // The driver has woken with so many events, 1 or more.
+  void woke(std::uint64_t events) {
+    constexpr auto kFirst = static_cast<std::size_t>(Counter::wakeups_of_1);
+    constexpr auto kLast = static_cast<std::size_t>(Counter::wakeups_of_128);
+    add(Counter::wakeups);
+    add(Counter::events, events);
+    bump(std::min(kFirst + static_cast<std::size_t>(std::bit_width(events)) - 1, kLast), 1);
+  }
   void error(Errc code) { bump(kCounterCount + static_cast<std::size_t>(code), 1); }
 
   std::uint64_t value(Counter counter) const { return at(static_cast<std::size_t>(counter)); }

@@ -148,8 +148,7 @@ void BlockingDriver::wait_for_input() {
   const Received received = receive(setup_.fd.get(), room, 0, counters_);
   now_ = clock_now();
   if (received.state != Receive::again) {
-    counters_.add(Counter::wakeups);
-    counters_.add(Counter::events);
+    counters_.woke(1);
     ZY_USDT(wakeup, 1);
   }
   take(received);
@@ -170,8 +169,7 @@ void BlockingDriver::wait_for_several() {
   now_ = clock_now();
   if (ready < 0) counters_.add(Counter::interrupted);
   if (ready <= 0) return;
-  counters_.add(Counter::wakeups);
-  counters_.add(Counter::events, static_cast<std::uint64_t>(ready));
+  counters_.woke(static_cast<std::uint64_t>(ready));
   ZY_USDT(wakeup, ready);
   if (waiting[1].revents != 0) setup_.mailbox->clear_event();
   if (input && (waiting[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {

@@ -129,7 +129,7 @@ void BlockingEngine::wait(bool accepting, Time until) {
       ::ppoll(waiting.data(), waiting.size(), until.is_never() ? nullptr : &left, nullptr);
   mailbox_->awake();
   if (ready < 0) counters_->add(Counter::interrupted);
-  if (ready > 0) counters_->add(Counter::wakeups);
+  if (ready > 0) counters_->woke(static_cast<std::uint64_t>(ready));
   if (waiting[1].revents != 0) mailbox_->clear_event();
 }
 

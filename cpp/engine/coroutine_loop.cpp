@@ -240,7 +240,7 @@ void CoroutineLoop::run() {
     const int count = wait(events);
     now_ = clock_now();
     if (count > 0) {
-      counters_.add(Counter::wakeups);
+      counters_.woke(static_cast<std::uint64_t>(count));
       ZY_USDT(wakeup, count);
     }
     for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
@@ -262,7 +262,6 @@ int CoroutineLoop::wait(std::array<epoll_event, kEvents>& events) {
 }
 
 void CoroutineLoop::handle(const epoll_event& event) {
-  counters_.add(Counter::events);
   if (event.data.u64 == kMailboxId) return;  // turn() looks into the box anyway
   if (event.data.u64 == kListenerId) {
     accept_some();

@@ -74,6 +74,7 @@ TEST_P(Ends, LingeringComesBeforeALingerTimeOfZero) {
 }
 
 TEST_P(Ends, AForgottenDescriptorStays) {
+  options_.threads = 1;  // each counts its own connections
   options_.leak = {.every = 2, .what = Leaked::descriptor};
   start_echo(8);
   const std::size_t before = open_descriptors();

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "engine/coroutine_loop.h"
-#include "engine/epoll_loop.h"
 #include "engine/loop_engine.h"
 #include "engine/pool_engine.h"
+#include "engine/readiness_loop.h"
 #include "engine/sequential_engine.h"
 #include "engine/thread_engine.h"
 #include "engine/uring_loop.h"
@@ -25,7 +25,8 @@ struct Entry {
 
 std::string nothing_missing() { return {}; }
 
-constexpr char kEpoll[] = "epoll", kCoroutine[] = "coroutine", kUring[] = "uring";
+constexpr char kSelect[] = "select", kPoll[] = "poll", kEpoll[] = "epoll",
+               kCoroutine[] = "coroutine", kUring[] = "uring";
 
 template <LoopMaker maker, const char* name>
 std::unique_ptr<Engine> make_of_loops(const EngineOptions& options, ConnectionFactory factory,
@@ -37,6 +38,8 @@ constexpr std::array kEngines{
     Entry{"sequential", nothing_missing, make_sequential_engine},
     Entry{"thread", nothing_missing, make_thread_engine},
     Entry{"pool", nothing_missing, make_pool_engine},
+    Entry{kSelect, nothing_missing, make_of_loops<make_select_loop, kSelect>},
+    Entry{kPoll, nothing_missing, make_of_loops<make_poll_loop, kPoll>},
     Entry{kEpoll, nothing_missing, make_of_loops<make_epoll_loop, kEpoll>},
     Entry{kCoroutine, nothing_missing, make_of_loops<make_coroutine_loop, kCoroutine>},
     Entry{kUring, uring_missing, make_of_loops<make_uring_loop, kUring>},
@@ -50,6 +53,8 @@ std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& 
     if (entry.name != name) continue;
     const std::string missing = entry.missing();
     if (!missing.empty()) throw std::runtime_error(missing);
+    const std::string useless = readiness_missing(name, options.readiness);
+    if (!useless.empty()) throw std::invalid_argument(useless);
     return entry.make(options, std::move(factory), board);
   }
   std::string names;

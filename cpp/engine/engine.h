@@ -16,6 +16,7 @@
 #include "base/address.h"
 #include "engine/blocking_options.h"
 #include "engine/leak.h"
+#include "engine/readiness_options.h"
 #include "metrics/board.h"
 #include "net/options.h"
 #include "protocol/connection.h"
@@ -48,6 +49,7 @@ struct EngineOptions {
       false;  // the application calls Wakers (blocking engines must then wait on two things)
   bool blocking = true;  // a thread per connection waits in recv; else in poll, and recv never does
   BlockingOptions blocking_threads;  // of thread, pool and sequential
+  ReadinessOptions readiness;        // of epoll, poll and select
   LeakOptions leak;                  // none, but for hunts
   std::uint64_t seed = 1;
 };
@@ -65,9 +67,9 @@ class Engine {
   virtual void join() = 0;
 };
 
-// "thread", "pool", "sequential", "epoll", "coroutine", "uring". Unknown name:
-// std::invalid_argument. What this machine or build cannot do: std::runtime_error with the reason.
-// `board` outlives the engine.
+// "sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring". Unknown name, or
+// options that the engine has no use for: std::invalid_argument. What this machine or build cannot
+// do: std::runtime_error with the reason. `board` outlives the engine.
 std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& options,
                                     ConnectionFactory factory, Board& board);
 

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "engine/engine.h"
+#include "engine/engine_modes.h"
 #include "net/clock.h"
 #include "net/fd.h"
 #include "net/socket.h"
@@ -176,9 +177,11 @@ inline constexpr unsigned kPoolThreads = 40;
 class EngineTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    if (GetParam() == "pool") options_.threads = kPoolThreads;
+    mode().apply(options_);
+    if (mode().engine == "pool") options_.threads = kPoolThreads;
     for (const EngineAbility& ability : engine_abilities()) {
-      if (ability.name == GetParam() && !ability.missing.empty()) GTEST_SKIP() << ability.missing;
+      if (ability.name == mode().engine && !ability.missing.empty())
+        GTEST_SKIP() << ability.missing;
     }
     descriptors_ = open_descriptors();
   }
@@ -190,8 +193,10 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
     }
   }
 
+  const EngineMode& mode() const { return engine_mode(GetParam()); }
+
   void start(ConnectionFactory factory) {
-    engine_ = make_engine(GetParam(), options_, std::move(factory), board_);
+    engine_ = make_engine(mode().engine, options_, std::move(factory), board_);
     engine_->start();
   }
 
@@ -249,9 +254,7 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
   }                                                                                       \
   static_assert(true)
 
-inline auto every_engine() {
-  return ::testing::Values("sequential", "thread", "pool", "epoll", "coroutine", "uring");
-}
+inline auto every_engine() { return ::testing::ValuesIn(engine_mode_names()); }
 inline std::string engine_name(const ::testing::TestParamInfo<std::string>& info) {
   return info.param;
 }

@@ -33,8 +33,9 @@ LoopCore::LoopCore(LoopSetup setup)
       counters_(setup_.counters),
       now_(clock_now()),
       wheel_(now_),
-      reserve_(setup_.options.when_full == WhenFull::refuse),
-      leak_(setup_.options.leak) {}
+      reserve_(setup_.options.when_full == WhenFull::refuse && setup_.listener),
+      leak_(setup_.options.leak),
+      more_will_come_(setup_.handoff != nullptr) {}
 
 LoopCore::~LoopCore() {
   setup_.mailbox->close();
@@ -46,24 +47,38 @@ LoopCore::~LoopCore() {
 void LoopCore::adopt(int raw) {
   Fd fd(raw);
   counters_.add(Counter::accepted);
+  setup_.accepted_live.fetch_add(1, std::memory_order_relaxed);
+  if (setup_.dispatcher != nullptr) {
+    setup_.dispatcher->give(std::move(fd));
+  } else {
+    accept(std::move(fd));
+  }
+}
+
+void LoopCore::accept_given() {
+  more_will_come_ = setup_.handoff->take(given_);
+  for (Fd& fd : given_) accept(std::move(fd));
+}
+
+void LoopCore::accept(Fd fd) {
+  const int raw = fd.get();
   try {
     apply(raw, setup_.options.socket);
   } catch (const std::system_error&) {
     // The listener took the same options, so it is this peer that has already gone.
     counters_.error(Errc::peer_reset);
-    counters_.add(Counter::closed);
+    forget_accepted();
     return;
   }
   auto protocol = setup_.factory();
   if (!protocol) {
-    counters_.add(Counter::closed);
+    forget_accepted();
     return;
   }
   leak_.of(raw);
   auto connection = make();
   connection->fd = std::move(fd);
   connection->accepted = true;
-  setup_.accepted_live.fetch_add(1, std::memory_order_relaxed);
   LoopConnection& placed = place(std::move(connection), std::move(protocol));
   ZY_USDT(connection_open, &placed.slot.connection(), raw);
   begin(placed);
@@ -132,6 +147,13 @@ bool LoopCore::established(LoopConnection& connection, Errc result) {
 
 // --- and go ---
 
+// An accepted connection is over.
+void LoopCore::forget_accepted() {
+  counters_.add(Counter::closed);
+  setup_.accepted_live.fetch_sub(1, std::memory_order_relaxed);
+  if (setup_.handoff != nullptr) setup_.handoff->ended();
+}
+
 void LoopCore::lose(LoopConnection& connection, Errc error) {
   connection.slot.peer(Peer::lost);
   connection.slot.pump(now_);
@@ -153,8 +175,11 @@ void LoopCore::retire(LoopConnection& connection) {
   ++places_[index].generation;
   free_.push_back(index);
   --live_;
-  if (accepted) setup_.accepted_live.fetch_sub(1, std::memory_order_relaxed);
-  if (was_established) counters_.add(Counter::closed);
+  if (accepted) {
+    forget_accepted();
+  } else if (was_established) {
+    counters_.add(Counter::closed);
+  }
   if (paused_) resume_accepting();
 }
 
@@ -190,7 +215,13 @@ void LoopCore::pause_accepting() {
   retry_accept_ = now_ + kAcceptRetry_ns;
   if (paused_ || !setup_.listener) return;
   paused_ = true;
+  if (setup_.dispatcher != nullptr) setup_.dispatcher->wait_for_end();
   watch_listener(false);
+}
+
+// A connection that it has handed out, since accepting was paused.
+bool LoopCore::one_has_ended() const {
+  return paused_ && setup_.dispatcher != nullptr && !setup_.dispatcher->waits();
 }
 
 void LoopCore::resume_accepting() {
@@ -203,12 +234,13 @@ void LoopCore::resume_accepting() {
 
 void LoopCore::turn() {
   deliver();
+  if (more_will_come_) accept_given();
   tell_failed_dials();
   wheel_.advance(now_, [&](Timer& timer) {
     counters_.add(Counter::timers);
     serve(static_cast<LoopConnection&>(timer), Cause::other);
   });
-  if (now_ >= retry_accept_) resume_accepting();
+  if (now_ >= retry_accept_ || one_has_ended()) resume_accepting();
   if (!drain_begun_ && setup_.draining.load(std::memory_order_acquire)) begin_drain();
   if (now_ >= drain_deadline_) end_drain();
 }
@@ -247,6 +279,7 @@ void LoopCore::begin_drain() {
     }
   }
   setup_.listener.reset();
+  if (setup_.dispatcher != nullptr) setup_.dispatcher->close();
   for (std::size_t i = 0; i < places_.size(); ++i) {
     LoopConnection* connection = places_[i].connection.get();
     if (connection != nullptr && !connection->dialing) serve(*connection, Cause::other);

@@ -1,6 +1,6 @@
 // Loop: one thread of an engine that drives many connections. LoopEngine (loop_engine.h) owns the
 // threads; what is the same for every loop - slots, wakes, timers, accepting and its pauses,
-// draining - is LoopCore; how bytes move is the derived class's (epoll_loop, uring_loop).
+// draining - is LoopCore; how bytes move is the derived class's (readiness_loop, uring_loop).
 //
 // Thread safety: everything on the loop's own thread but its Mailbox and the atomics of LoopSetup.
 #pragma once
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/handoff.h"
 #include "engine/mailbox.h"
 #include "engine/reserve.h"
 #include "net/fd.h"
@@ -26,8 +27,10 @@ struct LoopSetup {
   const std::atomic<bool>& draining;
   std::atomic<std::size_t>& accepted_live;  // accepted and not yet closed, all loops of the engine
   std::shared_ptr<Mailbox> mailbox;
-  Fd listener;
+  Fd listener;  // none: connections are handed to it
   Random random;
+  Handoff* handoff = nullptr;        // what hands them to it
+  Dispatcher* dispatcher = nullptr;  // it accepts, and hands all connections out
 };
 
 class Loop {
@@ -85,11 +88,13 @@ class LoopCore : public Loop, public Dialer {
 
   // --- what it can use ---
 
+  // A connection was accepted: placed, or handed out.
   void adopt(int fd);
   // The error of an accept: does what options.when_full says when nothing is left to accept with.
   // False: stop accepting for now.
   bool accept_failed(int error);
   bool accept_is_paused() const { return paused_; }
+  void pause_accepting();
   // At the limit of connections? Then accepting pauses.
   bool at_limit();
   // A dial that cannot even start: told in the next turn, never within dial(), which another's
@@ -106,7 +111,7 @@ class LoopCore : public Loop, public Dialer {
   void turn();
   // When the loop must turn at the latest.
   Time next_turn() const;
-  bool drained() const { return drain_begun_ && live_ == 0; }
+  bool drained() const { return drain_begun_ && live_ == 0 && !more_will_come_; }
 
   LoopSetup setup_;
   Counters& counters_;
@@ -120,10 +125,13 @@ class LoopCore : public Loop, public Dialer {
     std::uint32_t generation = 0;
   };
 
+  void accept(Fd fd);
+  void accept_given();
+  void forget_accepted();
   LoopConnection& place(std::unique_ptr<LoopConnection> connection,
                         std::unique_ptr<Connection> protocol);
-  void pause_accepting();
   void resume_accepting();
+  bool one_has_ended() const;
   void deliver();
   void tell_failed_dials();
   void begin_drain();
@@ -134,11 +142,13 @@ class LoopCore : public Loop, public Dialer {
   std::vector<Mailbox::Mail> mail_;
   std::vector<std::uint64_t> failed_dials_;
   std::vector<std::uint64_t> told_;
+  std::vector<Fd> given_;
   Reserve reserve_;
   Leak leak_;
   std::size_t live_ = 0;
   bool drain_begun_ = false;
   bool paused_ = false;
+  bool more_will_come_;  // an acceptor still hands connections to it
   Time retry_accept_ = Time::never();
   Time drain_deadline_ = Time::never();
 };

@@ -1,5 +1,6 @@
-// The engine of loops: one thread, listener, mailbox and board slot for each. The threads are
-// called zy-NAME-0, zy-NAME-1, ...
+// The engine of loops: one thread, mailbox and board slot for each, and as options.readiness says a
+// listener of its own, one that all share, or connections from one more thread that accepts. The
+// threads are called zy-NAME-0, zy-NAME-1, ..., and zy-accept.
 #pragma once
 
 #include <memory>

@@ -196,14 +196,15 @@ std::uint64_t told(const Board& board, char what) {
 
 // Answers 'p' port, 'a' accepted, 'c' closed, 'e' EMFILE pauses, 'l' EMFILE, 'w' wakeups; ends with
 // its parent's pipe.
-void serve_without_descriptors(const std::string& name, WhenFull when_full, int from_parent,
+void serve_without_descriptors(const EngineMode& mode, WhenFull when_full, int from_parent,
                                int to_parent) {
   Board board;
   EngineOptions options;
+  mode.apply(options);
   options.when_full = when_full;
   if (name == "pool") options.threads = kPoolThreads;
   const auto engine =
-      make_engine(name, options, [] { return std::make_unique<MessageEcho>(8); }, board);
+      make_engine(mode.engine, options, [] { return std::make_unique<MessageEcho>(8); }, board);
   // Before the start: a multishot accept keeps the limit of the moment it was armed.
   const std::size_t used = open_descriptors();
   const rlimit few{.rlim_cur = used + 10, .rlim_max = used + 10};
@@ -235,7 +236,7 @@ std::vector<std::unique_ptr<Client>> asking(Child& child) {
 TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
   ZY_NEEDS_AT_ONCE(kClients);
   Child child(
-      [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::pause, from, to); });
+      [&](int from, int to) { serve_without_descriptors(mode(), WhenFull::pause, from, to); });
   auto clients = asking(child);
   // Several retries by time alone, which is some hundred milliseconds: a busy loop would wake by
   // the thousand.
@@ -253,7 +254,7 @@ TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
 TEST_P(Trouble, WithoutDescriptorsTheReserveTellsWhoWaits) {
   ZY_NEEDS_AT_ONCE(kClients);
   Child child(
-      [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::refuse, from, to); });
+      [&](int from, int to) { serve_without_descriptors(mode(), WhenFull::refuse, from, to); });
   auto clients = asking(child);
   std::size_t refused = 0;
   for (auto& client : clients) {
@@ -272,7 +273,7 @@ TEST_P(Trouble, WithoutDescriptorsTheReserveTellsWhoWaits) {
 TEST_P(Trouble, WithoutDescriptorsACarelessServerAsksAgainAndAgain) {
   ZY_NEEDS_AT_ONCE(kClients);
   Child child(
-      [&](int from, int to) { serve_without_descriptors(GetParam(), WhenFull::spin, from, to); });
+      [&](int from, int to) { serve_without_descriptors(mode(), WhenFull::spin, from, to); });
   auto clients = asking(child);
   eventually([&] { return child.ask('l') > 1000; }, "accept in vain");
   EXPECT_EQ(child.ask('e'), 0U);

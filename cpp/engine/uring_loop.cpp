@@ -120,8 +120,7 @@ void UringLoop::wait(Time until) {
   now_ = clock_now();
   const unsigned count = ring_.completions([&](const io_uring_cqe& each) { handle(each); });
   if (count == 0) return;
-  counters_.add(Counter::wakeups);
-  counters_.add(Counter::events, count);
+  counters_.woke(count);
   ZY_USDT(wakeup, count);
 }
 

@@ -178,8 +178,7 @@ bool Worker::wait(Time now) {
     return false;
   }
   if (count == 0) return sleep == 0;
-  counters_.add(Counter::wakeups);
-  counters_.add(Counter::events, static_cast<std::uint64_t>(count));
+  counters_.woke(static_cast<std::uint64_t>(count));
   for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
   return false;
 }

@@ -14,6 +14,7 @@
 
 #include "app/handlers.h"
 #include "app/tally.h"
+#include "tool/readiness_words.h"
 
 namespace zyphos {
 namespace {
@@ -133,8 +134,8 @@ void add_blocking(Words& words, ServeSetting& setting) {
 Words serve_words(ServeSetting& setting) {
   EngineOptions& options = setting.options;
   Words words;
-  words.choice("engine", "sequential, thread, pool, epoll, coroutine, uring", setting.engine,
-               engine_names());
+  words.choice("engine", "sequential, thread, pool, select, poll, epoll, coroutine, uring",
+               setting.engine, engine_names());
   words.choice("protocol", "http1, echo", setting.protocol, {"http1", "echo"});
   words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
   words.text("address", "to listen on (IPv4 or IPv6)", setting.address);
@@ -151,6 +152,7 @@ Words serve_words(ServeSetting& setting) {
                std::size_t{0});
   words.number("backlog", "of the listening socket", options.backlog, 1);
   add_blocking(words, setting);
+  add_readiness(words, options.readiness);
   add_ends(words, setting);
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);

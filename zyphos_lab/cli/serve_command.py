@@ -13,12 +13,14 @@ from typing import Any, get_args
 import click
 
 from zyphos_lab.cli.shared import cpus, parsed
-from zyphos_lab.spec.target_models import Engine
+from zyphos_lab.spec.target_models import Accepting, Engine, HandOut, Trigger
 
 EPILOG = """\b
 Examples:
   zyphos-lab serve --engine epoll --protocol http1 --port 8080
   zyphos-lab serve --engine uring --protocol http1 --app echo --threads 2 --cpus 0,1
+  zyphos-lab serve --engine epoll --trigger oneshot --threads 2 --accepting shared --exclusive
+  zyphos-lab serve --engine poll --threads 2 --accepting acceptor --hand-out least_connections
   zyphos-lab serve --engine thread --protocol echo --message-bytes 64 --socket tcp_nodelay=true
 
 The first line of output is `listening ADDRESS:PORT`. SIGTERM and SIGINT let running requests finish
@@ -28,6 +30,22 @@ and end the server with exit code 0.
 
 @click.command(epilog=EPILOG)
 @click.option("--engine", type=click.Choice(get_args(Engine)), default="epoll", show_default=True)
+@click.option(
+    "--trigger",
+    type=click.Choice(get_args(Trigger)),
+    help="How epoll tells what is ready. Default: edge.",
+)
+@click.option(
+    "--accepting",
+    type=click.Choice(get_args(Accepting)),
+    help="Several threads: a listener each, one for all, or a thread that hands out.",
+)
+@click.option("--exclusive", is_flag=True, help="EPOLLEXCLUSIVE at the listener.")
+@click.option(
+    "--hand-out",
+    type=click.Choice(get_args(HandOut)),
+    help="To whom an acceptor gives a connection. Default: to each in turn.",
+)
 @click.option(
     "--protocol", type=click.Choice(["echo", "http1"]), default="http1", show_default=True
 )
@@ -84,7 +102,10 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
 
     names = ["engine", "protocol", "address", "port", "threads", "cpus"]
     names += ["message_bytes"] if given["protocol"] == "echo" else ["app", "response_bytes"]
-    yield from (f"{name}={given[name]}" for name in names if given[name] != "")
+    names += ["trigger", "accepting", "hand_out"]
+    yield from (f"{name}={given[name]}" for name in names if given[name] not in ("", None))
+    if given["exclusive"]:
+        yield "exclusive=true"
     for name in ("idle_timeout", "header_timeout", "body_timeout"):
         if given[name]:
             option = f"--{name.replace('_', '-')}"

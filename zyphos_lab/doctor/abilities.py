@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ def checks() -> Iterator[Check]:
     """All abilities, most wanted first."""
     yield native_module()
     yield bpf()
+    yield event_loops()
     yield io_uring()
     yield from perf_events()
     yield cpus()
@@ -82,6 +84,18 @@ def bpf() -> Check:
     # The reason ends with its mending, after the semicolon.
     reason, _, fix = loaded.partition("; ")
     return found("bpf", "BPF", reason, "", why, fix)
+
+
+def event_loops() -> Check:
+    why = "the engines select, poll and epoll; `exclusive: true` needs EPOLLEXCLUSIVE (Linux 4.5)"
+    reason = ""
+    with select.epoll() as poller, socket.socket() as listener:
+        try:
+            poller.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        except OSError as error:
+            reason = f"no EPOLLEXCLUSIVE: {error.strerror}"
+    value = "select (descriptors below 1024), poll, epoll (level, edge, oneshot, exclusive)"
+    return found("event_loops", "event loops", reason, value, why, "")
 
 
 def io_uring() -> Check:

@@ -11,7 +11,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from zyphos_lab.errors import Complaint
-from zyphos_lab.spec import code_rules, disturb_rules, fetch_rules, link_rules, ruler_rules
+from zyphos_lab.spec import (
+    code_rules,
+    disturb_rules,
+    fetch_rules,
+    link_rules,
+    readiness_rules,
+    ruler_rules,
+)
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Listed
 from zyphos_lab.spec.shape import meant, spelled
@@ -361,6 +368,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     load_keys,
     target_keys,
     engine_keys,
+    readiness_rules.readiness,
     app_keys,
     reference_delay,
     reference_stall,

@@ -34,8 +34,14 @@ from zyphos_lab.spec.fields import (
     Whole,
 )
 
-Engine = Literal["sequential", "thread", "pool", "epoll", "coroutine", "uring"]
+Engine = Literal[
+    "sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"
+]
 WhenBusy = Literal["wait", "reject_newest", "drop_oldest", "caller_runs"]
+# As cpp/engine/readiness_options.h has them.
+Trigger = Literal["level", "edge", "oneshot"]
+Accepting = Literal["reuse_port", "shared", "acceptor"]
+HandOut = Literal["round_robin", "least_connections"]
 WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
 App = Literal["hello", "echo", "delay", "counter"]
@@ -95,6 +101,10 @@ class EngineTarget(Model):
     idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
     header_timeout_ns: Annotated[PositiveDuration | None, Field(alias="header_timeout")] = None
     body_timeout_ns: Annotated[PositiveDuration | None, Field(alias="body_timeout")] = None
+    trigger: Trigger | None = None
+    exclusive: bool = False
+    accepting: Accepting = "reuse_port"
+    hand_out: HandOut = "round_robin"
     blocking: bool = True
     stack_bytes: Annotated[Size, Field(alias="stack", ge=32 * 1024)] = 256 * 1024
     silence_timeout_ns: Annotated[Duration, Field(alias="silence_timeout")] = 10_000_000_000

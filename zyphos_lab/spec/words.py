@@ -47,6 +47,7 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     words += _nested("", target, names)
     names = ["descriptors_max", "when_full", "lingering_close"]
     words += _nested("", target, names)
+    words += _nested("", target, ["trigger", "exclusive", "accepting", "hand_out"])
     if target.leak is not None:
         words += _nested("leak.", target.leak, ["every", "what"])
     return [*words, *words_of("port", port), *_socket_words(target.socket)]

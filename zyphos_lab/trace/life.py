@@ -25,7 +25,7 @@ from zyphos_lab.native import program
 from zyphos_lab.probes import native
 from zyphos_lab.trace.calls import Call
 
-ENGINES = ("thread", "epoll", "uring")
+ENGINES = ("thread", "select", "poll", "epoll", "uring")
 REQUEST = b"GET / HTTP/1.1\r\nHost: life\r\n\r\n"
 STEPS = ("the client connects", "the client sends a request", "the client closes")
 SETTLED_S, ANSWER_S, STOP_S = 5.0, 5.0, 5.0

@@ -1,0 +1,68 @@
+// What the engines' tests run on: each engine, and each way in which it can work. Included by tests
+// only.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace zyphos::testing {
+
+struct EngineMode {
+  std::string name;    // of the test: letters, digits and '_'
+  std::string engine;  // as make_engine() has it
+  ReadinessOptions readiness = {};
+  unsigned threads = 1;
+
+  void apply(EngineOptions& options) const {
+    options.readiness = readiness;
+    options.threads = threads;
+  }
+};
+
+inline const std::vector<EngineMode>& engine_modes() {
+  static const std::vector<EngineMode> modes{
+      {.name = "sequential", .engine = "sequential"},
+      {.name = "thread", .engine = "thread"},
+      {.name = "pool", .engine = "pool"},
+      {.name = "select", .engine = "select"},
+      {.name = "poll", .engine = "poll"},
+      {.name = "poll_shared",
+       .engine = "poll",
+       .readiness = {.accepting = Accepting::shared},
+       .threads = 2},
+      {.name = "select_acceptor",
+       .engine = "select",
+       .readiness = {.accepting = Accepting::acceptor},
+       .threads = 2},
+      {.name = "epoll", .engine = "epoll"},
+      {.name = "epoll_level", .engine = "epoll", .readiness = {.trigger = Trigger::level}},
+      {.name = "epoll_oneshot", .engine = "epoll", .readiness = {.trigger = Trigger::oneshot}},
+      {.name = "epoll_exclusive",
+       .engine = "epoll",
+       .readiness = {.exclusive = true, .accepting = Accepting::shared},
+       .threads = 2},
+      {.name = "epoll_acceptor",
+       .engine = "epoll",
+       .readiness = {.accepting = Accepting::acceptor, .hand_out = HandOut::least_connections},
+       .threads = 2},
+      {.name = "coroutine", .engine = "coroutine"},
+      {.name = "uring", .engine = "uring"},
+  };
+  return modes;
+}
+
+inline const EngineMode& engine_mode(std::string_view name) {
+  return *std::ranges::find(engine_modes(), name, &EngineMode::name);
+}
+
+inline std::vector<std::string> engine_mode_names() {
+  std::vector<std::string> names;
+  for (const EngineMode& mode : engine_modes()) names.push_back(mode.name);
+  return names;
+}
+
+}  // namespace zyphos::testing

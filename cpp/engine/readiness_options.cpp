@@ -1,0 +1,18 @@
+#include "engine/readiness_options.h"
+
+namespace zyphos {
+
+std::string readiness_missing(std::string_view engine, const ReadinessOptions& options) {
+  const std::string name(engine);
+  if (engine == "epoll") return {};
+  if (options.exclusive) return "engine " + name + " has no EPOLLEXCLUSIVE: that is epoll's";
+  if (engine == "poll" || engine == "select") {
+    if (options.trigger.value_or(Trigger::level) == Trigger::level) return {};
+    return "engine " + name + " is always told by level: edge and oneshot are epoll's";
+  }
+  if (options == ReadinessOptions{}) return {};
+  return "engine " + name + " waits for no readiness: trigger and accepting are for epoll, poll " +
+         "and select";
+}
+
+}  // namespace zyphos
