@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zyphos_lab import metrics
+from zyphos_lab import engine_metrics, metrics
 from zyphos_lab.metrics import lookup, suggest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_every_counter_of_the_board_is_a_metric():
     text = (ROOT / "cpp/base/counters.h").read_text(encoding="ascii")
     counters = re.findall(r"^  X\((\w+), \"", text, re.MULTILINE)
-    listed = [line.split()[0] for line in metrics.BOARD.strip().splitlines()]
-    assert "requests" in counters
+    tables = (engine_metrics.RING, metrics.BOARD)
+    listed = [line.split()[0] for table in tables for line in table.strip().splitlines()]
+    assert "requests" in counters and "ring_sqes" in counters
     assert listed == counters
 
 

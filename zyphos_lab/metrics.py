@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from zyphos_lab import link_metrics, probe_metrics
+from zyphos_lab import engine_metrics, link_metrics, probe_metrics
 
 Better = Literal["lower", "higher", ""]
 
@@ -436,6 +436,7 @@ def _all() -> Iterator[Metric]:
         yield from _rows(probe_metrics.TCP_EVENTS, "tcp_events", side)
     yield from _rows(probe_metrics.LEAKS, "leaks", "server_")
     yield from _rows(BOARD, "", "server_")
+    yield from _rows(engine_metrics.RING, "", "server_")
     yield from _rows(HOST)
     yield from _rows(link_metrics.LINK)
     yield from _rows(probe_metrics.CODE)

@@ -14,6 +14,16 @@
 
 namespace zyphos {
 
+// What a loop on io_uring counts besides; how many completions a wait brings, wakeups and events
+// tell.
+#define ZYPHOS_RING_COUNTERS(X)                                             \
+  X(ring_sqes, "io_uring entries submitted")                                \
+  X(ring_cqes, "io_uring completions reaped")                               \
+  X(ring_enters, "io_uring_enter calls of the loop")                        \
+  X(ring_overflows, "waits after which completions had found no room")      \
+  X(ring_rearms, "multishot operations that the kernel ended, armed again") \
+  X(ring_mapped_sends, "zero-copy sends from registered memory")
+
 // name, meaning. Names are column names (server_<name>, client_<name>).
 #define ZYPHOS_COUNTERS(X)                                                        \
   X(accepted, "connections accepted")                                             \
@@ -30,6 +40,7 @@ namespace zyphos {
   X(partial_writes, "send operations that took less than was given")              \
   X(zerocopy_done, "zero-copy sends that the kernel is done with")                \
   X(zerocopy_copied, "of these, copied by the kernel all the same")               \
+  ZYPHOS_RING_COUNTERS(X)                                                         \
   X(wakeups, "times the driver woke with something to do")                        \
   X(events, "events or completions handled")                                      \
   X(wakes, "wakes delivered to a connection")                                     \

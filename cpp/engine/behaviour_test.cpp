@@ -383,7 +383,7 @@ class RelayEnd final : public Connection {
 TEST_P(Behaviour, ARelayDialsItsBackend) {
   Board backend_board;
   const auto backend = make_engine(
-      GetParam(), options_, [] { return std::make_unique<MessageEcho>(8); }, backend_board);
+      mode().engine, options_, [] { return std::make_unique<MessageEcho>(8); }, backend_board);
   backend->start();
   options_.application_wakes = true;
   start([&] { return std::make_unique<RelayEnd>(std::make_shared<Pipe>(), backend->address()); });

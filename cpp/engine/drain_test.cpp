@@ -151,7 +151,7 @@ TEST_P(Drain, TheListenerIsGoneAndThePortFree) {
 }
 
 TEST_P(Drain, TwiceAndWithoutStartIsHarmless) {
-  const auto unused = make_engine(GetParam(), options_, [] { return nullptr; }, board_);
+  const auto unused = make_engine(mode().engine, options_, [] { return nullptr; }, board_);
   unused->drain();
   unused->join();
   start_echo(8);

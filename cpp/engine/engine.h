@@ -15,6 +15,7 @@
 
 #include "base/address.h"
 #include "engine/leak.h"
+#include "engine/uring_options.h"
 #include "metrics/board.h"
 #include "net/options.h"
 #include "protocol/connection.h"
@@ -47,6 +48,7 @@ struct EngineOptions {
       false;  // the application calls Wakers (blocking engines must then wait on two things)
   bool blocking = true;  // a thread per connection waits in recv; else in poll, and recv never does
   LeakOptions leak;      // none, but for hunts
+  UringOptions uring;    // of engine uring
   std::uint64_t seed = 1;
 };
 
@@ -63,8 +65,9 @@ class Engine {
   virtual void join() = 0;
 };
 
-// "thread", "epoll", "uring". Unknown name: std::invalid_argument. What this machine or build
-// cannot do: std::runtime_error with the reason. `board` outlives the engine.
+// "thread", "epoll", "uring". Unknown name, or options that contradict themselves:
+// std::invalid_argument. What this machine or build cannot do: std::runtime_error with the reason.
+// `board` outlives the engine.
 std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& options,
                                     ConnectionFactory factory, Board& board);
 
@@ -72,6 +75,7 @@ struct EngineAbility {
   std::string name;
   std::string missing;  // why it can't run here; empty: it can
 };
+// With their defaults.
 std::vector<EngineAbility> engine_abilities();
 
 }  // namespace zyphos

@@ -12,11 +12,13 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "engine/engine.h"
+#include "engine/engine_modes.h"
 #include "net/clock.h"
 #include "net/fd.h"
 #include "net/socket.h"
@@ -173,8 +175,11 @@ class Scripted final : public Connection {
 class EngineTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    for (const EngineAbility& ability : engine_abilities()) {
-      if (ability.name == GetParam() && !ability.missing.empty()) GTEST_SKIP() << ability.missing;
+    mode().apply(options_);
+    try {
+      make_engine(mode().engine, options_, [] { return nullptr; }, board_);
+    } catch (const std::runtime_error& missing) {
+      GTEST_SKIP() << missing.what();
     }
     descriptors_ = open_descriptors();
   }
@@ -186,8 +191,10 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
     }
   }
 
+  const EngineMode& mode() const { return engine_mode(GetParam()); }
+
   void start(ConnectionFactory factory) {
-    engine_ = make_engine(GetParam(), options_, std::move(factory), board_);
+    engine_ = make_engine(mode().engine, options_, std::move(factory), board_);
     engine_->start();
   }
 
@@ -228,7 +235,7 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
   std::size_t descriptors_ = 0;  // open before the test
 };
 
-inline auto every_engine() { return ::testing::Values("thread", "epoll", "uring"); }
+inline auto every_engine() { return ::testing::ValuesIn(engine_mode_names()); }
 inline std::string engine_name(const ::testing::TestParamInfo<std::string>& info) {
   return info.param;
 }

@@ -14,6 +14,7 @@
 
 #include "app/handlers.h"
 #include "app/tally.h"
+#include "tool/uring_words.h"
 
 namespace zyphos {
 namespace {
@@ -67,6 +68,7 @@ EngineOptions engine_options(const ServeSetting& setting) {
   // A whole message must fit before it is answered.
   options.limits.inbox_bytes = std::max(options.limits.inbox_bytes, 2 * setting.message_bytes);
   options.when_full = when_full(setting.when_full);
+  options.uring.taskrun = taskrun_of(setting.taskrun);
   options.leak.what = setting.leak_what == "memory" ? Leaked::memory : Leaked::descriptor;
   options.application_wakes = setting.protocol == "http1" && app::handler_wakes(setting.app);
   return options;
@@ -115,6 +117,7 @@ Words serve_words(ServeSetting& setting) {
   words.number("backlog", "of the listening socket", options.backlog, 1);
   words.flag("blocking", "engine thread: it waits in recv, else in poll", options.blocking);
   add_ends(words, setting);
+  add_uring(words, options.uring, setting.taskrun);
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);

@@ -32,6 +32,7 @@ struct ServeSetting {
   std::size_t counter_steps = 0;              // app=counter
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;
   std::string when_full = "pause";
+  std::string taskrun = "defer";  // engine uring
   std::string leak_what = "descriptor";
   std::optional<std::uint64_t> descriptors_max;  // of the process: for its main() to set
   int board_fd = -1;
