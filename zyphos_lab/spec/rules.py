@@ -11,7 +11,14 @@ import re
 from collections.abc import Callable, Iterator
 
 from zyphos_lab.errors import Complaint
-from zyphos_lab.spec import code_rules, disturb_rules, fetch_rules, link_rules, ruler_rules
+from zyphos_lab.spec import (
+    code_rules,
+    disturb_rules,
+    fetch_rules,
+    link_rules,
+    ruler_rules,
+    uring_rules,
+)
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Listed
 from zyphos_lab.spec.shape import meant, spelled
@@ -361,6 +368,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     fetch_rules.fetch,
     *link_rules.RULES,
     *code_rules.RULES,
+    uring_rules.uring,
 )
 
 
