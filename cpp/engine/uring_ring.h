@@ -41,8 +41,9 @@ class Ring {
   std::uint64_t asked() const { return asked_; }
   // Is the entry of this number the last, and not submitted yet?
   bool is_last(std::uint64_t number) const { return number == asked_ && number > submitted_; }
-  // Parts of a send, kept until they have been submitted (IORING_FEAT_SUBMIT_STABLE). At most
-  // kParts.
+  // Parts of a send, at most kParts, kept until the entry that is asked for next has been submitted
+  // (IORING_FEAT_SUBMIT_STABLE). together() comes first: an entry that must submit others to find
+  // its room would let them go.
   static constexpr std::size_t kParts = 64;
   msghdr& message(std::span<const ConstBytes> parts);
 

@@ -86,9 +86,9 @@ void UringLoop::submit_parts(UringConnection& connection, std::span<const ConstB
     return;
   }
   const int fd = connection.fd.get();
-  msghdr* message = parts.size() == 1 ? nullptr : &ring_.message(parts);
   connection.fin_linked = uring_.link_shutdown && fin_may_follow(connection);
-  if (connection.fin_linked) ring_.together(2);
+  ring_.together(connection.fin_linked ? 2 : 1);
+  msghdr* message = parts.size() == 1 ? nullptr : &ring_.message(parts);
   const int flags = MSG_NOSIGNAL | (connection.fin_linked ? MSG_WAITALL : 0);
   io_uring_sqe& entry = ring_.entry();
   if (message == nullptr) {
@@ -172,6 +172,7 @@ void UringLoop::go_on(UringConnection& connection, int result) {
 
 void UringLoop::submit_zero_copy(UringConnection& connection, std::span<const ConstBytes> parts) {
   const int fd = connection.fd.get();
+  ring_.together(1);
   msghdr* message = parts.size() == 1 ? nullptr : &ring_.message(parts);
   io_uring_sqe& entry = ring_.entry();
   if (message == nullptr) {

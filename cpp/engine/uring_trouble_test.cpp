@@ -75,6 +75,37 @@ TEST_P(UringTrouble, OneEntryAtATimeServesAll) {
   EXPECT_EQ(count(Counter::accepted), 20U);
 }
 
+TEST_P(UringTrouble, PartsOfManySendsAreNotMixedUp) {
+  options_.uring.submissions = 2;  // submitted in the midst of a batch, again and again
+  options_.uring.completions = 64;
+  std::atomic<bool> held = false;
+  std::atomic<bool> go = false;
+  start([&] {
+    return std::make_unique<Scripted>([&](Bytes in, Peer peer, Outbox& out, Time, Context&) {
+      if (!in.empty() && !held.exchange(true)) {
+        while (!go) ::sched_yield();
+      }
+      // Two parts: what the client sent, and what does not lie beside it.
+      if (!in.empty()) {
+        out.write(in);
+        EXPECT_TRUE(out.refer(as_bytes("...."), {}));
+      }
+      return Step{.consumed = in.size(), .next = peer == Peer::open ? Next::run : Next::close};
+    });
+  });
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(std::make_unique<Client>(address()));
+  eventually([&] { return count(Counter::accepted) == 20; }, "all accepted");
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    clients[i]->send(std::string(8, static_cast<char>('a' + i)));
+    if (i == 0) eventually([&] { return held.load(); }, "the loop is held");
+  }
+  go = true;
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    EXPECT_EQ(clients[i]->read(12), std::string(8, static_cast<char>('a' + i)) + "....");
+  }
+}
+
 TEST_P(UringTrouble, CompletionsComeInAnyOrderAndFindTheirConnection) {
   // The first one's send cannot complete, for nobody reads it: the others' overtake it.
   options_.socket.so_sndbuf = 4096;
