@@ -64,7 +64,7 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize(("keys", "rule"), zip(WRONG, CONTRADICTIONS, strict=True))
+@pytest.mark.parametrize(("keys", "rule"), list(zip(WRONG, CONTRADICTIONS, strict=True)))
 def test_a_contradiction_is_refused_by_the_file_and_by_the_program(
     keys: str, rule: tuple[str, object, str]
 ) -> None:

@@ -32,6 +32,7 @@ class UringLoop final : public LoopCore {
   void arm_mailbox();
   void arm_accept();
   void accepted(const io_uring_cqe& completion);
+  void accept_again(int result);
   void adopt_waiting();
   void connected(UringConnection& connection);
   void conclude(UringConnection& connection);
@@ -46,8 +47,10 @@ class UringLoop final : public LoopCore {
 
   // --- receiving ---
   void received(UringConnection& connection, const io_uring_cqe& completion);
+  void count_received(UringConnection& connection, const io_uring_cqe& completion);
   void take(UringConnection& connection, const io_uring_cqe& completion);
   void show(UringConnection& connection, Bytes bytes);
+  void prepare_receive(io_uring_sqe& entry, UringConnection& connection) const;
   void arm_receive(UringConnection& connection);
   void stop_receive(UringConnection& connection);
 

@@ -203,8 +203,13 @@ void UringLoop::accepted(const io_uring_cqe& completion) {
   } else if (completion.res != -ECANCELED) {
     go_on = accept_failed(-completion.res);
   }
-  if (!go_on || accepting_ || !setup_.listener || accept_is_paused()) return;
-  if (uring_.multishot_accept && completion.res >= 0) counters_.add(Counter::ring_rearms);
+  if (go_on) accept_again(completion.res);
+}
+
+// Unless it still does.
+void UringLoop::accept_again(int result) {
+  if (accepting_ || !setup_.listener || accept_is_paused()) return;
+  if (uring_.multishot_accept && result >= 0) counters_.add(Counter::ring_rearms);
   arm_accept();
 }
 
@@ -246,9 +251,9 @@ void UringLoop::connected(UringConnection& connection) {
 void UringLoop::serve(LoopConnection& base, Cause cause) {
   auto& connection = static_cast<UringConnection&>(base);
   if (connection.ending) return;
-  // What the polling thread has not yet taken from the socket is still answered.
-  const bool late = uring_.sqpoll && setup_.draining.load(std::memory_order_relaxed);
-  if (late && connection.receiving && has_input(connection.fd.get())) return;
+  // What the polling thread has not yet taken from the socket came before deadlines and draining.
+  const bool late = uring_.sqpoll && cause == Cause::other && connection.receiving;
+  if (late && has_input(connection.fd.get())) return;
   if (cause == Cause::other) connection.slot.pump(now_);
   push(connection);
   conclude(connection);

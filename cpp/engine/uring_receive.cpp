@@ -15,12 +15,16 @@ void UringLoop::arm_receive(UringConnection& connection) {
   const bool follows = last_sender_ == &connection && ring_.is_last(last_send_number_);
   if (uring_.link_recv && follows) last_send_->flags |= IOSQE_IO_LINK;
   if (!uring_.buffer_ring && connection.own == nullptr) connection.own = receive_pool_.take();
-  const std::size_t room = uring_.buffer_ring ? 0 : uring_.buffer_bytes;
-  io_uring_sqe& entry = ring_.entry();
+  prepare_receive(ring_.entry(), connection);
+  connection.receiving = true;
+}
+
+void UringLoop::prepare_receive(io_uring_sqe& entry, UringConnection& connection) const {
+  const int fd = connection.fd.get();
   if (uring_.multishot_recv) {
-    io_uring_prep_recv_multishot(&entry, connection.fd.get(), nullptr, 0, 0);
+    io_uring_prep_recv_multishot(&entry, fd, nullptr, 0, 0);
   } else {
-    io_uring_prep_recv(&entry, connection.fd.get(), connection.own, room, 0);
+    io_uring_prep_recv(&entry, fd, connection.own, uring_.buffer_ring ? 0 : uring_.buffer_bytes, 0);
   }
   if (uring_.buffer_ring) {
     entry.flags |= IOSQE_BUFFER_SELECT;
@@ -29,7 +33,6 @@ void UringLoop::arm_receive(UringConnection& connection) {
   if (uring_.recv_bundles) entry.ioprio |= kBundle;
   if (uring_.poll_first) entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
   address(entry, Op::receive, connection);
-  connection.receiving = true;
 }
 
 void UringLoop::stop_receive(UringConnection& connection) {
@@ -37,16 +40,21 @@ void UringLoop::stop_receive(UringConnection& connection) {
   connection.stopping = true;
 }
 
-void UringLoop::received(UringConnection& connection, const io_uring_cqe& completion) {
+void UringLoop::count_received(UringConnection& connection, const io_uring_cqe& completion) {
   const int result = completion.res;
-  if ((completion.flags & IORING_CQE_F_MORE) == 0) {
-    const bool again = uring_.multishot_recv && !connection.stopping && !fatal(result);
-    if (again && result != 0) counters_.add(Counter::ring_rearms);
-    connection.receiving = false;
-    connection.stopping = false;
+  const bool ended = (completion.flags & IORING_CQE_F_MORE) == 0 && !connection.stopping;
+  if (ended && uring_.multishot_recv && result != 0 && !fatal(result)) {
+    counters_.add(Counter::ring_rearms);
   }
   if (result >= 0 || fatal(result)) counters_.add(Counter::recv_calls);
   if (result == -ENOBUFS) counters_.add(Counter::buffers_exhausted);
+}
+
+void UringLoop::received(UringConnection& connection, const io_uring_cqe& completion) {
+  const int result = completion.res;
+  count_received(connection, completion);
+  if ((completion.flags & IORING_CQE_F_MORE) == 0)
+    connection.receiving = connection.stopping = false;
   if (connection.ending) {
     if (result > 0 && uring_.buffer_ring) ring_.buffers().pieces(completion, [](Bytes) {});
     bury(connection);
