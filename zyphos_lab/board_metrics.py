@@ -54,6 +54,12 @@ caller_runs                   count       lower /r connections that the acceptor
 coroutine_frames              count       -     /r coroutine frames made
 coroutine_frame_bytes         bytes       lower /r their size, added up
 coroutine_resumes             count       lower /r times a coroutine was resumed
+ring_sqes                     count       lower /r io_uring entries submitted
+ring_cqes                     count       lower /r io_uring completions reaped
+ring_enters                   count       lower /r io_uring_enter calls of the loop
+ring_overflows                count       lower /r waits after which completions had found no room
+ring_rearms                   count       lower /r multishots that the kernel ended, armed again
+ring_mapped_sends             count       -     /r zero-copy sends from registered memory
 """
 
 # What follows of them: a counter over another one.

@@ -36,6 +36,15 @@ namespace zyphos {
   X(coroutine_frames, "coroutine frames made")     \
   X(coroutine_frame_bytes, "their size, added up") \
   X(coroutine_resumes, "times a coroutine was resumed")
+// What a loop on io_uring counts besides; how many completions a wait brings, wakeups and events
+// tell.
+#define ZYPHOS_RING_COUNTERS(X)                                             \
+  X(ring_sqes, "io_uring entries submitted")                                \
+  X(ring_cqes, "io_uring completions reaped")                               \
+  X(ring_enters, "io_uring_enter calls of the loop")                        \
+  X(ring_overflows, "waits after which completions had found no room")      \
+  X(ring_rearms, "multishot operations that the kernel ended, armed again") \
+  X(ring_mapped_sends, "zero-copy sends from registered memory")
 
 // name, meaning. Names are column names (server_<name>, client_<name>).
 #define ZYPHOS_COUNTERS(X)                                                        \
@@ -72,7 +81,8 @@ namespace zyphos {
   X(reads_spurious, "events that told of input where there was none")             \
   X(epoll_ctl_calls, "times that epoll was told what to watch (epoll_ctl)")       \
   ZYPHOS_QUEUE_COUNTERS(X)                                                        \
-  ZYPHOS_COROUTINE_COUNTERS(X)
+  ZYPHOS_COROUTINE_COUNTERS(X)                                                    \
+  ZYPHOS_RING_COUNTERS(X)
 
 enum class Counter : std::uint8_t {
 #define X(name, text) name,

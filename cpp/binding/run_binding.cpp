@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/uring_features.h"
 #include "load/generator.h"
 #include "tool/load_words.h"
 #include "tool/mapped_board.h"
@@ -116,6 +117,15 @@ py::dict engines() {
   return out;
 }
 
+py::dict features() {
+  py::dict out;
+  for (const UringFeature& feature : uring_features()) {
+    out[py::cast(feature.name)] = feature.missing.empty() ? py::object(py::bool_(true))
+                                                          : py::object(py::cast(feature.missing));
+  }
+  return out;
+}
+
 py::dict snapshot(Server& server) {
   const BoardSnapshot snapshot = server.snapshot();
   py::dict out;
@@ -154,6 +164,9 @@ void bind_run(py::module_& module) {
         server.stop();
       });
   module.def("engines", &engines, "Each engine: True, or the reason why it cannot run here.");
+  module.def("uring_features", &features,
+             "Each switch of engine uring that needs something of the kernel: True, or the reason "
+             "why it cannot be used here. Tries them: some 10 ms.");
   module.def("serve", &serve,
              "Starts a server in this process: the options of zyphos-serve as keywords, dotted "
              "names as nested dicts.\n\nValueError: unknown or wrong option. OSError: it cannot "

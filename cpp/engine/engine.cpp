@@ -10,6 +10,7 @@
 #include "engine/readiness_loop.h"
 #include "engine/sequential_engine.h"
 #include "engine/thread_engine.h"
+#include "engine/uring_features.h"
 #include "engine/uring_loop.h"
 
 namespace zyphos {
@@ -19,11 +20,17 @@ using Make = std::unique_ptr<Engine> (*)(const EngineOptions&, ConnectionFactory
 
 struct Entry {
   std::string_view name;
-  std::string (*missing)();
+  std::string (*missing)(const EngineOptions&);
   Make make;
 };
 
-std::string nothing_missing() { return {}; }
+std::string nothing_missing(const EngineOptions&) { return {}; }
+
+std::string ring_missing(const EngineOptions& options) {
+  const std::string wrong = contradiction(options.uring);
+  if (!wrong.empty()) throw std::invalid_argument(wrong);
+  return uring_missing(options.uring);
+}
 
 constexpr char kSelect[] = "select", kPoll[] = "poll", kEpoll[] = "epoll",
                kCoroutine[] = "coroutine", kUring[] = "uring";
@@ -42,7 +49,7 @@ constexpr std::array kEngines{
     Entry{kPoll, nothing_missing, make_of_loops<make_poll_loop, kPoll>},
     Entry{kEpoll, nothing_missing, make_of_loops<make_epoll_loop, kEpoll>},
     Entry{kCoroutine, nothing_missing, make_of_loops<make_coroutine_loop, kCoroutine>},
-    Entry{kUring, uring_missing, make_of_loops<make_uring_loop, kUring>},
+    Entry{kUring, ring_missing, make_of_loops<make_uring_loop, kUring>},
 };
 
 }  // namespace
@@ -51,7 +58,7 @@ std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& 
                                     ConnectionFactory factory, Board& board) {
   for (const Entry& entry : kEngines) {
     if (entry.name != name) continue;
-    const std::string missing = entry.missing();
+    const std::string missing = entry.missing(options);
     if (!missing.empty()) throw std::runtime_error(missing);
     const std::string useless = readiness_missing(name, options.readiness);
     if (!useless.empty()) throw std::invalid_argument(useless);
@@ -69,7 +76,7 @@ std::vector<EngineAbility> engine_abilities() {
   std::vector<EngineAbility> abilities;
   abilities.reserve(kEngines.size());
   for (const Entry& entry : kEngines) {
-    abilities.push_back({.name = std::string(entry.name), .missing = entry.missing()});
+    abilities.push_back({.name = std::string(entry.name), .missing = entry.missing({})});
   }
   return abilities;
 }

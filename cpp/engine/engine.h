@@ -17,6 +17,7 @@
 #include "engine/blocking_options.h"
 #include "engine/leak.h"
 #include "engine/readiness_options.h"
+#include "engine/uring_options.h"
 #include "metrics/board.h"
 #include "net/options.h"
 #include "protocol/connection.h"
@@ -50,6 +51,7 @@ struct EngineOptions {
   bool blocking = true;  // a thread per connection waits in recv; else in poll, and recv never does
   BlockingOptions blocking_threads;  // of thread, pool and sequential
   ReadinessOptions readiness;        // of epoll, poll and select
+  UringOptions uring;                // of engine uring
   LeakOptions leak;                  // none, but for hunts
   std::uint64_t seed = 1;
 };
@@ -68,8 +70,8 @@ class Engine {
 };
 
 // "sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring". Unknown name, or
-// options that the engine has no use for: std::invalid_argument. What this machine or build cannot
-// do: std::runtime_error with the reason. `board` outlives the engine.
+// options that contradict themselves or that the engine has no use for: std::invalid_argument. What
+// this machine or build cannot do: std::runtime_error with the reason. `board` outlives the engine.
 std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& options,
                                     ConnectionFactory factory, Board& board);
 
@@ -77,6 +79,7 @@ struct EngineAbility {
   std::string name;
   std::string missing;  // why it can't run here; empty: it can
 };
+// With their defaults.
 std::vector<EngineAbility> engine_abilities();
 
 }  // namespace zyphos

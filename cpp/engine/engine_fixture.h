@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -179,9 +180,10 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
   void SetUp() override {
     mode().apply(options_);
     if (mode().engine == "pool") options_.threads = kPoolThreads;
-    for (const EngineAbility& ability : engine_abilities()) {
-      if (ability.name == mode().engine && !ability.missing.empty())
-        GTEST_SKIP() << ability.missing;
+    try {
+      make_engine(mode().engine, options_, [] { return nullptr; }, board_);
+    } catch (const std::runtime_error& missing) {
+      GTEST_SKIP() << missing.what();
     }
     descriptors_ = open_descriptors();
   }

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/uring_modes.h"
 
 namespace zyphos::testing {
 
@@ -15,43 +17,51 @@ struct EngineMode {
   std::string name;    // of the test: letters, digits and '_'
   std::string engine;  // as make_engine() has it
   ReadinessOptions readiness = {};
+  UringOptions uring = {};
   unsigned threads = 1;
 
   void apply(EngineOptions& options) const {
     options.readiness = readiness;
+    options.uring = uring;
     options.threads = threads;
   }
 };
 
 inline const std::vector<EngineMode>& engine_modes() {
-  static const std::vector<EngineMode> modes{
-      {.name = "sequential", .engine = "sequential"},
-      {.name = "thread", .engine = "thread"},
-      {.name = "pool", .engine = "pool"},
-      {.name = "select", .engine = "select"},
-      {.name = "poll", .engine = "poll"},
-      {.name = "poll_shared",
-       .engine = "poll",
-       .readiness = {.accepting = Accepting::shared},
-       .threads = 2},
-      {.name = "select_acceptor",
-       .engine = "select",
-       .readiness = {.accepting = Accepting::acceptor},
-       .threads = 2},
-      {.name = "epoll", .engine = "epoll"},
-      {.name = "epoll_level", .engine = "epoll", .readiness = {.trigger = Trigger::level}},
-      {.name = "epoll_oneshot", .engine = "epoll", .readiness = {.trigger = Trigger::oneshot}},
-      {.name = "epoll_exclusive",
-       .engine = "epoll",
-       .readiness = {.exclusive = true, .accepting = Accepting::shared},
-       .threads = 2},
-      {.name = "epoll_acceptor",
-       .engine = "epoll",
-       .readiness = {.accepting = Accepting::acceptor, .hand_out = HandOut::least_connections},
-       .threads = 2},
-      {.name = "coroutine", .engine = "coroutine"},
-      {.name = "uring", .engine = "uring"},
-  };
+  static const std::vector<EngineMode> modes = [] {
+    std::vector<EngineMode> all{
+        {.name = "sequential", .engine = "sequential"},
+        {.name = "thread", .engine = "thread"},
+        {.name = "pool", .engine = "pool"},
+        {.name = "select", .engine = "select"},
+        {.name = "poll", .engine = "poll"},
+        {.name = "poll_shared",
+         .engine = "poll",
+         .readiness = {.accepting = Accepting::shared},
+         .threads = 2},
+        {.name = "select_acceptor",
+         .engine = "select",
+         .readiness = {.accepting = Accepting::acceptor},
+         .threads = 2},
+        {.name = "epoll", .engine = "epoll"},
+        {.name = "epoll_level", .engine = "epoll", .readiness = {.trigger = Trigger::level}},
+        {.name = "epoll_oneshot", .engine = "epoll", .readiness = {.trigger = Trigger::oneshot}},
+        {.name = "epoll_exclusive",
+         .engine = "epoll",
+         .readiness = {.exclusive = true, .accepting = Accepting::shared},
+         .threads = 2},
+        {.name = "epoll_acceptor",
+         .engine = "epoll",
+         .readiness = {.accepting = Accepting::acceptor, .hand_out = HandOut::least_connections},
+         .threads = 2},
+        {.name = "coroutine", .engine = "coroutine"},
+        {.name = "uring", .engine = "uring"},
+    };
+    for (auto& [name, options] : uring_modes()) {
+      all.push_back({.name = std::move(name), .engine = "uring", .uring = options});
+    }
+    return all;
+  }();
   return modes;
 }
 

@@ -2,100 +2,69 @@
 
 #if ZYPHOS_HAVE_LIBURING
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
-#include <array>
-#include <cerrno>
-#include <span>
-#include <vector>
+#include <algorithm>
+#include <numeric>
+#include <system_error>
+#include <utility>
 
 #include "base/check.h"
 #include "base/usdt.h"
-#include "engine/uring_ring.h"
-#include "memory/recycled.h"
+#include "engine/uring_driver.h"
 #include "net/clock.h"
-#include "net/flush.h"
 #include "net/socket.h"
 
 namespace zyphos {
 namespace {
 
-// What a completion belongs to: in the low bits of its user data, above them the connection (0: the
-// loop itself).
-enum class Op : std::uint64_t { none, accept, mailbox, receive, send, connect };
-constexpr std::uint64_t kOpMask = 7;
+// More than any process has descriptors, or the kernel takes (IORING_MAX_FIXED_FILES).
+constexpr std::size_t kFiles_max = std::size_t{1} << 20;
+// Of memory for output that stays mapped.
+constexpr std::size_t kMappedBlocks = 256;
 
-// A connection is not freed before its last operation has completed, so its address can name it.
-struct alignas(16) UringConnection final : LoopConnection, Recycled<UringConnection> {
-  UringConnection(BlockPool& pool, const SlotLimits& limits)
-      : LoopConnection(pool, limits, false), flying(pool) {}
-
-  bool idle() const { return !receiving && !sending && !connecting; }
-
-  Outbox flying;           // in flight, while the slot's own is filling
-  std::size_t given = 0;   // bytes of the send in flight
-  bool receiving = false;  // a multishot receive is armed
-  bool stopping = false;   // and is being cancelled
-  bool sending = false;
-  bool connecting = false;
-  bool corked = false;
-  bool ending = false;  // dropped: gone when idle
-};
-
-std::uint64_t tagged(Op op, const UringConnection* connection = nullptr) {
-  return reinterpret_cast<std::uintptr_t>(connection) | static_cast<std::uint64_t>(op);
+// A table of registered files as long as descriptors can be, so that each has its own number in it.
+std::vector<int> register_files(io_uring& ring) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  std::vector<int> files(std::min<std::size_t>(limit.rlim_cur, kFiles_max));
+  std::iota(files.begin(), files.end(), 0);
+  const int error = io_uring_register_files_sparse(&ring, static_cast<unsigned>(files.size()));
+  if (error < 0) {
+    throw std::system_error(-error, std::generic_category(), "io_uring_register_files_sparse");
+  }
+  return files;
 }
 
-// After other failures the socket is still good.
-bool fatal(int result) {
-  return result < 0 && result != -ENOBUFS && result != -ECANCELED && result != -EINTR &&
-         result != -EAGAIN;
+void register_memory(io_uring& ring, Bytes memory) {
+  const iovec all{memory.data(), memory.size()};
+  const int error = io_uring_register_buffers(&ring, &all, 1);
+  if (error < 0) {
+    throw std::system_error(-error, std::generic_category(), "io_uring_register_buffers");
+  }
 }
 
-Errc loss(int result) {
-  if (result == -ECONNRESET) return Errc::peer_reset;
-  return result == -EPIPE ? Errc::peer_gone : Errc::system;
+bool has_input(int fd) {
+  std::byte first{};
+  return ::recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-class UringLoop final : public LoopCore {
- public:
-  explicit UringLoop(LoopSetup setup);
-  void run() override;
+}  // namespace
 
- private:
-  std::unique_ptr<LoopConnection> make() override;
-  void begin(LoopConnection& base) override;
-  void serve(LoopConnection& base, Cause cause) override;
-  void drop(LoopConnection& base) override;
-  void watch_listener(bool on) override;
-  void catch_up() override;
-
-  void wait(Time until);
-  void handle(const io_uring_cqe& completion);
-  void accepted(const io_uring_cqe& completion);
-  void connected(UringConnection& connection);
-  void received(UringConnection& connection, const io_uring_cqe& completion);
-  void take(UringConnection& connection, const io_uring_cqe& completion);
-  void sent(UringConnection& connection, int result);
-  void push(UringConnection& connection);
-  void submit_send(UringConnection& connection);
-  void submit_parts(UringConnection& connection, std::span<const ConstBytes> parts);
-  static bool still_sends(const UringConnection& connection);
-  void conclude(UringConnection& connection);
-  void arm_receive(UringConnection& connection);
-  void stop_receive(UringConnection& connection);
-  void bury(UringConnection& connection);
-  void arm_accept();
-  void adopt_waiting();
-  void arm_mailbox();
-
-  Ring ring_;
-  bool accepting_ = false;
-  std::vector<Fd> over_limit_;  // accepted before accepting could be stopped
-};
-
-UringLoop::UringLoop(LoopSetup setup) : LoopCore(std::move(setup)) {
+UringLoop::UringLoop(LoopSetup setup)
+    : LoopCore(std::move(setup)),
+      uring_(setup_.options.uring),
+      ring_(uring_, counters_),
+      receive_pool_(uring_.buffer_bytes) {
+  if (uring_.registered_files) files_ = register_files(ring_.raw());
+  if (uring_.registered_buffers) {
+    mapped_ = pool_.reserve(kMappedBlocks);
+    register_memory(ring_.raw(), mapped_);
+  }
+  if (uring_.sqpoll) listening_ = Fd(::fcntl(setup_.listener.get(), F_DUPFD_CLOEXEC, 0));
   // On a non-blocking socket the ring would answer EAGAIN instead of waiting.
   set_blocking(setup_.listener.get(), true);
   arm_mailbox();
@@ -108,9 +77,17 @@ void UringLoop::run() {
     setup_.mailbox->awake();
     turn();
   }
+  ring_.submit();  // registered files are let go, or their peers would see no end
+  // The polling thread lets go of the listener when it comes to it.
+  if (listening_) ::shutdown(listening_.get(), SHUT_RD);
 }
 
-void UringLoop::catch_up() { wait(now_); }
+// Overflowed completions are no less received.
+void UringLoop::catch_up() {
+  do {
+    wait(now_);
+  } while (ring_.overflowed());
+}
 
 // Submits, waits at most until then, and handles what has completed.
 void UringLoop::wait(Time until) {
@@ -120,12 +97,14 @@ void UringLoop::wait(Time until) {
   now_ = clock_now();
   const unsigned count = ring_.completions([&](const io_uring_cqe& each) { handle(each); });
   if (count == 0) return;
+  counters_.add(Counter::ring_cqes, count);
   counters_.woke(count);
   ZY_USDT(wakeup, count);
 }
 
 void UringLoop::handle(const io_uring_cqe& completion) {
-  auto* connection = reinterpret_cast<UringConnection*>(completion.user_data & ~kOpMask);
+  void* owner = reinterpret_cast<void*>(completion.user_data & ~kOpMask);
+  auto* connection = static_cast<UringConnection*>(owner);
   switch (static_cast<Op>(completion.user_data & kOpMask)) {
     case Op::none: return;
     case Op::accept: accepted(completion); return;
@@ -136,7 +115,34 @@ void UringLoop::handle(const io_uring_cqe& completion) {
     case Op::receive: received(*connection, completion); return;
     case Op::send: sent(*connection, completion.res); return;
     case Op::connect: connected(*connection); return;
+    case Op::flight: flown(*static_cast<Cargo*>(owner), completion); return;
   }
+}
+
+// --- entries ---
+
+void UringLoop::unheard(io_uring_sqe& entry) const {
+  io_uring_sqe_set_data64(&entry, tagged(Op::none));
+  if (uring_.skip_success) entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+void UringLoop::cancel(std::uint64_t what) {
+  io_uring_sqe& entry = ring_.entry();
+  io_uring_prep_cancel64(&entry, what, 0);
+  unheard(entry);
+}
+
+// Makes the table's entry for `fd` what `file` points to: files_ or nothing (-1). In the queue's
+// order, so before what uses it.
+void UringLoop::know_file(int fd, const int* file) {
+  io_uring_sqe& entry = ring_.entry();
+  io_uring_prep_files_update(&entry, const_cast<int*>(file), 1, fd);
+  unheard(entry);
+}
+
+void UringLoop::address(io_uring_sqe& entry, Op op, UringConnection& connection) const {
+  io_uring_sqe_set_data64(&entry, tagged(op, &connection));
+  if (uring_.registered_files) entry.flags |= IOSQE_FIXED_FILE;
 }
 
 // --- the listener and the mailbox ---
@@ -150,7 +156,12 @@ void UringLoop::arm_mailbox() {
 
 void UringLoop::arm_accept() {
   io_uring_sqe& entry = ring_.entry();
-  io_uring_prep_multishot_accept(&entry, setup_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
+  const int listener = setup_.listener.get();
+  if (uring_.multishot_accept) {
+    io_uring_prep_multishot_accept(&entry, listener, nullptr, nullptr, SOCK_CLOEXEC);
+  } else {
+    io_uring_prep_accept(&entry, listener, nullptr, nullptr, SOCK_CLOEXEC);
+  }
   io_uring_sqe_set_data64(&entry, tagged(Op::accept));
   accepting_ = true;
 }
@@ -161,9 +172,7 @@ void UringLoop::watch_listener(bool on) {
   if (!on) {
     if (setup_.draining.load(std::memory_order_relaxed)) adopt_waiting();
     if (!accepting_) return;
-    io_uring_sqe& entry = ring_.entry();
-    io_uring_prep_cancel64(&entry, tagged(Op::accept), 0);
-    io_uring_sqe_set_data64(&entry, tagged(Op::none));
+    cancel(tagged(Op::accept));
     return;
   }
   adopt_waiting();
@@ -193,7 +202,14 @@ void UringLoop::accepted(const io_uring_cqe& completion) {
   } else if (completion.res != -ECANCELED) {
     go_on = accept_failed(-completion.res);
   }
-  if (go_on && !accepting_ && setup_.listener && !accept_is_paused()) arm_accept();
+  if (go_on) accept_again(completion.res);
+}
+
+// Unless it still does.
+void UringLoop::accept_again(int result) {
+  if (accepting_ || !setup_.listener || accept_is_paused()) return;
+  if (uring_.multishot_accept && result >= 0) counters_.add(Counter::ring_rearms);
+  arm_accept();
 }
 
 // --- connections ---
@@ -207,6 +223,11 @@ void UringLoop::begin(LoopConnection& base) {
   // What the ring accepted blocks already.
   const bool ring_made = !connection.dialing && !setup_.draining.load(std::memory_order_relaxed);
   if (!ring_made) set_blocking(connection.fd.get(), true);
+  if (uring_.registered_files) {
+    const auto at = static_cast<std::size_t>(connection.fd.get());
+    ZY_CHECK(at < files_.size());
+    know_file(connection.fd.get(), &files_[at]);
+  }
   if (!connection.dialing) {
     serve(connection, Cause::other);
     return;
@@ -229,128 +250,26 @@ void UringLoop::connected(UringConnection& connection) {
 void UringLoop::serve(LoopConnection& base, Cause cause) {
   auto& connection = static_cast<UringConnection&>(base);
   if (connection.ending) return;
+  // What the polling thread has not yet taken from the socket came before deadlines and draining.
+  const bool late = uring_.sqpoll && cause == Cause::other && connection.receiving;
+  if (late && has_input(connection.fd.get())) return;
   if (cause == Cause::other) connection.slot.pump(now_);
   push(connection);
   conclude(connection);
 }
 
-// Gives the kernel what there is when it has nothing; pumps while that makes room.
-void UringLoop::push(UringConnection& connection) {
-  Slot& slot = connection.slot;
-  for (;;) {
-    if (!connection.sending && !slot.out().empty()) {
-      connection.flying.swap(slot.out());
-      connection.corked = connection.flying.corked();
-      if (connection.corked) set_cork(connection.fd.get(), true);
-      submit_send(connection);
-    }
-    if (!slot.wants_pump()) return;
-    slot.pump(now_);
-  }
-}
-
-void UringLoop::submit_send(UringConnection& connection) {
-  // Few parts are the rule, and preparing room for many is not free.
-  std::array<ConstBytes, 4> few;
-  const std::size_t count = connection.flying.gather(few);
-  if (count < few.size()) {
-    submit_parts(connection, std::span(few).first(count));
-  } else {
-    std::array<ConstBytes, Ring::kParts> parts;
-    submit_parts(connection, std::span(parts).first(connection.flying.gather(parts)));
-  }
-}
-
-void UringLoop::submit_parts(UringConnection& connection, std::span<const ConstBytes> parts) {
-  ZY_DCHECK(!parts.empty());
-  connection.given = 0;
-  for (const ConstBytes part : parts) connection.given += part.size();
-  const int fd = connection.fd.get();
-  if (parts.size() == 1) {
-    io_uring_sqe& entry = ring_.entry();
-    io_uring_prep_send(&entry, fd, parts[0].data(), parts[0].size(), MSG_NOSIGNAL);
-    io_uring_sqe_set_data64(&entry, tagged(Op::send, &connection));
-  } else {
-    msghdr& message = ring_.message(parts);
-    io_uring_sqe& entry = ring_.entry();
-    io_uring_prep_sendmsg(&entry, fd, &message, MSG_NOSIGNAL);
-    io_uring_sqe_set_data64(&entry, tagged(Op::send, &connection));
-  }
-  connection.sending = true;
-}
-
-void UringLoop::sent(UringConnection& connection, int result) {
-  connection.sending = false;
-  counters_.add(Counter::send_calls);
-  if (result >= 0) {
-    const auto size = static_cast<std::size_t>(result);
-    counters_.add(Counter::bytes_out, size);
-    if (size < connection.given) counters_.add(Counter::partial_writes);
-    connection.flying.sent(size);
-    connection.slot.progressed(now_);
-  }
-  if (connection.ending) {
-    bury(connection);
-    return;
-  }
-  if (fatal(result)) {
-    lose(connection, loss(result));
-    return;
-  }
-  if (!connection.flying.empty()) {
-    submit_send(connection);  // the rest, or the call after a boundary
-    return;
-  }
-  if (connection.corked) set_cork(connection.fd.get(), false);
-  push(connection);
-  conclude(connection);
-}
-
-void UringLoop::received(UringConnection& connection, const io_uring_cqe& completion) {
-  if ((completion.flags & IORING_CQE_F_MORE) == 0) {
-    connection.receiving = false;
-    connection.stopping = false;
-  }
-  const int result = completion.res;
-  if (result >= 0 || fatal(result)) counters_.add(Counter::recv_calls);
-  if (result == -ENOBUFS) counters_.add(Counter::buffers_exhausted);
-  if (connection.ending) {
-    if (result > 0) ring_.give(completion);
-    bury(connection);
-  } else if (fatal(result)) {
-    lose(connection, loss(result));
-  } else {
-    if (result > 0) take(connection, completion);
-    if (result == 0) {
-      connection.slot.peer(Peer::finished);
-      connection.slot.pump(now_);
-      push(connection);
-    }
-    conclude(connection);
-  }
-}
-
-// Bytes, shown where the kernel put them.
-void UringLoop::take(UringConnection& connection, const io_uring_cqe& completion) {
-  rearm_quickack(connection.fd.get(), setup_.options.socket);
-  Slot& slot = connection.slot;
-  slot.input({ring_.buffer(completion), static_cast<std::size_t>(completion.res)});
-  slot.pump(now_);
-  push(connection);
-  slot.settle();
-  ring_.give(completion);
-}
-
 // What flies belongs to the slot's output, although its outbox is empty.
-bool UringLoop::still_sends(const UringConnection& connection) {
+bool UringLoop::still_sends(const UringConnection& connection) const {
   const Slot& slot = connection.slot;
-  return connection.sending && !slot.abortive() && slot.peer_state() != Peer::lost;
+  const bool flies = connection.sending || connection.flights > 0;
+  return flies && !slot.abortive() && slot.peer_state() != Peer::lost;
 }
 
 // After every change: FIN, end, the receive that should or should not be armed, the deadline.
 void UringLoop::conclude(UringConnection& connection) {
   Slot& slot = connection.slot;
-  if (slot.wants_fin() && !connection.sending) {
+  const bool sends = connection.sending || connection.landing;
+  if (slot.wants_fin() && !sends) {
     ::shutdown(connection.fd.get(), SHUT_WR);
     slot.fin_sent();
     slot.progressed(now_);
@@ -367,44 +286,33 @@ void UringLoop::conclude(UringConnection& connection) {
   wheel_.schedule(connection, slot.deadline());
 }
 
-void UringLoop::arm_receive(UringConnection& connection) {
-  io_uring_sqe& entry = ring_.entry();
-  io_uring_prep_recv_multishot(&entry, connection.fd.get(), nullptr, 0, 0);
-  entry.flags |= IOSQE_BUFFER_SELECT;
-  entry.buf_group = Ring::kBufferGroup;
-  io_uring_sqe_set_data64(&entry, tagged(Op::receive, &connection));
-  connection.receiving = true;
-}
-
-void UringLoop::stop_receive(UringConnection& connection) {
-  io_uring_sqe& entry = ring_.entry();
-  io_uring_prep_cancel64(&entry, tagged(Op::receive, &connection), 0);
-  io_uring_sqe_set_data64(&entry, tagged(Op::none));
-  connection.stopping = true;
-}
-
 void UringLoop::drop(LoopConnection& base) {
   auto& connection = static_cast<UringConnection&>(base);
   if (connection.ending) return;
   connection.ending = true;
   wheel_.cancel(connection);
-  if (!connection.idle()) {
+  if (!connection.quiet()) {
     io_uring_sqe& entry = ring_.entry();
     io_uring_prep_cancel_fd(&entry, connection.fd.get(), IORING_ASYNC_CANCEL_ALL);
-    io_uring_sqe_set_data64(&entry, tagged(Op::none));
+    unheard(entry);
   }
   bury(connection);
 }
 
+// The socket goes first: closing it may be what ends the last flights.
 void UringLoop::bury(UringConnection& connection) {
-  if (!connection.idle()) return;
-  if (connection.slot.abortive() && connection.fd) reset_on_close(connection.fd.get());
+  if (!connection.quiet()) return;
+  if (connection.fd) {
+    if (connection.slot.abortive()) reset_on_close(connection.fd.get());
+    static constexpr int kNothing = -1;
+    if (uring_.registered_files) know_file(connection.fd.get(), &kNothing);
+    if (connection.flights > 0) connection.fd.reset();
+  }
+  if (connection.flights > 0) return;
+  delete std::exchange(connection.cargo, nullptr);
+  if (connection.own != nullptr) receive_pool_.give(connection.own);
   retire(connection);
 }
-
-}  // namespace
-
-std::string uring_missing() { return Ring::missing(); }
 
 std::unique_ptr<Loop> make_uring_loop(LoopSetup setup) {
   return std::make_unique<UringLoop>(std::move(setup));
@@ -414,12 +322,9 @@ std::unique_ptr<Loop> make_uring_loop(LoopSetup setup) {
 
 #else
 
-#include <cerrno>
 #include <system_error>
 
 namespace zyphos {
-
-std::string uring_missing() { return ZYPHOS_NO_LIBURING_REASON; }
 
 std::unique_ptr<Loop> make_uring_loop(LoopSetup) {
   throw std::system_error(ENOSYS, std::generic_category(), ZYPHOS_NO_LIBURING_REASON);

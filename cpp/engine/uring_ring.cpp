@@ -2,12 +2,12 @@
 
 #include "engine/uring_ring.h"
 
-#include <sys/mman.h>
+#include <sched.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "base/check.h"
 #include "net/clock.h"
@@ -15,76 +15,39 @@
 namespace zyphos {
 namespace {
 
-constexpr unsigned kFlags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                            IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
-
 [[noreturn]] void fail(int error, const char* doing) {
   throw std::system_error(error, std::generic_category(), doing);
 }
 
-std::string refusal(int error) {
-  switch (error) {
-    case ENOSYS: return "io_uring is not in this kernel";
-    case EPERM:
-      return "io_uring is not permitted here (sysctl kernel.io_uring_disabled, or a sandbox)";
-    case EINVAL: return "io_uring here has no DEFER_TASKRUN (Linux 6.1 is needed)";
-    default: return "io_uring_setup: " + std::generic_category().message(error);
-  }
-}
-
-std::string lacking_features(unsigned features) {
-  struct Feature {
-    unsigned bit;
-    const char* name;
-  };
-  constexpr std::array kNeeded{Feature{IORING_FEAT_NODROP, "NODROP"},
-                               Feature{IORING_FEAT_SUBMIT_STABLE, "SUBMIT_STABLE"},
-                               Feature{IORING_FEAT_EXT_ARG, "EXT_ARG"}};
-  for (const Feature& feature : kNeeded) {
-    if ((features & feature.bit) == 0) return std::string("io_uring here has no ") + feature.name;
-  }
-  return {};
-}
-
-std::string lacking_operations(io_uring& ring) {
-  constexpr std::array kNeeded{IORING_OP_ACCEPT,  IORING_OP_RECV,     IORING_OP_SEND,
-                               IORING_OP_SENDMSG, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
-  io_uring_probe* probe = io_uring_get_probe_ring(&ring);
-  if (probe == nullptr) return "io_uring here cannot be probed";
-  std::string lacking;
-  for (const auto operation : kNeeded) {
-    if (io_uring_opcode_supported(probe, operation)) continue;
-    lacking = "io_uring here has no operation " + std::to_string(operation);
-  }
-  io_uring_free_probe(probe);
-  return lacking;
-}
-
 }  // namespace
 
-std::string Ring::missing() {
-  io_uring ring{};
+io_uring_params ring_parameters(const UringOptions& options) {
   io_uring_params params{};
-  params.flags = kFlags;
-  params.cq_entries = 16;
-  const int error = io_uring_queue_init_params(8, &ring, &params);
-  if (error < 0) return refusal(-error);
-  std::string reason = lacking_features(params.features);
-  if (reason.empty()) reason = lacking_operations(ring);
-  io_uring_queue_exit(&ring);
-  return reason;
+  params.flags = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
+  params.cq_entries = options.completions;
+  if (options.single_issuer) params.flags |= IORING_SETUP_SINGLE_ISSUER;
+  if (options.taskrun == Taskrun::defer) params.flags |= IORING_SETUP_DEFER_TASKRUN;
+  if (options.taskrun == Taskrun::coop) params.flags |= IORING_SETUP_COOP_TASKRUN;
+  if (!options.sqpoll) return params;
+  params.flags |= IORING_SETUP_SQPOLL;
+  const std::int64_t idle_ms = (options.sqpoll_idle_ns + kMillisecond_ns - 1) / kMillisecond_ns;
+  params.sq_thread_idle = static_cast<unsigned>(std::max<std::int64_t>(idle_ms, 1));
+  if (options.sqpoll_cpu) {
+    params.flags |= IORING_SETUP_SQ_AFF;
+    params.sq_thread_cpu = static_cast<unsigned>(*options.sqpoll_cpu);
+  }
+  return params;
 }
 
-Ring::Ring() : messages_(kMessages) {
-  io_uring_params params{};
-  params.flags = kFlags;
-  params.cq_entries = kCompletions;
-  const int error = io_uring_queue_init_params(kSubmissions, &ring_, &params);
+Ring::Ring(const UringOptions& options, Counters& counters)
+    : options_(options), counters_(counters), messages_(kMessages) {
+  io_uring_params params = ring_parameters(options);
+  const int error = io_uring_queue_init_params(options.submissions, &ring_, &params);
   if (error < 0) fail(-error, "io_uring_setup");
   try {
-    make_buffers();
+    if (options.buffer_ring) buffers_.emplace(ring_, options);
     // Spares each call the look-up of the ring's descriptor.
-    const int registered = io_uring_register_ring_fd(&ring_);
+    const int registered = options.registered_ring ? io_uring_register_ring_fd(&ring_) : 1;
     if (registered < 0) fail(-registered, "io_uring_register_ring_fd");
   } catch (...) {
     io_uring_queue_exit(&ring_);
@@ -92,50 +55,34 @@ Ring::Ring() : messages_(kMessages) {
   }
 }
 
-Ring::~Ring() {
-  io_uring_queue_exit(&ring_);
-  munmap(buffer_ring_, kBuffers * sizeof(io_uring_buf));
-}
-
-void Ring::make_buffers() {
-  // Side by side, so that what lies behind a buffer is the next one; only the last needs padding.
-  buffers_ = std::make_unique_for_overwrite<std::byte[]>(kBuffers * kBuffer_bytes + kReadPadding);
-  std::memset(buffers_.get() + kBuffers * kBuffer_bytes, 0, kReadPadding);
-  void* memory = mmap(nullptr, kBuffers * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) fail(errno, "mmap of the receive buffers' ring");
-  buffer_ring_ = static_cast<io_uring_buf_ring*>(memory);
-  io_uring_buf_reg registration{};
-  registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
-  registration.ring_entries = kBuffers;
-  registration.bgid = kBufferGroup;
-  const int error = io_uring_register_buf_ring(&ring_, &registration, 0);
-  if (error < 0) {
-    munmap(memory, kBuffers * sizeof(io_uring_buf));
-    fail(-error, "io_uring_register_buf_ring");
-  }
-  io_uring_buf_ring_init(buffer_ring_);
-  for (unsigned i = 0; i < kBuffers; ++i) {
-    io_uring_buf_ring_add(buffer_ring_, buffers_.get() + i * kBuffer_bytes, kBuffer_bytes,
-                          static_cast<unsigned short>(i), io_uring_buf_ring_mask(kBuffers),
-                          static_cast<int>(i));
-  }
-  io_uring_buf_ring_advance(buffer_ring_, kBuffers);
-}
+// The kernel lets go of the buffers before their memory goes.
+Ring::~Ring() { io_uring_queue_exit(&ring_); }
 
 io_uring_sqe& Ring::entry() {
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-  if (entry == nullptr) {
+  while (entry == nullptr) {
     submit();
+    if (options_.sqpoll) io_uring_sqring_wait(&ring_);
     entry = io_uring_get_sqe(&ring_);
   }
-  ZY_CHECK(entry != nullptr);
+  ++asked_;
   return *entry;
+}
+
+void Ring::together(unsigned count) {
+  while (io_uring_sq_space_left(&ring_) < count) {
+    submit();
+    if (options_.sqpoll) io_uring_sqring_wait(&ring_);
+  }
 }
 
 msghdr& Ring::message(std::span<const ConstBytes> parts) {
   ZY_DCHECK(parts.size() <= kParts);
-  if (messages_used_ == kMessages) submit();
+  while (messages_used_ == kMessages) {
+    submit();
+    // A polling kernel thread reads them when it comes to it.
+    if (messages_used_ == kMessages) ::sched_yield();
+  }
   Message& message = messages_[messages_used_++];
   for (std::size_t i = 0; i < parts.size(); ++i) {
     message.parts[i] = {const_cast<std::byte*>(parts[i].data()), parts[i].size()};
@@ -147,22 +94,48 @@ msghdr& Ring::message(std::span<const ConstBytes> parts) {
 }
 
 void Ring::submit() {
-  const int result = io_uring_submit(&ring_);
-  if (result < 0) fail(-result, "io_uring_enter");
-  messages_used_ = 0;
+  for (;;) {
+    entered();
+    const int result = io_uring_submit(&ring_);
+    if (result >= 0) break;
+    if (result != -EAGAIN && result != -EBUSY && result != -EINTR) fail(-result, "io_uring_enter");
+    hold();  // completions stand in the way
+  }
+  forget_submitted();
+}
+
+// Counts a call that follows. With a polling thread there is one only to wake it.
+void Ring::entered() {
+  const bool polled = options_.sqpoll;
+  const unsigned flags = polled ? IO_URING_READ_ONCE(*ring_.sq.kflags) : IORING_SQ_NEED_WAKEUP;
+  if ((flags & IORING_SQ_NEED_WAKEUP) != 0) counters_.add(Counter::ring_enters);
+}
+
+void Ring::forget_submitted() {
+  counters_.add(Counter::ring_sqes, asked_ - std::exchange(submitted_, asked_));
+  if (io_uring_sq_ready(&ring_) == 0) messages_used_ = 0;
+}
+
+void Ring::hold() {
+  unsigned head = *ring_.cq.khead;
+  const unsigned tail = io_uring_smp_load_acquire(ring_.cq.ktail);
+  for (; head != tail; ++head) held_.push_back(ring_.cq.cqes[head & *ring_.cq.kring_mask]);
+  io_uring_smp_store_release(ring_.cq.khead, head);
+}
+
+io_uring_cqe Ring::take_held() {
+  const io_uring_cqe completion = held_[held_taken_++];
+  if (held_taken_ == held_.size()) {
+    held_.clear();
+    held_taken_ = 0;
+  }
+  return completion;
 }
 
 Ring::Woken Ring::submit_and_wait(Time deadline) {
-  int result = 0;
-  if (deadline.is_never()) {
-    result = io_uring_submit_and_wait(&ring_, 1);
-  } else {
-    const timespec left = to_timespec(deadline - clock_now());
-    __kernel_timespec limit{.tv_sec = left.tv_sec, .tv_nsec = left.tv_nsec};
-    io_uring_cqe* first = nullptr;
-    result = io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr);
-  }
-  messages_used_ = 0;
+  const int result = enter(deadline);
+  forget_submitted();
+  if (overflowed()) counters_.add(Counter::ring_overflows);
   switch (result) {
     case -EINTR: return Woken::interrupted;
     case -ETIME:
@@ -175,20 +148,18 @@ Ring::Woken Ring::submit_and_wait(Time deadline) {
   }
 }
 
-std::byte* Ring::buffer(const io_uring_cqe& completion) {
-  const std::size_t id = completion.flags >> IORING_CQE_BUFFER_SHIFT;
-  return buffers_.get() + id * kBuffer_bytes;
-}
-
-void Ring::give(const io_uring_cqe& completion) {
-  const auto id = static_cast<unsigned short>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
-  io_uring_buf_ring_add(buffer_ring_, buffer(completion), kBuffer_bytes, id,
-                        io_uring_buf_ring_mask(kBuffers), given_++);
-}
-
-void Ring::hand_back() {
-  if (given_ > 0) io_uring_buf_ring_advance(buffer_ring_, given_);
-  given_ = 0;
+int Ring::enter(Time deadline) {
+  // A polling thread needs no call as long as there is something to do.
+  if (options_.sqpoll && (io_uring_cq_ready(&ring_) > 0 || !held_.empty())) {
+    entered();
+    return io_uring_submit(&ring_);
+  }
+  counters_.add(Counter::ring_enters);
+  if (deadline.is_never()) return io_uring_submit_and_wait(&ring_, 1);
+  const timespec left = to_timespec(deadline - clock_now());
+  __kernel_timespec limit{.tv_sec = left.tv_sec, .tv_nsec = left.tv_nsec};
+  io_uring_cqe* first = nullptr;
+  return io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr);
 }
 
 }  // namespace zyphos

@@ -10,6 +10,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/bytes.h"
+
 namespace zyphos {
 
 class BlockPool {
@@ -23,15 +25,19 @@ class BlockPool {
 
   // Aligned as operator new does. O(1); allocates only when more blocks are out than ever before.
   std::byte* take();
+  // `count` more blocks in one piece of memory, for who must know it beforehand. O(count).
+  Bytes reserve(std::size_t count);
   void give(std::byte* block);
 
   std::size_t out() const { return out_; }
-  std::size_t total() const { return owned_.size(); }
+  std::size_t total() const { return total_; }
 
  private:
   std::size_t block_bytes_;
   std::vector<std::unique_ptr<std::byte[]>> owned_;
   std::vector<std::byte*> free_;
+  std::size_t total_ = 0;
+  std::size_t reserved_ = 0;  // of these, in pieces of several
   std::size_t out_ = 0;
 };
 

@@ -15,6 +15,7 @@
 #include "app/handlers.h"
 #include "app/tally.h"
 #include "tool/readiness_words.h"
+#include "tool/uring_words.h"
 
 namespace zyphos {
 namespace {
@@ -82,6 +83,7 @@ EngineOptions engine_options(const ServeSetting& setting) {
   options.blocking_threads.queue_order =
       setting.queue_order == "lifo" ? QueueOrder::lifo : QueueOrder::fifo;
   if (setting.protocol == "http1") options.blocking_threads.refusal = kHttpRefusal;
+  options.uring.taskrun = taskrun_of(setting.taskrun);
   options.leak.what = setting.leak_what == "memory" ? Leaked::memory : Leaked::descriptor;
   options.application_wakes = setting.protocol == "http1" && app::handler_wakes(setting.app);
   return options;
@@ -154,6 +156,7 @@ Words serve_words(ServeSetting& setting) {
   add_blocking(words, setting);
   add_readiness(words, options.readiness);
   add_ends(words, setting);
+  add_uring(words, options.uring, setting.taskrun);
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);

@@ -34,6 +34,7 @@ struct ServeSetting {
   std::optional<std::int64_t> header_timeout_ns;  // http1: 10 s
   std::optional<std::int64_t> body_timeout_ns;    // http1: none
   std::string when_full = "pause";
+  std::string taskrun = "defer";  // engine uring
   std::string leak_what = "descriptor";
   std::string when_busy = "wait";
   std::string queue_order = "fifo";

@@ -42,6 +42,7 @@ def checks() -> Iterator[Check]:
     yield bpf()
     yield event_loops()
     yield io_uring()
+    yield uring_switches()
     yield from perf_events()
     yield cpus()
     yield descriptors()
@@ -107,6 +108,19 @@ def io_uring() -> Check:
     disabled = host.sysctl("kernel.io_uring_disabled") not in (None, "0")
     fix = sudo("sysctl -w kernel.io_uring_disabled=0") if disabled else ""
     return found("io_uring", "io_uring", reason, ", ".join(works), why, fix)
+
+
+def uring_switches() -> Check:
+    why = "switches of engine uring (`targets.NAME.uring`), each tried on a ring"
+    try:
+        tried: dict[str, bool | str] = native.core().uring_features()
+    except ImportError as error:
+        return found("uring_features", "io_uring switches", str(error), "", why, "make build")
+    works = ", ".join(name for name, able in tried.items() if able is True)
+    lacking = [f"{name}: {reason}" for name, reason in tried.items() if reason is not True]
+    state: State = "ok" if works and not lacking else "warn" if works else "missing"
+    value = "; ".join([works, *lacking] if works else lacking)
+    return Check("uring_features", "io_uring switches", state, value, why)
 
 
 def perf_events() -> Iterator[Check]:

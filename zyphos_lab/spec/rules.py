@@ -18,6 +18,7 @@ from zyphos_lab.spec import (
     link_rules,
     readiness_rules,
     ruler_rules,
+    uring_rules,
 )
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.models import Listed
@@ -391,6 +392,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     fetch_rules.fetch,
     *link_rules.RULES,
     *code_rules.RULES,
+    uring_rules.uring,
 )
 
 

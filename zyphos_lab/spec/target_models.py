@@ -49,6 +49,7 @@ Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has the
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
 
 Backlog = Annotated[int, Field(ge=1, lt=2**31)]  # what listen(2) takes
+Entries = Annotated[int, Field(ge=1, le=32768)]  # what io_uring_setup(2) takes
 
 LOOPBACK = "127.0.0.1"
 HOST_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
@@ -83,6 +84,33 @@ class Leak(Model):
     what: Literal["descriptor", "memory"] = "descriptor"
 
 
+class Uring(Model):
+    """Engine uring's switches, as cpp/engine/uring_options.h names them."""
+
+    taskrun: Literal["defer", "coop", "none"] = "defer"
+    single_issuer: bool = True
+    registered_ring: bool = True
+    multishot_accept: bool = True
+    multishot_recv: bool = True
+    buffer_ring: bool = True
+    recv_bundles: bool = False
+    incremental_buffers: bool = False
+    poll_first: bool = False
+    registered_files: bool = False
+    send_zc_bytes: PositiveSize | None = None
+    registered_buffers: bool = False
+    link_recv: bool = False
+    link_shutdown: bool = False
+    skip_success: bool = False
+    sqpoll: bool = False
+    sqpoll_cpu: Whole | None = None
+    sqpoll_idle_ns: Annotated[PositiveDuration, Field(alias="sqpoll_idle")] = 1_000_000
+    submissions: Entries = 1024
+    completions: Entries = 8192
+    buffers: Annotated[int, Field(ge=1, le=32768)] = 256
+    buffer_bytes: Annotated[Size, Field(ge=64, le=1 << 20)] = 16 * 1024
+
+
 class EngineTarget(Model):
     """One of our own servers."""
 
@@ -115,6 +143,7 @@ class EngineTarget(Model):
     when_full: WhenFull = "pause"
     lingering_close: bool = True
     leak: Leak | None = None
+    uring: Uring = Uring()
     socket: Socket = Socket()
 
 

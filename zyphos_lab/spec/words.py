@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import SplitResult
 
 from zyphos_lab.spec.models import Arrival, Check, Listed, Load, Repeat
-from zyphos_lab.spec.target_models import EngineTarget, Model, ReferenceTarget, Socket
+from zyphos_lab.spec.target_models import EngineTarget, Model, ReferenceTarget, Socket, Uring
 
 
 def words_of(key: str, value: object) -> Iterator[str]:
@@ -50,6 +50,7 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     words += _nested("", target, ["trigger", "exclusive", "accepting", "hand_out"])
     if target.leak is not None:
         words += _nested("leak.", target.leak, ["every", "what"])
+    words += _nested("uring.", target.uring, list(Uring.model_fields))
     return [*words, *words_of("port", port), *_socket_words(target.socket)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zyphos_lab import native
 from zyphos_lab.child import Children
 from zyphos_lab.links.base import HERE, Ends
 from zyphos_lab.spec import AttachTarget as AttachSpec
@@ -36,9 +37,14 @@ def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -
     return CommandTarget(name, _options(spec, ends.port), children, inside)
 
 
+def _program(name: str) -> str:
+    """The lab's own programs are found by their name; LabError when one was not built."""
+    return native.program(name) if name.startswith("zyphos-") else name
+
+
 def _options(spec: CommandSpec, free_port: int) -> CommandOptions:
     return CommandOptions(
-        argv=spec.command,
+        argv=(_program(spec.command[0]), *spec.command[1:]),
         address=spec.address,
         port=free_port if spec.port == "auto" else int(spec.port),
         ready_http=spec.ready.http,

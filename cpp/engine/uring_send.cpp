@@ -1,0 +1,234 @@
+#if ZYPHOS_HAVE_LIBURING
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/uring_driver.h"
+#include "net/flush.h"
+
+namespace zyphos {
+namespace {
+
+// A send with the FIN behind it is all or nothing (MSG_WAITALL), and tells of no progress
+// meanwhile: only what any socket's buffer holds.
+constexpr std::size_t kWithFin_bytes = 4096;
+
+// The parts behind the first `size` bytes.
+std::span<ConstBytes> without(std::span<ConstBytes> parts, std::size_t size) {
+  while (!parts.empty() && size >= parts.front().size()) {
+    size -= parts.front().size();
+    parts = parts.subspan(1);
+  }
+  if (!parts.empty()) parts.front() = parts.front().subspan(size);
+  return parts;
+}
+
+}  // namespace
+
+// How the completion loop sends: what the slot has written flies as one entry after the other,
+// while the slot's own outbox is filling.
+
+bool fatal(int result) {
+  return result < 0 && result != -ENOBUFS && result != -ECANCELED && result != -EINTR &&
+         result != -EAGAIN;
+}
+
+Errc loss(int result) {
+  if (result == -ECONNRESET) return Errc::peer_reset;
+  return result == -EPIPE ? Errc::peer_gone : Errc::system;
+}
+
+// Gives the kernel what there is when it has nothing; pumps while that makes room.
+void UringLoop::push(UringConnection& connection) {
+  Slot& slot = connection.slot;
+  for (;;) {
+    if (!connection.sending && !connection.landing && !slot.out().empty()) {
+      connection.flying.swap(slot.out());
+      connection.corked = connection.flying.corked();
+      if (connection.corked) set_cork(connection.fd.get(), true);
+      submit_send(connection);
+    }
+    if (!slot.wants_pump()) return;
+    slot.pump(now_);
+  }
+}
+
+void UringLoop::submit_send(UringConnection& connection) {
+  // Few parts are the rule, and preparing room for many is not free.
+  std::array<ConstBytes, 4> few;
+  const std::size_t count = connection.flying.gather(few);
+  if (count < few.size() && connection.gone == 0) {
+    submit_parts(connection, std::span(few).first(count));
+    return;
+  }
+  std::array<ConstBytes, Ring::kParts> parts;
+  const std::span all = std::span(parts).first(connection.flying.gather(parts));
+  const std::span rest = without(all, connection.gone);
+  if (rest.empty()) {
+    // All of this batch is gone and the next is not in sight before it is let go.
+    connection.landing = true;
+  } else {
+    submit_parts(connection, rest);
+  }
+}
+
+void UringLoop::submit_parts(UringConnection& connection, std::span<const ConstBytes> parts) {
+  ZY_DCHECK(!parts.empty());
+  connection.given = 0;
+  for (const ConstBytes part : parts) connection.given += part.size();
+  connection.sending = true;
+  if (uring_.send_zc_bytes && connection.given >= *uring_.send_zc_bytes) {
+    submit_zero_copy(connection, parts);
+    return;
+  }
+  const int fd = connection.fd.get();
+  connection.fin_linked = uring_.link_shutdown && fin_may_follow(connection);
+  ring_.together(connection.fin_linked ? 2 : 1);
+  msghdr* message = parts.size() == 1 ? nullptr : &ring_.message(parts);
+  const int flags = MSG_NOSIGNAL | (connection.fin_linked ? MSG_WAITALL : 0);
+  io_uring_sqe& entry = ring_.entry();
+  if (message == nullptr) {
+    io_uring_prep_send(&entry, fd, parts[0].data(), parts[0].size(), flags);
+  } else {
+    io_uring_prep_sendmsg(&entry, fd, message, static_cast<unsigned>(flags));
+  }
+  address(entry, Op::send, connection);
+  last_send_ = &entry;
+  last_send_number_ = ring_.asked();
+  last_sender_ = &connection;
+  if (connection.fin_linked) link_fin(connection, entry);
+}
+
+// Is this send the last, so that the FIN is due behind it?
+bool UringLoop::fin_may_follow(const UringConnection& connection) const {
+  return connection.slot.wants_fin() && connection.given <= kWithFin_bytes &&
+         connection.given + connection.gone == connection.flying.pending() && !connection.corked;
+}
+
+void UringLoop::link_fin(UringConnection& connection, io_uring_sqe& send) {
+  send.flags |= IOSQE_IO_LINK;
+  io_uring_sqe& entry = ring_.entry();
+  io_uring_prep_shutdown(&entry, connection.fd.get(), SHUT_WR);
+  address(entry, Op::none, connection);
+  unheard(entry);
+}
+
+void UringLoop::sent(UringConnection& connection, int result) {
+  account(connection, result);
+  taken(connection, result);
+  go_on(connection, result);
+}
+
+// So much of what flies is the kernel's; while flights read what is before it, nothing is let go.
+void UringLoop::taken(UringConnection& connection, int result) {
+  if (result > 0) connection.gone += static_cast<std::size_t>(result);
+  Cargo* cargo = connection.cargo;
+  if (cargo != nullptr && cargo->flights > 0) {
+    if (connection.gone < connection.flying.pending()) return;
+    cargo->box.swap(connection.flying);
+    connection.cargo = nullptr;
+  } else {
+    connection.flying.sent(connection.gone);
+  }
+  connection.gone = 0;
+}
+
+void UringLoop::account(UringConnection& connection, int result) {
+  connection.sending = false;
+  counters_.add(Counter::send_calls);
+  if (result < 0) return;
+  const auto size = static_cast<std::size_t>(result);
+  counters_.add(Counter::bytes_out, size);
+  if (size < connection.given) counters_.add(Counter::partial_writes);
+  // Sent short, its link was cut.
+  if (connection.fin_linked && size == connection.given) connection.slot.fin_sent();
+  connection.slot.progressed(now_);
+}
+
+// After the result of a send.
+void UringLoop::go_on(UringConnection& connection, int result) {
+  if (connection.ending) {
+    bury(connection);
+    return;
+  }
+  if (fatal(result)) {
+    lose(connection, loss(result));
+    return;
+  }
+  if (!connection.flying.empty()) {
+    submit_send(connection);  // the rest, or the call after a boundary
+    return;
+  }
+  if (connection.corked) set_cork(connection.fd.get(), false);
+  push(connection);
+  conclude(connection);
+}
+
+// --- zero-copy: two completions each, the result and the kernel's word that it reads no more ---
+
+void UringLoop::submit_zero_copy(UringConnection& connection, std::span<const ConstBytes> parts) {
+  const int fd = connection.fd.get();
+  ring_.together(1);
+  msghdr* message = parts.size() == 1 ? nullptr : &ring_.message(parts);
+  io_uring_sqe& entry = ring_.entry();
+  if (message == nullptr) {
+    io_uring_prep_send_zc(&entry, fd, parts[0].data(), parts[0].size(), MSG_NOSIGNAL, kReportUsage);
+    if (is_mapped(parts[0])) {
+      entry.ioprio |= IORING_RECVSEND_FIXED_BUF;
+      entry.buf_index = 0;
+      counters_.add(Counter::ring_mapped_sends);
+    }
+  } else {
+    io_uring_prep_sendmsg_zc(&entry, fd, message, MSG_NOSIGNAL);
+    entry.ioprio |= kReportUsage;
+  }
+  if (connection.cargo == nullptr) connection.cargo = new Cargo(connection, pool_);
+  address(entry, Op::flight, connection);
+  io_uring_sqe_set_data64(&entry, tagged(Op::flight, connection.cargo));
+  ++connection.cargo->flights;
+  ++connection.flights;
+}
+
+bool UringLoop::is_mapped(ConstBytes part) const {
+  return !mapped_.empty() && part.data() >= mapped_.data() &&
+         part.data() + part.size() <= mapped_.data() + mapped_.size();
+}
+
+void UringLoop::flown(Cargo& cargo, const io_uring_cqe& completion) {
+  if ((completion.flags & IORING_CQE_F_NOTIF) != 0) {
+    counters_.add(Counter::zerocopy_done);
+    const auto use = static_cast<unsigned>(completion.res);
+    if ((use & kUsageCopied) != 0) counters_.add(Counter::zerocopy_copied);
+    landed(cargo);
+    return;
+  }
+  UringConnection& connection = cargo.connection;
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) {  // nothing will follow
+    --cargo.flights;
+    --connection.flights;
+  }
+  sent(connection, completion.res);
+}
+
+void UringLoop::landed(Cargo& cargo) {
+  UringConnection& connection = cargo.connection;
+  --connection.flights;
+  if (--cargo.flights > 0) return;
+  if (&cargo != connection.cargo) delete &cargo;
+  if (connection.ending) {
+    bury(connection);
+  } else if (std::exchange(connection.landing, false)) {
+    taken(connection, 0);
+    go_on(connection, 0);
+  } else {
+    conclude(connection);
+  }
+}
+
+}  // namespace zyphos
+
+#endif  // ZYPHOS_HAVE_LIBURING
