@@ -43,7 +43,8 @@ struct EngineOptions {
       cpus;  // loop i runs on cpus[i % size], connection threads on any of them; empty: anywhere
   SocketOptions socket;  // of every accepted connection (net/options.h)
   SlotLimits limits;
-  std::size_t connections_max = 100'000;  // beyond: accepting pauses
+  // Beyond: accepting pauses. Several threads that accept may each let in one more.
+  std::size_t connections_max = 100'000;
   WhenFull when_full = WhenFull::pause;
   std::int64_t drain_timeout_ns = 5 * kSecond_ns;
   bool application_wakes =

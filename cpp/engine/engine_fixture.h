@@ -172,14 +172,10 @@ class Scripted final : public Connection {
   Context* context_ = nullptr;
 };
 
-// Of engine pool, where a case does not say otherwise: more than any case holds open.
-inline constexpr unsigned kPoolThreads = 40;
-
 class EngineTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     mode().apply(options_);
-    if (mode().engine == "pool") options_.threads = kPoolThreads;
     try {
       make_engine(mode().engine, options_, [] { return nullptr; }, board_);
     } catch (const std::runtime_error& missing) {

@@ -13,6 +13,9 @@
 
 namespace zyphos::testing {
 
+// Of engine pool, where a case does not say otherwise: more than any case holds open.
+inline constexpr unsigned kPoolThreads = 40;
+
 struct EngineMode {
   std::string name;    // of the test: letters, digits and '_'
   std::string engine;  // as make_engine() has it
@@ -32,7 +35,7 @@ inline const std::vector<EngineMode>& engine_modes() {
     std::vector<EngineMode> all{
         {.name = "sequential", .engine = "sequential"},
         {.name = "thread", .engine = "thread"},
-        {.name = "pool", .engine = "pool"},
+        {.name = "pool", .engine = "pool", .threads = kPoolThreads},
         {.name = "select", .engine = "select"},
         {.name = "poll", .engine = "poll"},
         {.name = "poll_shared",

@@ -208,7 +208,6 @@ void serve_without_descriptors(const EngineMode& mode, WhenFull when_full, int f
   EngineOptions options;
   mode.apply(options);
   options.when_full = when_full;
-  if (name == "pool") options.threads = kPoolThreads;
   const auto engine =
       make_engine(mode.engine, options, [] { return std::make_unique<MessageEcho>(8); }, board);
   // Before the start: a multishot accept keeps the limit of the moment it was armed.
