@@ -76,6 +76,15 @@ def test_times_run_on_and_calls_end_after_they_begin(lives: dict[str, Life]) -> 
             assert all(call.begin_ns <= call.end_ns for call in step.calls)
 
 
+def test_a_call_that_the_kernel_makes_again_has_not_returned() -> None:
+    def read(result: int) -> Call:
+        return Call(1, 2, 3, 3, 0, result, (3, 1, 128, 0))
+
+    assert [read(result).returned for result in (128, 0, -4, -512, -514, -516)] == [
+        True, True, True, False, False, False,
+    ]  # fmt: skip
+
+
 def test_every_call_is_explained(lives: dict[str, Life]) -> None:
     calls = [call for one in lives.values() for step in one.steps for call in step.calls]
     assert [call.text for call in calls if not why(call)] == []

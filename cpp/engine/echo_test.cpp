@@ -150,7 +150,8 @@ TEST_P(Echo, AResetPeerIsCounted) {
 
 TEST_P(Echo, ConnectionsMaxPausesAccepting) {
   ZY_NEEDS_AT_ONCE(2U);
-  if (mode().engine != "pool") options_.threads = 1;  // several that accept may each let in one more
+  // Several that accept may each let in one more.
+  if (mode().engine != "pool") options_.threads = 1;
   options_.connections_max = 2;
   start_echo(8);
   std::vector<std::unique_ptr<Client>> clients;

@@ -16,8 +16,8 @@ inline std::vector<std::pair<std::string, UringOptions>> uring_modes() {
   return {
       {"uring_coop", {.taskrun = Taskrun::coop, .single_issuer = false}},
       {"uring_none", {.taskrun = Taskrun::none, .registered_ring = false}},
-      // The kernel's thread receives on until it meets the cancel: what then is in flight is bounded
-      // by the ring's buffers alone, so there are few.
+      // The kernel's thread receives on until it meets the cancel: what is in flight by then only
+      // the ring's buffers bound, so there are few.
       {"uring_sqpoll",
        {.taskrun = Taskrun::none, .sqpoll = true, .sqpoll_idle_ns = 1'000'000, .buffers = 16}},
       {"uring_single_shots", {.multishot_accept = false, .multishot_recv = false}},

@@ -22,6 +22,9 @@ ACCEPT = {0o4000: "SOCK_NONBLOCK", 0o2000000: "SOCK_CLOEXEC"}
 ENTER = {1: "GETEVENTS", 2: "SQ_WAKEUP", 8: "EXT_ARG", 16: "REGISTERED_RING"}
 FUTEX = {0: "WAIT", 1: "WAKE", 9: "WAIT_BITSET", 10: "WAKE_BITSET"}
 FUTEX_COMMAND = 127
+# ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK (include/linux/errno.h): the
+# kernel itself makes such a call again, and its caller never sees that.
+RESTARTED = frozenset({-512, -513, -514, -516})
 PRCTL = {15: "PR_SET_NAME"}
 # One letter an argument, see WORDS; those behind the last are left out.
 SHAPES = {
@@ -30,7 +33,8 @@ SHAPES = {
     "recvmsg": "d*f", "sendmsg": "d*f", "read": "d*d", "write": "d*d", "readv": "d*d",
     "writev": "d*d", "shutdown": "dh", "setsockopt": "ddd*", "getsockopt": "ddd*",
     "getpeername": "d**", "getsockname": "d**", "io_uring_enter": "dddr", "futex": "*xd*",
-    "poll": "*dd", "ppoll": "*d**", "fcntl": "ddd", "ioctl": "dd*", "sendfile": "dd*d",
+    "poll": "*dd", "ppoll": "*d**", "pselect6": "d***", "rt_sigaction": "d**d",
+    "sigaltstack": "**", "fcntl": "ddd", "ioctl": "dd*", "sendfile": "dd*d",
     "munmap": "*d", "mmap": "*ddd", "mprotect": "*dd", "madvise": "*dd", "clone3": "*d",
     "rt_sigprocmask": "d**d", "timerfd_settime": "dd**", "eventfd2": "dd", "set_robust_list": "*d",
     "rseq": "*ddd", "exit": "d", "openat": "d*d", "newfstatat": "d**d", "fstat": "d*",
@@ -59,6 +63,11 @@ class Call:
     @property
     def name(self) -> str:
         return native.core().syscall_name(self.number) or f"call {self.number}"
+
+    @property
+    def returned(self) -> bool:
+        """Whether its caller went on: not where the kernel was woken and makes the call again."""
+        return self.result not in RESTARTED
 
     @property
     def text(self) -> str:
@@ -148,6 +157,11 @@ WHY = {
     "mprotect": "guards the new thread's stack, or opens more of the heap",
     "munmap": "gives an ended thread's stack, or buffers, back",
     "madvise": "gives the pages of an ended thread's stack back",
+    "pselect6": "sleeps until one of some descriptors is ready; the kernel looks at each up to "
+    "the highest, every time (select(2))",
+    "rt_sigaction": "says what a signal does, or asks (sigaction(2))",
+    "sigaltstack": "gives a thread a second stack for signals, so that it can still say that the "
+    "first one overflowed (sigaltstack(2))",
     "rt_sigprocmask": "holds signals while a thread is started or ended",
     "set_robust_list": "a new thread tells where its locks are, for its death",
     "rseq": "a new thread registers for restartable sequences",

@@ -158,7 +158,7 @@ def _rested(pid: int, sequence: Any) -> list[Call]:
         time.sleep(LOOK_S)
         new = [Call.of(told) for told in sequence.take()]
         quiet = quiet + 1 if not new and _asleep(pid) else 0
-        found += new
+        found += [call for call in new if call.returned]
     return sorted(found, key=lambda one: one.end_ns)
 
 
