@@ -97,6 +97,9 @@ TEST_P(Trouble, ASlowReaderOutlastsTheLingerTime) {
 TEST_P(Trouble, APeerThatNeverReadsIsNotReadWithoutBound) {
   options_.socket.so_sndbuf = 8192;
   options_.socket.so_rcvbuf = 8192;
+  // What a multishot receive has taken by the time it meets its cancel, the ring's buffers bound.
+  options_.uring.buffers = std::min(options_.uring.buffers, 16U);
+  options_.uring.buffer_bytes = std::min<std::size_t>(options_.uring.buffer_bytes, 4096);
   start_echo(1000);
   SocketOptions small = small_receiver();
   small.so_sndbuf = 4096;

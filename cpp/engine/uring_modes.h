@@ -16,10 +16,7 @@ inline std::vector<std::pair<std::string, UringOptions>> uring_modes() {
   return {
       {"uring_coop", {.taskrun = Taskrun::coop, .single_issuer = false}},
       {"uring_none", {.taskrun = Taskrun::none, .registered_ring = false}},
-      // The kernel's thread receives on until it meets the cancel: what is in flight by then only
-      // the ring's buffers bound, so there are few.
-      {"uring_sqpoll",
-       {.taskrun = Taskrun::none, .sqpoll = true, .sqpoll_idle_ns = 1'000'000, .buffers = 16}},
+      {"uring_sqpoll", {.taskrun = Taskrun::none, .sqpoll = true, .sqpoll_idle_ns = 1'000'000}},
       {"uring_single_shots", {.multishot_accept = false, .multishot_recv = false}},
       {"uring_own_buffers",
        {.multishot_recv = false, .buffer_ring = false, .poll_first = true, .skip_success = true}},
@@ -36,11 +33,7 @@ inline std::vector<std::pair<std::string, UringOptions>> uring_modes() {
         .link_shutdown = true,
         .skip_success = true}},
       {"uring_sqpoll_files",
-       {.taskrun = Taskrun::none,
-        .registered_files = true,
-        .link_shutdown = true,
-        .sqpoll = true,
-        .buffers = 16}},
+       {.taskrun = Taskrun::none, .registered_files = true, .link_shutdown = true, .sqpoll = true}},
       {"uring_tiny", tiny},
       {"uring_tiny_none",
        {.taskrun = Taskrun::none,
