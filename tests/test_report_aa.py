@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import machine
 import pytest
 
+import machine
 from store_factory import AA_CELL, EXPERIMENT, Row, make_store
 from test_runner import Watcher
 from zyphos_lab import native, report, runner, spec, trial

@@ -34,9 +34,7 @@ from zyphos_lab.spec.fields import (
     Whole,
 )
 
-Engine = Literal[
-    "sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"
-]
+Engine = Literal["sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"]
 WhenBusy = Literal["wait", "reject_newest", "drop_oldest", "caller_runs"]
 # As cpp/engine/readiness_options.h has them.
 Trigger = Literal["level", "edge", "oneshot"]
