@@ -136,12 +136,18 @@ def formula(one: LineResult) -> str:
 def trips(one: LineResult) -> Estimate:
     """`per_unit` of a line over the one-way delay, in round trips."""
     found = one.line.per_unit
-    names = ("value", "low", "high", "smallest", "largest")
-    values = {name: getattr(found, name) for name in names}
-    halves = {
-        name: None if value is None else value / DELAYS_PER_TRIP for name, value in values.items()
-    }
-    return replace(found, **halves)
+
+    def halved(value: float | None) -> float | None:
+        return None if value is None else value / DELAYS_PER_TRIP
+
+    return replace(
+        found,
+        value=halved(found.value),
+        low=halved(found.low),
+        high=halved(found.high),
+        smallest=halved(found.smallest),
+        largest=halved(found.largest),
+    )
 
 
 def error_text(line: Line) -> str:
