@@ -16,7 +16,7 @@ import pytest
 
 from zyphos_lab.native import program
 from zyphos_lab.packets import frames, text, tls, tls_columns
-from zyphos_lab.packets.connections import Connection, of_frames
+from zyphos_lab.packets.connections import Connection, Segment, of_frames
 
 SENT, ANSWERED = 1000, 40_000  # bytes of data: three records of the answer
 PACKETS = Path(__file__).resolve().parent / "packets"
@@ -99,8 +99,14 @@ def read_exactly(one: ssl.SSLSocket, size: int) -> None:
 
 
 def payload(one: Connection) -> int:
-    """Of the stream: nothing is sent twice on loopback."""
-    return sum(segment.length for segment in one.segments)
+    """Of both streams: what TCP sent again (a slow host makes its timers fire) counts once."""
+    return sum(length(one, from_client) for from_client in (True, False))
+
+
+def length(one: Connection, from_client: bool) -> int:
+    """Of the stream one way: its first byte's sequence number is 1."""
+    own = (each for each in one.segments if each.from_client == from_client)
+    return max(each.seq - 1 + each.length for each in own if each.length)
 
 
 def parts(found: tls.TlsBytes) -> int:
@@ -182,6 +188,18 @@ def test_what_was_cut_off_is_said(tmp_path: Path, certificate: Path) -> None:
 
 
 @pytest.mark.native
+def test_what_tcp_sent_again_counts_once(tmp_path: Path, certificate: Path) -> None:
+    _, one = captured(tmp_path, certificate, ssl.TLSVersion.TLSv1_3)
+    last = [segment for segment in one.segments if segment.length][-1]
+    again = replace(one, segments=[*one.segments, last])
+    assert tls.tls_bytes(again) == tls.tls_bytes(one)
+    assert payload(again) == payload(one)
+    window = (one.begun_ns, one.begun_ns + 10**12)
+    (once, _), (twice, reason) = (tls_columns.columns([each], *window) for each in (one, again))
+    assert reason == "" and twice == {**once, "wire_tls_packets": once["wire_tls_packets"] + 1}
+
+
+@pytest.mark.native
 def test_a_record_that_the_capture_ends_in_counts_against_its_own_time_alone(
     tmp_path: Path, certificate: Path
 ) -> None:
@@ -189,16 +207,25 @@ def test_a_record_that_the_capture_ends_in_counts_against_its_own_time_alone(
     every = tls.parts_between(one, 0, 10**12)
     assert not isinstance(every, str)
     begun_ns = one.begun_ns + every[-1].at_ns
-    at = max(at for at, segment in enumerate(one.segments) if segment.length)
-    packet = one.segments[at].packet
-    cut = replace(packet, payload_bytes=packet.payload_bytes - 1, payload=packet.payload[:-1])
-    torn = replace(one, segments=list(one.segments))
-    torn.segments[at] = replace(one.segments[at], packet=cut)
+    torn = replace(one, segments=[without_the_last_byte(one, each) for each in one.segments])
     found, reason = tls_columns.columns([torn], one.begun_ns, begun_ns)
     before = [part for part in every if part.at_ns < every[-1].at_ns]
     assert reason == "" and found["wire_tls_records"] == len(before)
     found, reason = tls_columns.columns([torn], one.begun_ns, begun_ns + 1)
     assert "the capture ends within a record" in reason and set(found.values()) == {None}
+
+
+def without_the_last_byte(one: Connection, segment: Segment) -> Segment:
+    """Of what the server sends; it speaks last, and may have sent its last byte twice."""
+    if (
+        segment.from_client
+        or not segment.length
+        or segment.seq - 1 + segment.length < length(one, False)
+    ):
+        return segment
+    packet = segment.packet
+    cut = replace(packet, payload_bytes=packet.payload_bytes - 1, payload=packet.payload[:-1])
+    return replace(segment, packet=cut)
 
 
 @pytest.mark.parametrize("name", ["http", "nagle", "reset"])
