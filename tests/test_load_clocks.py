@@ -32,6 +32,7 @@ def test_polling_keeps_the_cpu_while_answers_are_awaited() -> None:
     assert polling["client_cpu_ns"] > 3 * asleep["client_cpu_ns"]
     # What it polled for nothing is no work: a load is not at its limit for waiting awake.
     assert asleep["client_threads_spin_ns"] < polling["client_threads_spin_ns"]
-    assert polling["client_threads_spin_ns"] > polling["window_ns"] / 2
+    # Of the CPU that it got: a host that takes CPUs away leaves it less than the window.
+    assert polling["client_threads_spin_ns"] > polling["client_cpu_ns"] / 2
     busy = record.busy(polling)
     assert busy is not None and busy < record.FULL_CORE
