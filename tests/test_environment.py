@@ -89,6 +89,8 @@ FACTS: dict[str, Any] = {
     "old": {"host": {"governor": ["performance"]}, "server": {"program": "s 1", "cpus": [0]}},
     "slow": {"host": {"governor": ["powersave"]}, "server": {"program": "s 1", "cpus": [0]}},
     "new": {"host": {"governor": ["performance"]}, "server": {"program": "s 2", "cpus": [0]}},
+    "many": {"server": {"program": "s 1", "limits": {"Max open files": "1024"}}},
+    "few": {"server": {"program": "s 1", "limits": {"Max open files": "64"}}},
 }
 
 
@@ -140,6 +142,17 @@ def test_a_setting_that_changes_for_both_arms_between_blocks(tmp_path: Path) -> 
 )
 def test_a_factor_explains_what_it_sets(tmp_path: Path, sets: str, confounds: bool) -> None:
     made = answer(tmp_path, lambda row: "new" if row["factor_nodelay"] else "old", sets)
+    assert codes(made) == (["confounded"] if confounds else [])
+
+
+@pytest.mark.parametrize(
+    ("sets", "confounds"),
+    [("targets.echo.descriptors_max", False), ("targets.echo.threads_max", True)],
+)
+def test_a_factor_explains_the_limit_that_it_sets(
+    tmp_path: Path, sets: str, confounds: bool
+) -> None:
+    made = answer(tmp_path, lambda row: "few" if row["factor_nodelay"] else "many", sets)
     assert codes(made) == (["confounded"] if confounds else [])
 
 

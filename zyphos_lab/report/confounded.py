@@ -27,6 +27,8 @@ NAMED_MAX = 3
 # Keys of a target (or of the load) that say which program runs and how it is set up.
 PROGRAM = ("", "engine", "command", "attach", "reference", "env", "cwd", "files", "generator")
 PLACE = (*PROGRAM, "cpus", "threads")
+# Keys that set one thing of a side's environment.
+LIMITS = {"descriptors_max": "limits.Max open files"}
 SIDES = ("server", "client")
 NETWORK = ("own_network_namespace", "sysctls", "interfaces")
 
@@ -158,6 +160,8 @@ def _changed_by(side: str, key: str) -> list[str]:
     found: list[str] = []
     if side in SIDES and key in PLACE:
         found.append(f"{side}.cpus")
+    if side in SIDES and key in LIMITS:
+        found.append(f"{side}.{LIMITS[key]}")
     if side in SIDES and key in PROGRAM:
         found.append(f"{side}.")
     return found
