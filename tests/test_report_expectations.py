@@ -12,6 +12,7 @@ import pytest
 from store_factory import AA_CELL, EXPERIMENT, Row, make_store
 from zyphos_lab import report, stats
 from zyphos_lab.query.session import Session
+from zyphos_lab.report.expectations import told_alone
 from zyphos_lab.report.model import ExpectationResult
 from zyphos_lab.report.verify import Verifier, metrics_of
 from zyphos_lab.report.verify_check import Difference
@@ -47,6 +48,39 @@ def expectation(tmp_path: Path, that: str, control: Any, starts: int = 8) -> Exp
     made = make_store(tmp_path, starts, change=known, experiment=experiment, histograms=False)
     [found] = report.answer(made).expectations
     return found
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        ("", ""),
+        ("P", "1 of 1 expectation held: in 16 KiB."),
+        ("PF", "1 of 2 expectations held: in 16 KiB. Refuted: in 17 KiB."),
+        ("FI", "0 of 2 expectations held. Refuted: in 16 KiB. Undecided: in 17 KiB."),
+        ("P" * 5, "5 of 5 expectations held: in 16 KiB; in 17 KiB; in 18 KiB; 2 more."),
+    ],
+)
+def test_an_experiment_that_compares_nothing_tells_what_held(outcomes: str, told: str) -> None:
+    names = {"P": "PASS", "F": "FAIL", "I": "INCONCLUSIVE"}
+    found = [result(f"in_{16 + at}_KiB", names[one]) for at, one in enumerate(outcomes)]
+    assert told_alone(found) == told
+
+
+def result(name: str, outcome: str) -> ExpectationResult:
+    return ExpectationResult(name, "", {}, {}, outcome, "", (), (), None)
+
+
+def test_it_is_the_headline_and_verified(tmp_path: Path) -> None:
+    """A number in an expectation's name is declared, not measured."""
+    expect = {"id": "within_16_KiB", "where": {"write": "one"}, "control": {"write": "two"},
+              "that": "latency_ns_p50 < 1ns"}  # fmt: skip
+    experiment = {**EXPERIMENT, "compare": [], "expect": [expect]}
+    store = make_store(tmp_path, 4, experiment=experiment, histograms=False)
+    answer = report.answer(store)
+    assert answer.sentence == "0 of 1 expectation held. Refuted: within 16 KiB."
+    page = report.html(store, answer).read_text(encoding="utf-8")
+    assert answer.sentence in page
+    assert differences(store, answer.as_dict(), marks(page)) == []
 
 
 def brute_force() -> tuple[float, float]:

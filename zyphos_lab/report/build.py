@@ -28,7 +28,7 @@ from zyphos_lab.report import (
 )
 from zyphos_lab.report.advise import advise
 from zyphos_lab.report.damage import left_out, with_damage
-from zyphos_lab.report.expectations import check
+from zyphos_lab.report.expectations import check, told_alone
 from zyphos_lab.report.model import (
     Answer,
     CapacityResult,
@@ -80,9 +80,9 @@ def answer(store: Store) -> Answer:
     capacities = capacity.capacities(experiment, store.rows(SEARCH))
     rows = tuple(_rows(frame, experiment, deltas))
     stalls = stall.stalls(frame, [row.cell for row in rows])
-    fitted = lines.results(experiment, frame)
-    alone = "" if deltas else lines.sentence(fitted) or _alone(aa, experiment)
-    told = alone or _told(deltas, experiment, capacities, stalls)
+    fitted, expected = lines.results(experiment, frame), _expectations(frame, manifest, aa)
+    alone = lines.sentence(fitted) or _alone(aa, experiment, expected)
+    told = _told(deltas, experiment, capacities, stalls, alone)
     made = Answer(
         experiment=str(experiment["name"]),
         question=str(experiment.get("question", "")),
@@ -99,10 +99,10 @@ def answer(store: Store) -> Answer:
         reasons=tuple(reasons),
         remarks=(*remarks, *left_out(store)),
         skipped=trust.skipped(frame),
-        columns=tuple(_column(name) for name in shown_metrics(experiment)),
+        columns=tuple(map(_column, shown_metrics(experiment))),
         factors=tuple(factor_columns(frame)),
         rows=rows,
-        expectations=_expectations(frame, manifest, aa),
+        expectations=expected,
         aa=tuple(aa),
         method=tuple(texts.method(manifest, frame, comparisons)),
         threats=tuple(texts.threats(manifest, frame, comparisons, aa)),
@@ -174,8 +174,16 @@ def _expectations(
     return (*declared, *aa_checks.expectation(aa, experiment))
 
 
-def _alone(aa: Sequence[Comparison], experiment: Mapping[str, Any]) -> str:
-    """The answer of an experiment that compares cells with themselves only."""
+def _alone(
+    aa: Sequence[Comparison],
+    experiment: Mapping[str, Any],
+    expected: Sequence[ExpectationResult],
+) -> str:
+    """The answer of an experiment that compares cells with themselves only: what it expects, which
+    is A/A itself where nothing else is declared.
+    """
+    if experiment.get("expect"):
+        return told_alone(expected)
     return aa_checks.sentence(aa, experiment) if aa else ""
 
 
@@ -184,8 +192,13 @@ def _told(
     experiment: Mapping[str, Any],
     capacities: Sequence[CapacityResult],
     stalls: Sequence[Stalled],
+    alone: str,
 ) -> str:
-    """The answer in words: of stops, where there are any; of capacities before all else."""
+    """The answer in words: of stops, where there are any; of capacities before all else; `alone`
+    where there is nothing else.
+    """
+    if alone and not (deltas or stalls or capacities):
+        return alone
     told = stall.sentence(stalls) or _sentence(deltas, _first_family(experiment))
     return f"{capacity.sentence(capacities)} {told}" if capacities else told
 

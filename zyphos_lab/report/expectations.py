@@ -30,6 +30,7 @@ from zyphos_lab.stats.cells import order_rank
 from zyphos_lab.stats.readings import INVALID
 
 PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
+NAMED_MAX = 3
 
 
 def check(frame: pd.DataFrame, wanted: Mapping[str, Any], seed: int = 0) -> ExpectationResult:
@@ -242,3 +243,25 @@ def _cells(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
     names = factor_columns(frame)
     firsts = frame.drop_duplicates("cell").to_dict("records")
     return {str(row["cell"]): {n: label(row[f"factor_{n}"]) for n in names} for row in firsts}
+
+
+def told_alone(found: Sequence[ExpectationResult]) -> str:
+    """The answer of an experiment that compares nothing and expects something.
+
+    `1 of 2 expectations held: numbers are used again. Refuted: a descriptor each.`
+    """
+    if not found:
+        return ""
+    held, failed, open_ = (
+        [one for one in found if one.outcome == outcome] for outcome in (PASS, FAIL, INCONCLUSIVE)
+    )
+    many = f"{len(held)} of {len(found)} expectation{'s' if len(found) > 1 else ''} held"
+    parts = [(many, held), ("Refuted", failed), ("Undecided", open_)]
+    told = [f"{head}: {_listed(some)}." for head, some in parts if some]
+    return " ".join(told if held else [f"{many}.", *told])
+
+
+def _listed(found: Sequence[ExpectationResult]) -> str:
+    names = [one.id.replace("_", " ") for one in found[:NAMED_MAX]]
+    left = len(found) - len(names)
+    return "; ".join([*names, *([f"{left} more"] if left else [])])

@@ -128,9 +128,15 @@ class PageVerifier:
         yield from (c["floor"] for c in deltas(self._of.told))
         yield from self._of_stalls()
         yield from told_of_lines(self._of.told)
+        yield from self._declared()
         for one in self._of.told.get("capacities", ()):
             yield from (one["lower_per_second"], one["upper_per_second"], one["closed_per_second"])
-            yield from (shown.value for shown in printed(one["slo"]))  # declared, not measured
+
+    def _declared(self) -> Iterator[float]:
+        """Numbers in what the experiment's own words are."""
+        words = [one["slo"] for one in self._of.told.get("capacities", ())]
+        words += [one["id"].replace("_", " ") for one in self._of.told["expectations"]]
+        yield from (shown.value for text in words for shown in printed(text))
 
     def _of_stalls(self) -> Iterator[float | None]:
         for one in self._of.told.get("stalls", ()):
