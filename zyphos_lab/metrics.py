@@ -79,6 +79,8 @@ cell                          text        -       the factors' values, `nodelay=
 arm                           text        -       A or B where a cell is compared with itself
 target                        text        -       name of the target
 link_kind                     text        -       what lay between client and server
+server_family                 text        -       versions of IP that the target listens on
+client_family                 text        -       version of IP that the load connects by
 generator                     text        -       program that sent the load
 generator_version             text        -       what a foreign one says of itself
 law                           text        -       arrival law that really ran

@@ -69,6 +69,7 @@ def notes(experiment: Experiment, trials: Sequence[Planned]) -> Iterator[Note]:
     yield from starmap(Note, rulers.notes(experiment.cells))
     yield from starmap(Note, simulated.notes(experiment.cells))
     yield from starmap(Note, links.notes(cell.link for cell in experiment.cells))
+    yield from starmap(Note, links.ipv6_notes(experiment.cells))
     yield from _cpu_notes(experiment.cells, os.sched_getaffinity(0))
     yield from _congestion_notes(experiment.cells)
 

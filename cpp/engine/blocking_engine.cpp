@@ -53,7 +53,7 @@ BlockingEngine::BlockingEngine(const EngineOptions& engine_options, ConnectionFa
 
 void BlockingEngine::start() {
   ZY_CHECK(!acceptor_.joinable());
-  listener_ = listen_on(options.listen, {.backlog = options.backlog, .socket = options.socket});
+  listener_ = listen_on(options.listen, listening(options));
   address_ = local_address(listener_.get());
   interrupt_signal_ready();
   report_stack_overflows();

@@ -28,6 +28,25 @@ void switch_on(int fd, int option, const std::string& doing) {
   if (setsockopt(fd, SOL_SOCKET, option, &on, sizeof on) != 0) fail(errno, doing);
 }
 
+void keep_to(int fd, const std::string& device, const std::string& doing) {
+  const auto size = static_cast<socklen_t>(device.size());
+  if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(), size) != 0) {
+    fail(errno, doing + " by interface " + device);
+  }
+}
+
+// What must stand before the bind.
+void prepare(int fd, const ListenOptions& options, const std::string& doing) {
+  switch_on(fd, SO_REUSEADDR, doing);
+  if (options.reuse_port) switch_on(fd, SO_REUSEPORT, doing);
+  if (options.ipv6_only) {
+    const int only = *options.ipv6_only ? 1 : 0;
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) != 0) fail(errno, doing);
+  }
+  if (!options.device.empty()) keep_to(fd, options.device, doing);
+}
+
+// The address alone: a port that bind chose would be taken for every peer.
 }  // namespace
 
 SocketAddress::SocketAddress(const Address& address) {
@@ -70,8 +89,7 @@ Fd listen_on(const Address& address, const ListenOptions& options) {
   const std::string doing = "listen on " + address.text();
   Fd fd = make_socket(address);
   if (!fd) fail(errno, doing);
-  switch_on(fd.get(), SO_REUSEADDR, doing);
-  if (options.reuse_port) switch_on(fd.get(), SO_REUSEPORT, doing);
+  prepare(fd.get(), options, doing);
   apply(fd.get(), options.socket);
   const SocketAddress raw(address);
   if (::bind(fd.get(), &raw.generic, raw.size) != 0 || ::listen(fd.get(), options.backlog) != 0) {
@@ -80,7 +98,8 @@ Fd listen_on(const Address& address, const ListenOptions& options) {
   return fd;
 }
 
-Dialed dial_socket(const Address& address, const SocketOptions& options) {
+Dialed dial_socket(const Address& address, const SocketOptions& options,
+                   const std::optional<Address>& from) {
   Fd fd = make_socket(address);
   if (!fd) return {.fd = {}, .connected = false, .error = connect_error(errno)};
   apply(fd.get(), options);

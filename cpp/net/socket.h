@@ -5,6 +5,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <optional>
+#include <string>
+
 #include "base/address.h"
 #include "base/error.h"
 #include "net/fd.h"
@@ -30,11 +33,15 @@ Address local_address(int fd);
 struct ListenOptions {
   int backlog = 4096;
   bool reuse_port = false;  // several sockets on one port, the kernel spreads connections
+  // IPv6: whether IPv4 clients are kept out (IPV6_V6ONLY). Empty: as net.ipv6.bindv6only has it.
+  std::optional<bool> ipv6_only = {};
+  std::string device = {};  // takes what comes in by this interface alone; empty: by any
   SocketOptions socket =
       {};  // buffer sizes must stand before the handshake; accepted sockets inherit most
 };
 
-// Bound (SO_REUSEADDR), listening, non-blocking, close-on-exec.
+// Bound (SO_REUSEADDR), listening, non-blocking, close-on-exec. `ipv6_only` of an IPv4 address is
+// std::system_error, too.
 Fd listen_on(const Address& address, const ListenOptions& options);
 
 struct Dialed {

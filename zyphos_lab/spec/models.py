@@ -31,7 +31,7 @@ from zyphos_lab.spec.fields import (
     Whole,
 )
 from zyphos_lab.spec.link_models import Link
-from zyphos_lab.spec.target_models import Model, Protocol, Socket, Target
+from zyphos_lab.spec.target_models import Family, Model, Protocol, Socket, Target
 
 WritePattern = Literal["one", "two", "writev", "cork"]
 SendCall = Literal["send", "write", "writev", "sendmsg", "zerocopy"]
@@ -193,6 +193,7 @@ class Load(Model):
 
     protocol: Protocol
     generator: AnyGenerator = "zyphos"
+    family: Family | None = None
     connections: Count = 16
     threads: Count = 1
     cpus: Cpus = ()

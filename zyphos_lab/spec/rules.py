@@ -14,6 +14,7 @@ from zyphos_lab.errors import Complaint
 from zyphos_lab.spec import (
     code_rules,
     disturb_rules,
+    families,
     fetch_rules,
     link_rules,
     readiness_rules,
@@ -391,6 +392,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     ruler_rules.generator,
     fetch_rules.fetch,
     *link_rules.RULES,
+    *families.RULES,
     *code_rules.RULES,
     uring_rules.uring,
 )

@@ -42,6 +42,8 @@ Accepting = Literal["reuse_port", "shared", "acceptor"]
 HandOut = Literal["round_robin", "least_connections"]
 WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
+Family = Literal["ipv4", "ipv6"]  # versions of IP
+Listens = Literal["ipv4", "ipv6", "dual"]  # as cpp/tool/listen_words.h has them
 App = Literal["hello", "echo", "delay", "counter"]
 Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
@@ -123,6 +125,7 @@ class EngineTarget(Model):
     threads: Count = 1
     cpus: Cpus = ()
     address: Address = LOOPBACK
+    family: Listens | None = None
     backlog: Backlog | None = None
     idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
     header_timeout_ns: Annotated[PositiveDuration | None, Field(alias="header_timeout")] = None
@@ -222,6 +225,7 @@ class ReferenceTarget(Model):
     backlog: Backlog | None = None
     cpus: Cpus = ()
     address: Address = LOOPBACK
+    family: Listens | None = None
 
 
 class Attach(Model):
