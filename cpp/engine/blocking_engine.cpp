@@ -198,7 +198,7 @@ void BlockingEngine::sweep_backlog() {
 bool BlockingEngine::accepted(Fd fd) {
   counters_->add(Counter::accepted);
   try {
-    apply(fd.get(), options.socket);
+    apply(fd.get(), options.socket, SocketRole::accepted);
   } catch (const std::system_error&) {
     // The listener took the same options, so it is this peer that has already gone.
     counters_->error(Errc::peer_reset);

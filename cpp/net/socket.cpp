@@ -90,7 +90,7 @@ Fd listen_on(const Address& address, const ListenOptions& options) {
   Fd fd = make_socket(address);
   if (!fd) fail(errno, doing);
   prepare(fd.get(), options, doing);
-  apply(fd.get(), options.socket);
+  apply(fd.get(), options.socket, SocketRole::listening);
   const SocketAddress raw(address);
   if (::bind(fd.get(), &raw.generic, raw.size) != 0 || ::listen(fd.get(), options.backlog) != 0) {
     fail(errno, doing);
@@ -102,7 +102,7 @@ Dialed dial_socket(const Address& address, const SocketOptions& options,
                    const std::optional<Address>& from) {
   Fd fd = make_socket(address);
   if (!fd) return {.fd = {}, .connected = false, .error = connect_error(errno)};
-  apply(fd.get(), options);
+  apply(fd.get(), options, SocketRole::dialing);
   const SocketAddress raw(address);
   if (::connect(fd.get(), &raw.generic, raw.size) == 0) {
     return {.fd = std::move(fd), .connected = true, .error = Errc::ok};
@@ -131,7 +131,7 @@ Fd connect_to(const Address& address, const SocketOptions& options, std::int64_t
   const std::string doing = "connect to " + address.text();
   Fd fd = make_socket(address);
   if (!fd) fail(errno, doing);
-  apply(fd.get(), options);
+  apply(fd.get(), options, SocketRole::dialing);
   const SocketAddress raw(address);
   if (::connect(fd.get(), &raw.generic, raw.size) != 0) {
     if (errno != EINPROGRESS && errno != EINTR) fail(errno, doing);

@@ -188,7 +188,7 @@ Words load_words(LoadSetting& setting) {
              load.kernel_timestamps);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);
   words.flag("hold", "after the result stay, with all connections, until stdin ends", setting.hold);
-  words.socket(load.socket);
+  words.socket(load.socket, SocketRole::dialing);
   return words;
 }
 

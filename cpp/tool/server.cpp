@@ -161,7 +161,7 @@ Words serve_words(ServeSetting& setting) {
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);
-  words.socket(options.socket);
+  words.socket(options.socket, SocketRole::listening);
   return words;
 }
 

@@ -19,6 +19,7 @@ from zyphos_lab.spec import (
     link_rules,
     readiness_rules,
     ruler_rules,
+    socket_rules,
     uring_rules,
 )
 from zyphos_lab.spec.cell import Cell
@@ -393,6 +394,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     fetch_rules.fetch,
     *link_rules.RULES,
     *families.RULES,
+    *socket_rules.RULES,
     *code_rules.RULES,
     uring_rules.uring,
 )

@@ -75,6 +75,10 @@ class Socket(Model):
     tcp_keepintvl: Annotated[int, Field(ge=1, le=32767)] | None = None
     tcp_keepcnt: Annotated[int, Field(ge=1, le=127)] | None = None
     so_busy_poll: Whole | None = None
+    so_prefer_busy_poll: bool | None = None
+    so_busy_poll_budget: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tcp_fastopen: Backlog | None = None
+    tcp_fastopen_connect: bool | None = None
 
 
 class Leak(Model):
