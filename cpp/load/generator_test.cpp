@@ -1,12 +1,16 @@
 // The generator's threads against a server of this file: real sockets, no engine.
 #include "load/generator.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -25,11 +29,26 @@ class EchoBack {
     thread_ = std::thread([this] { run(); });
   }
   ~EchoBack() {
-    ended_ = true;
-    thread_.join();
+    end();
     for (std::size_t i = 1; i < polled_.size(); ++i) ::close(polled_[i].fd);
   }
+  // It serves nobody any more; the connections stay.
+  void end() {
+    ended_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
   std::uint16_t port() const { return local_address(listener_.get()).port; }
+  // Of everybody who has connected.
+  std::multiset<std::string> peers() const {
+    std::multiset<std::string> found;
+    for (std::size_t i = 1; i < polled_.size(); ++i) {
+      sockaddr_in peer{};
+      socklen_t size = sizeof peer;
+      EXPECT_EQ(::getpeername(polled_[i].fd, reinterpret_cast<sockaddr*>(&peer), &size), 0);
+      found.insert(::inet_ntoa(peer.sin_addr));
+    }
+    return found;
+  }
   // From now on it reads and does not answer.
   void fall_silent() { silent_ = true; }
 
@@ -78,6 +97,26 @@ LoadOptions echo_load(const EchoBack& server) {
 void wait_for_requests(const Board& board, std::uint64_t n) {
   while (board.snapshot().values[static_cast<std::size_t>(Counter::requests)] < n) {
     std::this_thread::yield();
+  }
+}
+
+TEST(Generator, ConnectionsComeFromSeveralAddresses) {
+  EchoBack server;
+  LoadOptions options = echo_load(server);
+  options.threads = 1;
+  options.addresses = 3;
+  Board board;
+  Generator generator(options, board);
+  EXPECT_EQ(generator.connect(), 6U);
+  generator.start();
+  wait_for_requests(board, 100);
+  generator.stop();
+  generator.finish();
+  server.end();
+  const std::multiset<std::string> found = server.peers();
+  EXPECT_EQ(found.size(), 6U);
+  for (const char* address : {"127.0.0.1", "127.0.0.2", "127.0.0.3"}) {
+    EXPECT_EQ(found.count(address), 2U) << address;
   }
 }
 

@@ -69,6 +69,8 @@ struct LoadOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   std::size_t connections = 16;
+  // Connections come from 127.0.0.1, 127.0.0.2, ... in turn, so many; 1: as the kernel chooses.
+  unsigned addresses = 1;
   unsigned threads = 1;
   std::vector<int> cpus;  // thread i runs on cpus[i % size]; empty: anywhere
   // Requests outstanding on one connection. Closed law without thinking: sent together, and again

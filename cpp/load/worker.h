@@ -87,6 +87,8 @@ class Worker final : private Dialer {
 
   // worker_io.cpp: one connection
   void dial(std::uint32_t number, Time now);
+  // Empty: whichever the kernel takes.
+  std::optional<Address> source_address(std::uint32_t number) const;
   void established(std::uint32_t number, Time now);
   void dial_failed(std::uint32_t number, Errc error, Time now);
   void receive_all(std::uint32_t number);

@@ -28,7 +28,7 @@ void Worker::watch(std::uint32_t number) {
 
 void Worker::dial(std::uint32_t number, Time now) {
   Channel& channel = channels_[number];
-  Dialed dialed = dial_socket(address_, options_.socket);
+  Dialed dialed = dial_socket(address_, options_.socket, source_address(number));
   ++dialing_;
   channel.state = Channel::State::dialing;
   if (dialed.error != Errc::ok) {
@@ -40,6 +40,13 @@ void Worker::dial(std::uint32_t number, Time now) {
   timer_ = std::min(timer_, channel.due);
   // Where it is connected already, the first event says that it is writable.
   watch(number);
+}
+
+std::optional<Address> Worker::source_address(std::uint32_t number) const {
+  if (options_.addresses == 1) return {};
+  Address from = Address::loopback(0);
+  from.host.at(3) = static_cast<std::uint8_t>(1 + number % options_.addresses);
+  return from;
 }
 
 void Worker::established(std::uint32_t number, Time now) {

@@ -47,6 +47,13 @@ void prepare(int fd, const ListenOptions& options, const std::string& doing) {
 }
 
 // The address alone: a port that bind chose would be taken for every peer.
+bool bind_address(int fd, const Address& from) {
+  const int on = 1;
+  const SocketAddress raw(from);
+  return setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0 &&
+         ::bind(fd, &raw.generic, raw.size) == 0;
+}
+
 }  // namespace
 
 SocketAddress::SocketAddress(const Address& address) {
@@ -103,6 +110,9 @@ Dialed dial_socket(const Address& address, const SocketOptions& options,
   Fd fd = make_socket(address);
   if (!fd) return {.fd = {}, .connected = false, .error = connect_error(errno)};
   apply(fd.get(), options, SocketRole::dialing);
+  if (from && !bind_address(fd.get(), *from)) {
+    return {.fd = {}, .connected = false, .error = connect_error(errno)};
+  }
   const SocketAddress raw(address);
   if (::connect(fd.get(), &raw.generic, raw.size) == 0) {
     return {.fd = std::move(fd), .connected = true, .error = Errc::ok};

@@ -50,9 +50,12 @@ struct Dialed {
   Errc error = Errc::ok;
 };
 
-// Starts connecting, non-blocking. Never throws for what the network or the machine's limits do; an
-// option that cannot be set is std::system_error.
-Dialed dial_socket(const Address& address, const SocketOptions& options);
+// Starts connecting, non-blocking, from the address `from`, whose port the kernel chooses as late
+// as it can: only when one socket's four numbers have to differ from all others' (port of `from`:
+// 0). Never throws for what the network or the machine's limits do; an option that cannot be set is
+// std::system_error.
+Dialed dial_socket(const Address& address, const SocketOptions& options,
+                   const std::optional<Address>& from = {});
 
 // How a connect in progress ended (SO_ERROR): ok, connect_refused, connect_timeout,
 // connect_no_port, connect_failed.

@@ -171,6 +171,8 @@ Words load_words(LoadSetting& setting) {
   words.text("address", "of the server (IPv4 or IPv6)", load.address);
   words.number("port", "of the server", load.port, std::uint16_t{1});
   words.number("connections", "of all threads together", load.connections, std::size_t{1});
+  words.number("addresses", "connections come from 127.0.0.1, 127.0.0.2, ... in turn",
+               load.addresses, 1U);
   words.number("threads", "of the generator", load.threads, 1U);
   words.list("cpus", "thread i runs on the i-th of these", load.cpus);
   words.number("pipeline", "requests outstanding on one connection", load.pipeline, std::size_t{1});

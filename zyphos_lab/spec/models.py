@@ -66,6 +66,7 @@ Unrest = Literal["censored", "not_stationary", "littles_law", "arrivals_off"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
 
+Addresses = Annotated[int, Field(ge=1, le=250)]  # as zyphos-load has it
 Mean = Annotated[float, Field(ge=1, le=1e12, strict=False)]
 
 # Scheme, host, port ({port} is the target's) and path.
@@ -195,6 +196,7 @@ class Load(Model):
     generator: AnyGenerator = "zyphos"
     family: Family | None = None
     connections: Count = 16
+    addresses: Addresses = 1
     threads: Count = 1
     cpus: Cpus = ()
     pipeline: Count = 1

@@ -1,5 +1,5 @@
-"""What a cell may ask of its sockets: options of one side alone, and what TCP Fast Open needs of
-the namespaces that a link makes. Rules as in rules.py.
+"""What a cell may ask of its sockets: options of one side alone, what TCP Fast Open needs of the
+namespaces that a link makes, where several source addresses are. Rules as in rules.py.
 
 On loopback it is the machine's own setting that counts, which nobody touches: plan_notes.py reads
 it.
@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.cell import Cell
+from zyphos_lab.spec.families import connects
 from zyphos_lab.spec.source import Path, Source
-from zyphos_lab.spec.target_models import EngineTarget
+from zyphos_lab.spec.target_models import CodeTarget, EngineTarget
 
 Found = Iterator[Complaint]
 
@@ -56,4 +57,22 @@ def fast_open(cell: Cell, source: Source) -> Found:
             )
 
 
-RULES = (sides, fast_open)
+def addresses(cell: Cell, source: Source) -> Found:
+    """Only the loopback of IPv4 has more than one address for a client."""
+    load = cell.load
+    if load.addresses == 1 or isinstance(cell.target, CodeTarget):
+        return
+    mark = source.mark(("load", "addresses"))
+    if cell.link.kind != "loopback":
+        mark = source.key_mark(("load", "addresses"))
+        yield mark.complaint(
+            "`addresses` are those of the loopback, the link has one for each side"
+        )
+    elif connects(load, cell.target, cell.link) != "ipv4":
+        yield mark.complaint("the loopback has one address of IPv6", "`family: ipv4`")
+    if load.addresses > load.connections:
+        message = f"{load.connections} connections cannot come from {load.addresses} addresses"
+        yield mark.complaint(message)
+
+
+RULES = (sides, fast_open, addresses)

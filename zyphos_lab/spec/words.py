@@ -154,6 +154,7 @@ def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int
     ]
     for name in ("poll", "kernel_timestamps"):
         words += words_of(name, getattr(load, name) or None)
+    words += _nested("", load, ["addresses"])
     words += [*words_of("address", address), *words_of("port", port), *words_of("seed", seed)]
     words += arrival_words(load.arrival)
     for name in ("warmup_ns", "window_ns", "interval_ns"):
