@@ -94,8 +94,15 @@ LoadOptions echo_load(const EchoBack& server) {
   return options;
 }
 
+std::uint64_t count(const Board& board, Counter counter) {
+  return board.snapshot().values[static_cast<std::size_t>(counter)];
+}
+std::uint64_t errors(const Board& board, Errc code) {
+  return board.snapshot().values[kCounterCount + static_cast<std::size_t>(code)];
+}
+
 void wait_for_requests(const Board& board, std::uint64_t n) {
-  while (board.snapshot().values[static_cast<std::size_t>(Counter::requests)] < n) {
+  while (count(board, Counter::requests) < n) {
     std::this_thread::yield();
   }
 }
@@ -118,6 +125,80 @@ TEST(Generator, ConnectionsComeFromSeveralAddresses) {
   for (const char* address : {"127.0.0.1", "127.0.0.2", "127.0.0.3"}) {
     EXPECT_EQ(found.count(address), 2U) << address;
   }
+}
+
+LoadOptions pooled_load(const EchoBack& server) {
+  LoadOptions options = echo_load(server);
+  options.threads = 1;
+  options.arrival = {.law = Law::constant, .rate_per_second = 2000.0};
+  options.pooled = true;
+  return options;
+}
+
+TEST(Pooled, ConnectionsAreDialedOnDemandAndKept) {
+  EchoBack server;
+  Board board;
+  Generator generator(pooled_load(server), board);
+  EXPECT_EQ(generator.connect(), 6U);
+  EXPECT_EQ(count(board, Counter::connected), 0U);
+  generator.start();
+  wait_for_requests(board, 200);
+  generator.stop();
+  const LoadResult result = generator.finish();
+  EXPECT_EQ(result.recorder.counts().failed, 0U);
+  const std::uint64_t dialed = count(board, Counter::connected);
+  EXPECT_GE(dialed, 1U);
+  EXPECT_LE(dialed, 6U);
+  EXPECT_GE(count(board, Counter::pool_reused), 200U - dialed);
+  EXPECT_EQ(count(board, Counter::pool_checks), 0U);
+}
+
+TEST(Pooled, EachIsCheckedBeforeItsUse) {
+  EchoBack server;
+  LoadOptions options = pooled_load(server);
+  options.pool.check_after_ns = 0;
+  Board board;
+  Generator generator(options, board);
+  generator.connect();
+  generator.start();
+  wait_for_requests(board, 200);
+  generator.stop();
+  EXPECT_EQ(generator.finish().recorder.counts().failed, 0U);
+  EXPECT_GE(count(board, Counter::pool_checks), count(board, Counter::pool_reused));
+}
+
+TEST(Pooled, WhoFindsNobodyAndNoRoomFails) {
+  EchoBack server;
+  server.fall_silent();
+  LoadOptions options = pooled_load(server);
+  options.connections = 1;
+  options.pool.waiting_max = 1;
+  Board board;
+  Generator generator(options, board);
+  generator.connect();
+  generator.start();
+  while (errors(board, Errc::pool_full) < 20) std::this_thread::yield();
+  generator.stop();
+  const Counts counts = generator.finish().recorder.counts();
+  EXPECT_GE(counts.failed, 20U);
+  EXPECT_LE(counts.censored, 2U);
+  EXPECT_EQ(counts.done, 0U);
+}
+
+TEST(Pooled, OneThatIsClosedAfterEachAnswerIsDialedAgain) {
+  EchoBack server;
+  LoadOptions options = pooled_load(server);
+  options.arrival.rate_per_second = 200.0;
+  options.requests_per_connection = 1;
+  Board board;
+  Generator generator(options, board);
+  generator.connect();
+  generator.start();
+  wait_for_requests(board, 20);
+  generator.stop();
+  EXPECT_EQ(generator.finish().recorder.counts().failed, 0U);
+  EXPECT_GE(count(board, Counter::connected), 20U);
+  EXPECT_EQ(count(board, Counter::pool_reused), 0U);
 }
 
 class Steady : public ::testing::TestWithParam<ArrivalOptions> {};

@@ -145,6 +145,16 @@ std::string connection_complaint(const LoadOptions& options) {
   return "";
 }
 
+std::string pool_complaint(const LoadOptions& options) {
+  if (!options.pooled) return "";
+  if (options.arrival.law == Law::closed || options.arrival.law == Law::partly_open) {
+    const std::string law(kLaws[static_cast<std::size_t>(options.arrival.law)]);
+    return "pool needs arrivals that wait for nobody, not arrival.law=" + law;
+  }
+  if (options.pipeline != 1) return "pool needs pipeline=1: a connection serves one at a time";
+  return "";
+}
+
 // Every address of 127.0.0.0/8 is this machine's; ::1 has no such neighbours.
 std::string addresses_complaint(const LoadOptions& options, const Address& server) {
   constexpr unsigned kAddresses_max = 250;
@@ -190,6 +200,7 @@ std::string complaint(const LoadOptions& options) {
     return "interval_ns is too short: at most 10000 intervals in a window";
   }
   if (const std::string text = connection_complaint(options); !text.empty()) return text;
+  if (const std::string text = pool_complaint(options); !text.empty()) return text;
   if (const std::string text = arrival_complaint(options.arrival); !text.empty()) return text;
   return request_complaint(options);
 }

@@ -189,6 +189,17 @@ class Fetch(Model):
         return self.url.split("/")[2].partition(":")[2]
 
 
+class ClientPool(Model):
+    """How the load's connections are kept: dialed when a request needs one, `load.connections` at
+    most, and taken again while they last.
+    """
+
+    waiting_max: Whole = 1024
+    idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
+    check_after_ns: Annotated[Duration | None, Field(alias="check_after")] = None
+    order: Literal["lifo", "fifo"] = "lifo"
+
+
 class Load(Model):
     """What the load generator sends."""
 
@@ -197,6 +208,7 @@ class Load(Model):
     family: Family | None = None
     connections: Count = 16
     addresses: Addresses = 1
+    pool: ClientPool | None = None
     threads: Count = 1
     cpus: Cpus = ()
     pipeline: Count = 1

@@ -17,6 +17,7 @@ from zyphos_lab.spec import (
     families,
     fetch_rules,
     link_rules,
+    pool_rules,
     readiness_rules,
     ruler_rules,
     socket_rules,
@@ -395,6 +396,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     *link_rules.RULES,
     *families.RULES,
     *socket_rules.RULES,
+    pool_rules.pool,
     *code_rules.RULES,
     uring_rules.uring,
 )

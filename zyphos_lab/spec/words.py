@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import SplitResult
 
 from zyphos_lab.spec.families import bound
-from zyphos_lab.spec.models import Arrival, Check, Listed, Load, Repeat
+from zyphos_lab.spec.models import Arrival, Check, ClientPool, Listed, Load, Repeat
 from zyphos_lab.spec.target_models import EngineTarget, Model, ReferenceTarget, Socket, Uring
 
 
@@ -155,6 +155,8 @@ def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int
     for name in ("poll", "kernel_timestamps"):
         words += words_of(name, getattr(load, name) or None)
     words += _nested("", load, ["addresses"])
+    if load.pool is not None:
+        words += ["pool=true", *_nested("pool.", load.pool, list(ClientPool.model_fields))]
     words += [*words_of("address", address), *words_of("port", port), *words_of("seed", seed)]
     words += arrival_words(load.arrival)
     for name in ("warmup_ns", "window_ns", "interval_ns"):
