@@ -128,6 +128,10 @@ def test_all_addresses_of_this_machine_are_for_itself_alone(tmp_path: Path) -> N
         made = make("echo", target, Children(tmp_path), ends)
         words[ends.server] = [one for one in vars(made)["_words"] if one.startswith(("add", "dev"))]
     assert words == {None: ["address=::", "device=lo"], "/run/netns/x": ["address=::"]}
+    plain = spec.EngineTarget(engine="epoll", protocol="echo", address="0.0.0.0")
+    assert "device=lo" in vars(make("echo", plain, Children(tmp_path), HERE))["_words"]
+    own = spec.EngineTarget(engine="epoll", protocol="echo")
+    assert "device=lo" not in vars(make("echo", own, Children(tmp_path), HERE))["_words"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from zyphos_lab.spec import AttachTarget as AttachSpec
 from zyphos_lab.spec import CommandTarget as CommandSpec
 from zyphos_lab.spec import EngineTarget, ReferenceTarget, reference_words, serve_words
 from zyphos_lab.spec.cell import ServerTarget
+from zyphos_lab.spec.families import ANY
 from zyphos_lab.targets.attach import AttachTarget
 from zyphos_lab.targets.base import Target
 from zyphos_lab.targets.command import CommandOptions, CommandTarget
@@ -44,7 +45,7 @@ def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -
 
 def _device(spec: EngineTarget | ReferenceTarget, ends: Ends) -> list[str]:
     """Who binds all addresses of this machine itself is not to be reached from outside."""
-    return ["device=lo"] if spec.address == EVERYWHERE and ends.server is None else []
+    return ["device=lo"] if spec.address in ANY and ends.server is None else []
 
 
 def _program(name: str) -> str:
