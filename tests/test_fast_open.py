@@ -112,7 +112,11 @@ def test_the_programs_know_their_own_side_alone(program: str, word: str) -> None
 @pytest.mark.native
 @pytest.mark.core
 def test_requests_go_with_the_syn(tmp_path: Path) -> None:
-    """Every connection but the first of all, which asks for the cookie, comes with its request."""
+    """Every connection but the first of all, which asks for the cookie, comes with its request.
+
+    Connections and those with data are counted by the kernel in one reading: on a busy machine
+    that is late, and the load's own count is of another window.
+    """
     done, store = run(tmp_path, EXPERIMENT)
     assert done.returncode in (0, 5), done.stderr
     rows = {row["cell"]: row for row in store.rows() if row["stage"] == "measure"}
@@ -123,6 +127,7 @@ def test_requests_go_with_the_syn(tmp_path: Path) -> None:
     plain, fast = rows["fast_open=false"], rows["fast_open=true"]
     assert plain["net_tcp_fastopen_passive"] == plain["net_tcp_fastopen_active"] == 0
     assert plain["net_tcp_passive_opens"] > 0
-    assert fast["net_tcp_fastopen_passive"] >= 0.9 * fast["requests_done"]
-    assert fast["net_tcp_fastopen_active"] >= 0.9 * fast["requests_done"]
+    assert fast["net_tcp_passive_opens"] > 0
+    assert fast["net_tcp_fastopen_passive"] >= 0.9 * fast["net_tcp_passive_opens"]
+    assert fast["net_tcp_fastopen_active"] >= 0.9 * fast["net_tcp_active_opens"]
     assert fast["net_tcp_fastopen_active_failed"] == fast["net_tcp_fastopen_overflows"] == 0
