@@ -24,7 +24,7 @@ from zyphos_lab import netns
 from zyphos_lab.errors import LinkError
 
 if TYPE_CHECKING:  # the disturber imports little
-    from zyphos_lab.spec.link_models import Family
+    from zyphos_lab.spec.target_models import Family
 
 OWN_TABLE_FIRST = ("pref", "0", "lookup", "local")
 EARLY = Path("/proc/sys/net/ipv4/ip_early_demux")  # of the namespace that the thread is in

@@ -39,6 +39,9 @@ wakeups_of_128                count       -     /r of the wake-ups, those with 1
 accepts_spurious              count       lower /r wake-ups to accept where nobody waited any more
 reads_spurious                count       lower /r events that told of input where there was none
 epoll_ctl_calls               count       lower /r times that epoll was told what to watch
+pool_reused                   count       -     /r requests on a pool's connection used before
+pool_checks                   count       -     /r idle connections of a pool that were checked
+pool_timeouts                 count       -     /r connections of a pool idle for too long
 queued                        count       -     /r connections put into the pool's queue
 queue_length_sum              count       lower /r connections that those found in it, added up
 queue_wait_ns                 ns          lower /r time in it of those taken out, added up

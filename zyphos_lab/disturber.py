@@ -29,7 +29,7 @@ from zyphos_lab.errors import LabError, LinkError
 from zyphos_lab.netfilter import Netfilter
 
 if TYPE_CHECKING:
-    from zyphos_lab.spec.link_models import Family
+    from zyphos_lab.spec.target_models import Family
 
 TREE_ROUNDS = 5
 LOOK_AHEAD_NS = 50_000_000

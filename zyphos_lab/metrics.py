@@ -79,6 +79,8 @@ cell                          text        -       the factors' values, `nodelay=
 arm                           text        -       A or B where a cell is compared with itself
 target                        text        -       name of the target
 link_kind                     text        -       what lay between client and server
+server_family                 text        -       versions of IP that the target listens on
+client_family                 text        -       version of IP that the load connects by
 generator                     text        -       program that sent the load
 generator_version             text        -       what a foreign one says of itself
 law                           text        -       arrival law that really ran
@@ -262,6 +264,13 @@ net_listen_drops              count       lower   connections dropped by a liste
 net_tcp_syncookies_sent       count       -       SYNs answered by a cookie
 net_tcp_syncookies_received   count       -       connections established by a cookie
 net_tcp_syncookies_failed     count       -       cookies that were none of ours, or too old
+net_tcp_fastopen_active       count       -       SYNs with data that the server took
+net_tcp_fastopen_active_failed count      lower   SYNs with data that it did not take
+net_tcp_fastopen_passive      count       -     /r connections accepted with data in the SYN
+net_tcp_fastopen_passive_failed count     lower   of these, data not taken (a bad cookie)
+net_tcp_fastopen_overflows    count       lower   SYNs with data beyond the queue of tcp_fastopen
+net_tcp_fastopen_cookies_asked count      -       SYNs that asked for a cookie
+net_busy_poll_packets         count       -       packets received by busy polling
 net_tcp_challenge_acks        count       -       challenge ACKs sent (RFC 5961)
 net_tcp_segs_in               count       lower /r segments received
 net_tcp_segs_out              count       lower /r segments sent

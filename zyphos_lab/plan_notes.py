@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from zyphos_lab import links, rulers, simulated
 from zyphos_lab.order import distances
+from zyphos_lab.spec import socket_rules
 from zyphos_lab.spec.cell import Cell
 from zyphos_lab.spec.target_models import EngineTarget
 from zyphos_lab.stage import Note, Planned
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 STARTS_MIN = BLOCKS_MIN
 QUANTILE = re.compile(r"_p(\d+)(?:_(\d+))?\Z")
+FAST_OPEN = Path("/proc/sys/net/ipv4/tcp_fastopen")
 CONGESTION = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 
 
@@ -69,8 +71,10 @@ def notes(experiment: Experiment, trials: Sequence[Planned]) -> Iterator[Note]:
     yield from starmap(Note, rulers.notes(experiment.cells))
     yield from starmap(Note, simulated.notes(experiment.cells))
     yield from starmap(Note, links.notes(cell.link for cell in experiment.cells))
+    yield from starmap(Note, links.ipv6_notes(experiment.cells))
     yield from _cpu_notes(experiment.cells, os.sched_getaffinity(0))
     yield from _congestion_notes(experiment.cells)
+    yield from _fast_open_notes(experiment.cells)
 
 
 def _apart(experiment: Experiment, trials: Sequence[Planned]) -> Iterator[Note]:
@@ -189,6 +193,27 @@ def _congestion_notes(cells: Sequence[Cell]) -> Iterator[Note]:
         if name is not None and name not in listed:
             message = f"this kernel does not list congestion control {name}: {', '.join(listed)}"
             yield Note("no_such_congestion", message)
+
+
+def _fast_open_notes(cells: Sequence[Cell]) -> Iterator[Note]:
+    """TCP Fast Open on loopback, where this machine's own setting does not allow it."""
+    try:
+        setting = int(FAST_OPEN.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return  # the programs will say it
+    for role, bit in dict.fromkeys(
+        (role, bit)
+        for cell in cells
+        if cell.link.kind == "loopback"
+        for _, role, bit in socket_rules.needs(cell)
+    ):
+        if not setting & bit:
+            message = (
+                f"{socket_rules.FAST_OPEN} is {setting} on this machine, TCP Fast Open of the "
+                f"{role} needs its bit {bit}: its cells fail; a link of its own can have "
+                f"`sysctl: {{both: {{{socket_rules.FAST_OPEN}: 3}}}}`"
+            )
+            yield Note("no_fast_open", message)
 
 
 def _listed(cpus: Mapping[int, None]) -> str:

@@ -38,6 +38,7 @@ from zyphos_lab.packets import columns as packet_columns
 from zyphos_lab.probes import Probe, verdict_reasons
 from zyphos_lab.probes.base import Pids, Role
 from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
+from zyphos_lab.spec import families
 from zyphos_lab.spec.cell import Cell, ServerTarget
 from zyphos_lab.spec.models import Capture, Repeat
 from zyphos_lab.spec.target_models import CodeTarget
@@ -155,6 +156,7 @@ def _identity(planned: Planned) -> Row:
         **{f"factor_{name}": value for name, value in cell.factors.items()},
         "target": cell.target_name,
         "link_kind": cell.link.kind,
+        **_families(cell),
         **rulers.identity(cell.load),
         "start": planned.start,
         "seed": planned.seed,
@@ -163,9 +165,20 @@ def _identity(planned: Planned) -> Row:
     }
 
 
+def _families(cell: Cell) -> Row:
+    """Nothing where there is no server."""
+    if isinstance(cell.target, CodeTarget):
+        return {}
+    return {
+        "server_family": families.listens(cell.target, cell.link),
+        "client_family": families.connects(cell.load, cell.target, cell.link),
+    }
+
+
 def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
     cell = planned.cell
     rulers.present(cell.load)  # before anything is started
+    links.ipv6_present(cell)
     with ExitStack() as stack:
         link = links.make(cell.link, links.Setting(bench.children, planned.seed))
         stack.callback(link.down)

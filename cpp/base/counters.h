@@ -80,6 +80,9 @@ namespace zyphos {
   X(accepts_spurious, "wake-ups to accept where nobody waited any more")          \
   X(reads_spurious, "events that told of input where there was none")             \
   X(epoll_ctl_calls, "times that epoll was told what to watch (epoll_ctl)")       \
+  X(pool_reused, "requests on a pool's connection that had served before")        \
+  X(pool_checks, "idle connections of a pool that were checked before their use") \
+  X(pool_timeouts, "connections of a pool closed after their idle timeout")       \
   ZYPHOS_QUEUE_COUNTERS(X)                                                        \
   ZYPHOS_COROUTINE_COUNTERS(X)                                                    \
   ZYPHOS_RING_COUNTERS(X)

@@ -41,6 +41,7 @@ namespace zyphos {
   X(wrong_tls, "not the version, resumption or early data asked for of TLS")                     \
   X(accept_limit, "no descriptor left for a new connection (EMFILE, ENFILE)")                    \
   X(thread_limit, "no thread left for a new connection (EAGAIN at clone)")                       \
+  X(pool_full, "no connection of the pool was free and no room to wait for one")                 \
   X(queue_full, "no room in the queue of accepted connections")                                  \
   X(select_limit, "a new connection's descriptor is beyond what select can watch (FD_SETSIZE)")  \
   X(handler_failed, "the application could not answer")                                          \

@@ -53,7 +53,7 @@ BlockingEngine::BlockingEngine(const EngineOptions& engine_options, ConnectionFa
 
 void BlockingEngine::start() {
   ZY_CHECK(!acceptor_.joinable());
-  listener_ = listen_on(options.listen, {.backlog = options.backlog, .socket = options.socket});
+  listener_ = listen_on(options.listen, listening(options));
   address_ = local_address(listener_.get());
   interrupt_signal_ready();
   report_stack_overflows();
@@ -198,7 +198,7 @@ void BlockingEngine::sweep_backlog() {
 bool BlockingEngine::accepted(Fd fd) {
   counters_->add(Counter::accepted);
   try {
-    apply(fd.get(), options.socket);
+    apply(fd.get(), options.socket, SocketRole::accepted);
   } catch (const std::system_error&) {
     // The listener took the same options, so it is this peer that has already gone.
     counters_->error(Errc::peer_reset);

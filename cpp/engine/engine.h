@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "engine/uring_options.h"
 #include "metrics/board.h"
 #include "net/options.h"
+#include "net/socket.h"
 #include "protocol/connection.h"
 #include "protocol/slot.h"
 
@@ -37,6 +39,8 @@ enum class WhenFull : std::uint8_t {
 
 struct EngineOptions {
   Address listen = Address::loopback(0);
+  std::optional<bool> ipv6_only;  // net/socket.h has these two
+  std::string device;
   int backlog = 4096;
   unsigned threads = 1;  // loops, or threads of a pool; thread and sequential ignore it
   std::vector<int>
@@ -56,6 +60,15 @@ struct EngineOptions {
   LeakOptions leak;                  // none, but for hunts
   std::uint64_t seed = 1;
 };
+
+// How an engine of these options listens.
+inline ListenOptions listening(const EngineOptions& options, bool reuse_port = false) {
+  return {.backlog = options.backlog,
+          .reuse_port = reuse_port,
+          .ipv6_only = options.ipv6_only,
+          .device = options.device,
+          .socket = options.socket};
+}
 
 class Engine {
  public:

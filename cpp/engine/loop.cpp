@@ -63,7 +63,7 @@ void LoopCore::accept_given() {
 void LoopCore::accept(Fd fd) {
   const int raw = fd.get();
   try {
-    apply(raw, setup_.options.socket);
+    apply(raw, setup_.options.socket, SocketRole::accepted);
   } catch (const std::system_error&) {
     // The listener took the same options, so it is this peer that has already gone.
     counters_.error(Errc::peer_reset);

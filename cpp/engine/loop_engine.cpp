@@ -99,15 +99,13 @@ class LoopEngine final : public Engine {
   // Of each loop; with an acceptor only the last is one.
   std::vector<Fd> open_listeners() {
     const bool own = options_.readiness.accepting == Accepting::reuse_port;
-    const ListenOptions listening{.backlog = options_.backlog,
-                                  .reuse_port = own && options_.threads > 1,
-                                  .socket = options_.socket};
+    const ListenOptions how = listening(options_, own && options_.threads > 1);
     std::vector<Fd> listeners(options_.threads + (hands_out() ? 1 : 0));
     Fd& first = hands_out() ? listeners.back() : listeners.front();
-    first = listen_on(options_.listen, listening);
+    first = listen_on(options_.listen, how);
     address_ = local_address(first.get());
     for (unsigned i = 1; i < options_.threads && !hands_out(); ++i) {
-      listeners[i] = own ? listen_on(address_, listening) : same_socket(first.get());
+      listeners[i] = own ? listen_on(address_, how) : same_socket(first.get());
     }
     return listeners;
   }

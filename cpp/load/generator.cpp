@@ -64,6 +64,7 @@ std::size_t Generator::connect() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return dialed_ == workers_.size(); });
   if (failure_) std::rethrow_exception(failure_);
+  if (options_.pooled) connections_ = options_.connections;
   if (connections_ == 0) {
     const std::string peer = Address::parse(options_.address, options_.port).value().text();
     throw CannotConnect(dial_error_,

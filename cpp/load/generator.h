@@ -44,8 +44,8 @@ class Generator {
   Generator& operator=(const Generator&) = delete;
 
   // Starts the threads and makes the connections; returns how many there are when each attempt has
-  // ended. CannotConnect when there is none; std::system_error when a thread could not be set up
-  // (its CPU, a socket option).
+  // ended; of a pool how many it may make. CannotConnect when there is none; std::system_error when
+  // a thread could not be set up (its CPU, a socket option).
   std::size_t connect();
   // Sets the requests going. The window begins at least 20 ms from now.
   Window start();

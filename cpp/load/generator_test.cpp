@@ -1,12 +1,16 @@
 // The generator's threads against a server of this file: real sockets, no engine.
 #include "load/generator.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -25,11 +29,26 @@ class EchoBack {
     thread_ = std::thread([this] { run(); });
   }
   ~EchoBack() {
-    ended_ = true;
-    thread_.join();
+    end();
     for (std::size_t i = 1; i < polled_.size(); ++i) ::close(polled_[i].fd);
   }
+  // It serves nobody any more; the connections stay.
+  void end() {
+    ended_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
   std::uint16_t port() const { return local_address(listener_.get()).port; }
+  // Of everybody who has connected.
+  std::multiset<std::string> peers() const {
+    std::multiset<std::string> found;
+    for (std::size_t i = 1; i < polled_.size(); ++i) {
+      sockaddr_in peer{};
+      socklen_t size = sizeof peer;
+      EXPECT_EQ(::getpeername(polled_[i].fd, reinterpret_cast<sockaddr*>(&peer), &size), 0);
+      found.insert(::inet_ntoa(peer.sin_addr));
+    }
+    return found;
+  }
   // From now on it reads and does not answer.
   void fall_silent() { silent_ = true; }
 
@@ -75,10 +94,111 @@ LoadOptions echo_load(const EchoBack& server) {
   return options;
 }
 
+std::uint64_t count(const Board& board, Counter counter) {
+  return board.snapshot().values[static_cast<std::size_t>(counter)];
+}
+std::uint64_t errors(const Board& board, Errc code) {
+  return board.snapshot().values[kCounterCount + static_cast<std::size_t>(code)];
+}
+
 void wait_for_requests(const Board& board, std::uint64_t n) {
-  while (board.snapshot().values[static_cast<std::size_t>(Counter::requests)] < n) {
+  while (count(board, Counter::requests) < n) {
     std::this_thread::yield();
   }
+}
+
+TEST(Generator, ConnectionsComeFromSeveralAddresses) {
+  EchoBack server;
+  LoadOptions options = echo_load(server);
+  options.threads = 1;
+  options.addresses = 3;
+  Board board;
+  Generator generator(options, board);
+  EXPECT_EQ(generator.connect(), 6U);
+  generator.start();
+  wait_for_requests(board, 100);
+  generator.stop();
+  generator.finish();
+  server.end();
+  const std::multiset<std::string> found = server.peers();
+  EXPECT_EQ(found.size(), 6U);
+  for (const char* address : {"127.0.0.1", "127.0.0.2", "127.0.0.3"}) {
+    EXPECT_EQ(found.count(address), 2U) << address;
+  }
+}
+
+LoadOptions pooled_load(const EchoBack& server) {
+  LoadOptions options = echo_load(server);
+  options.threads = 1;
+  options.arrival = {.law = Law::constant, .rate_per_second = 2000.0};
+  options.pooled = true;
+  return options;
+}
+
+TEST(Pooled, ConnectionsAreDialedOnDemandAndKept) {
+  EchoBack server;
+  Board board;
+  Generator generator(pooled_load(server), board);
+  EXPECT_EQ(generator.connect(), 6U);
+  EXPECT_EQ(count(board, Counter::connected), 0U);
+  generator.start();
+  wait_for_requests(board, 200);
+  generator.stop();
+  const LoadResult result = generator.finish();
+  EXPECT_EQ(result.recorder.counts().failed, 0U);
+  const std::uint64_t dialed = count(board, Counter::connected);
+  EXPECT_GE(dialed, 1U);
+  EXPECT_LE(dialed, 6U);
+  EXPECT_GE(count(board, Counter::pool_reused), 200U - dialed);
+  EXPECT_EQ(count(board, Counter::pool_checks), 0U);
+}
+
+TEST(Pooled, EachIsCheckedBeforeItsUse) {
+  EchoBack server;
+  LoadOptions options = pooled_load(server);
+  options.pool.check_after_ns = 0;
+  Board board;
+  Generator generator(options, board);
+  generator.connect();
+  generator.start();
+  wait_for_requests(board, 200);
+  generator.stop();
+  EXPECT_EQ(generator.finish().recorder.counts().failed, 0U);
+  EXPECT_GE(count(board, Counter::pool_checks), count(board, Counter::pool_reused));
+}
+
+TEST(Pooled, WhoFindsNobodyAndNoRoomFails) {
+  EchoBack server;
+  server.fall_silent();
+  LoadOptions options = pooled_load(server);
+  options.connections = 1;
+  options.pool.waiting_max = 1;
+  Board board;
+  Generator generator(options, board);
+  generator.connect();
+  generator.start();
+  while (errors(board, Errc::pool_full) < 20) std::this_thread::yield();
+  generator.stop();
+  const Counts counts = generator.finish().recorder.counts();
+  EXPECT_GE(counts.failed, 20U);
+  EXPECT_LE(counts.censored, 2U);
+  EXPECT_EQ(counts.done, 0U);
+}
+
+TEST(Pooled, OneThatIsClosedAfterEachAnswerIsDialedAgain) {
+  EchoBack server;
+  LoadOptions options = pooled_load(server);
+  options.arrival.rate_per_second = 200.0;
+  options.requests_per_connection = 1;
+  Board board;
+  Generator generator(options, board);
+  generator.connect();
+  generator.start();
+  wait_for_requests(board, 20);
+  generator.stop();
+  EXPECT_EQ(generator.finish().recorder.counts().failed, 0U);
+  EXPECT_GE(count(board, Counter::connected), 20U);
+  EXPECT_EQ(count(board, Counter::pool_reused), 0U);
 }
 
 class Steady : public ::testing::TestWithParam<ArrivalOptions> {};

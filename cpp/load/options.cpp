@@ -145,6 +145,27 @@ std::string connection_complaint(const LoadOptions& options) {
   return "";
 }
 
+std::string pool_complaint(const LoadOptions& options) {
+  if (!options.pooled) return "";
+  if (options.arrival.law == Law::closed || options.arrival.law == Law::partly_open) {
+    const std::string law(kLaws[static_cast<std::size_t>(options.arrival.law)]);
+    return "pool needs arrivals that wait for nobody, not arrival.law=" + law;
+  }
+  if (options.pipeline != 1) return "pool needs pipeline=1: a connection serves one at a time";
+  return "";
+}
+
+// Every address of 127.0.0.0/8 is this machine's; ::1 has no such neighbours.
+std::string addresses_complaint(const LoadOptions& options, const Address& server) {
+  constexpr unsigned kAddresses_max = 250;
+  if (options.addresses == 1) return "";
+  if (options.addresses > kAddresses_max) return "addresses must be at most 250";
+  if (server.family != Address::Family::ipv4 || server.host[0] != 127) {
+    return "addresses are those of 127.0.0.0/8: address=" + options.address + " is outside";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::optional<Law> law_named(const std::string& name) {
@@ -171,14 +192,15 @@ std::optional<double> mean_rate_per_second(const ArrivalOptions& arrival) {
 
 std::string complaint(const LoadOptions& options) {
   if (options.port == 0) return "port= is needed";
-  if (const auto parsed = Address::parse(options.address, options.port); !parsed) {
-    return "address: " + parsed.error();
-  }
+  const auto server = Address::parse(options.address, options.port);
+  if (!server) return "address: " + server.error();
+  if (const std::string text = addresses_complaint(options, *server); !text.empty()) return text;
   if (options.connections < options.threads) return "connections must be at least threads";
   if (options.interval_ns > 0 && options.window_ns / options.interval_ns > kIntervals_max) {
     return "interval_ns is too short: at most 10000 intervals in a window";
   }
   if (const std::string text = connection_complaint(options); !text.empty()) return text;
+  if (const std::string text = pool_complaint(options); !text.empty()) return text;
   if (const std::string text = arrival_complaint(options.arrival); !text.empty()) return text;
   return request_complaint(options);
 }

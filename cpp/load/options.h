@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "load/pool.h"
 #include "load/trace.h"
 #include "net/options.h"
 #include "net/send_call.h"
@@ -69,6 +70,12 @@ struct LoadOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   std::size_t connections = 16;
+  // Connections come from 127.0.0.1, 127.0.0.2, ... in turn, so many; 1: as the kernel chooses.
+  unsigned addresses = 1;
+  // Connections are dialed when a request needs one and kept for the next, `connections` at most.
+  // Open laws. connections_max follows from the above, waiting_max is of all threads together.
+  bool pooled = false;
+  PoolOptions pool;
   unsigned threads = 1;
   std::vector<int> cpus;  // thread i runs on cpus[i % size]; empty: anywhere
   // Requests outstanding on one connection. Closed law without thinking: sent together, and again
@@ -110,6 +117,11 @@ struct LoadOptions {
   bool kernel_timestamps = false;
   SocketOptions socket;
 };
+
+// Of so many, those of one thread.
+inline std::size_t share(std::size_t all, unsigned thread, unsigned threads) {
+  return all / threads + (thread < all % threads ? 1 : 0);
+}
 
 // Empty: fine. Else one line, what does not go together.
 std::string complaint(const LoadOptions& options);

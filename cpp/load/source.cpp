@@ -2,6 +2,7 @@
 
 #include "load/closed_source.h"
 #include "load/open_source.h"
+#include "load/pooled_source.h"
 #include "load/session_source.h"
 
 namespace zyphos {
@@ -17,6 +18,12 @@ std::unique_ptr<Source> make_source(const LoadOptions& options, std::uint32_t ch
   if (options.arrival.law == Law::partly_open) {
     return std::make_unique<SessionSource>(options.arrival, arrivals, options.pipeline, channels,
                                            own.split());
+  }
+  if (options.pooled) {
+    PoolOptions pool = options.pool;
+    pool.connections_max = channels;
+    pool.waiting_max = share(pool.waiting_max, thread, options.threads);
+    return std::make_unique<PooledSource>(arrivals, pool);
   }
   return std::make_unique<OpenSource>(arrivals, options.pipeline, channels);
 }

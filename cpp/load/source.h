@@ -26,6 +26,18 @@ struct Ticket {
   bool opens_session = true;  // false: a later request of a session
 };
 
+// What a source that decides about connections itself wants of one.
+struct Order {
+  enum class Kind : std::uint8_t {
+    dial,   // joined() when it stands; lost() when it may be dialed again
+    check,  // whether it still stands: sound() or lost()
+    close,
+  };
+
+  Kind kind = Kind::dial;
+  std::uint32_t channel = 0;
+};
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -54,6 +66,13 @@ class Source {
   // is none.
   virtual bool backlog(Time& scheduled) = 0;
   virtual bool has_backlog() const = 0;
+
+  // Of a pool (pooled_source.h); the other sources take the connections that there are. After
+  // peek(): what is to be done with connections, until it says false.
+  virtual bool order(Order&) { return false; }
+  virtual void sound(std::uint32_t) {}
+  // An arrival that found no room to wait; false: none.
+  virtual bool refused(Time&) { return false; }
 };
 
 // `channels` connections with options.pipeline places each.

@@ -21,10 +21,6 @@ constexpr int kEvents = 256;
 constexpr std::uint32_t kWakeNumber = ~std::uint32_t{0};
 constexpr std::int64_t kSpinOnOwnCpu_ns = 50 * kMicrosecond_ns;
 
-std::size_t share(std::size_t all, unsigned thread, unsigned threads) {
-  return all / threads + (thread < all % threads ? 1 : 0);
-}
-
 Fd must(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
   return Fd(fd);
@@ -81,7 +77,7 @@ std::size_t Worker::dial() {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   block_sigpipe();  // write(2) has no flag against it
   now_ = clock_now();
-  for (std::uint32_t i = 0; i < channels_.size(); ++i) dial(i, now_);
+  for (std::uint32_t i = 0; i < channels_.size() && !options_.pooled; ++i) dial(i, now_);
   while (dialing_ > 0 && !interrupted_.load(std::memory_order_relaxed)) {
     wait(clock_now());
     now_ = clock_now();
@@ -225,7 +221,7 @@ void Worker::timers(Time now) {
     if (now >= channel.due) {
       channel.due = Time::never();
       switch (channel.state) {
-        case Channel::State::closed: dial(i, now); break;
+        case Channel::State::closed: dial_again(i, now); break;
         case Channel::State::dialing: dial_failed(i, Errc::connect_timeout, now); break;
         case Channel::State::open:
           counters_.add(Counter::timers);

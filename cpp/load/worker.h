@@ -54,7 +54,8 @@ class Worker final : private Dialer {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Connects; returns when each attempt has succeeded or failed: how many are open.
+  // Connects; returns when each attempt has succeeded or failed: how many are open. A pool dials
+  // later: none.
   std::size_t dial();
   // Of the last attempt that failed.
   Errc dial_error() const { return dial_error_; }
@@ -87,6 +88,9 @@ class Worker final : private Dialer {
 
   // worker_io.cpp: one connection
   void dial(std::uint32_t number, Time now);
+  // Empty: whichever the kernel takes.
+  std::optional<Address> source_address(std::uint32_t number) const;
+  void dial_again(std::uint32_t number, Time now);
   void established(std::uint32_t number, Time now);
   void dial_failed(std::uint32_t number, Errc error, Time now);
   void receive_all(std::uint32_t number);
@@ -95,6 +99,9 @@ class Worker final : private Dialer {
   void collect(std::uint32_t number, Time now);
   void submit_due(Time now);
   bool submit(const Ticket& ticket);
+  void turn_down(std::uint32_t number, Time now);
+  bool obey(Time now);
+  void check(std::uint32_t number, Time now);
   void mark(std::uint32_t number);
   void flush_marked();
   void pump_and_send(std::uint32_t number);

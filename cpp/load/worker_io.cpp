@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "base/check.h"
@@ -28,7 +29,7 @@ void Worker::watch(std::uint32_t number) {
 
 void Worker::dial(std::uint32_t number, Time now) {
   Channel& channel = channels_[number];
-  Dialed dialed = dial_socket(address_, options_.socket);
+  Dialed dialed = dial_socket(address_, options_.socket, source_address(number));
   ++dialing_;
   channel.state = Channel::State::dialing;
   if (dialed.error != Errc::ok) {
@@ -40,6 +41,22 @@ void Worker::dial(std::uint32_t number, Time now) {
   timer_ = std::min(timer_, channel.due);
   // Where it is connected already, the first event says that it is writable.
   watch(number);
+}
+
+std::optional<Address> Worker::source_address(std::uint32_t number) const {
+  if (options_.addresses == 1) return {};
+  Address from = Address::loopback(0);
+  from.host.at(3) = static_cast<std::uint8_t>(1 + number % options_.addresses);
+  return from;
+}
+
+// Whoever lost it may have it again: all dial at once but a pool, which asks for what it needs.
+void Worker::dial_again(std::uint32_t number, Time now) {
+  if (options_.pooled) {
+    source_->lost(number);
+  } else {
+    dial(number, now);
+  }
 }
 
 void Worker::established(std::uint32_t number, Time now) {
@@ -155,12 +172,55 @@ void Worker::record_wire(const Channel& channel, Time scheduled) {
 
 void Worker::submit_due(Time now) {
   Ticket ticket;
-  while (source_->peek(now, ticket)) {
-    if (submit(ticket)) {
-      source_->take();
-    } else {
-      source_->lost(ticket.channel);
+  do {
+    while (source_->peek(now, ticket)) {
+      if (submit(ticket)) {
+        source_->take();
+      } else {
+        turn_down(ticket.channel, now);
+      }
     }
+  } while (options_.pooled && obey(now));
+}
+
+// It takes no more requests. A pool would dial it while it is still open.
+void Worker::turn_down(std::uint32_t number, Time now) {
+  if (options_.pooled && channels_[number].state == Channel::State::open) {
+    end(number, Errc::ok, now);
+  } else {
+    source_->lost(number);
+  }
+}
+
+// Whether the pool wanted anything.
+bool Worker::obey(Time now) {
+  bool any = false;
+  for (Order order; source_->order(order); any = true) {
+    switch (order.kind) {
+      case Order::Kind::dial: dial(order.channel, now); break;
+      case Order::Kind::check: check(order.channel, now); break;
+      case Order::Kind::close:
+        counters_.add(Counter::pool_timeouts);
+        end(order.channel, Errc::ok, now);
+        break;
+    }
+  }
+  for (Time scheduled; source_->refused(scheduled);) {
+    counters_.error(Errc::pool_full);
+    recorder_.failed(scheduled, Time::never(), Errc::pool_full);
+  }
+  return any;
+}
+
+// An idle connection stands when there is nothing to be read, not even its end.
+void Worker::check(std::uint32_t number, Time now) {
+  counters_.add(Counter::pool_checks);
+  char byte = 0;
+  const ssize_t got = ::recv(channels_[number].fd.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0 && errno == EAGAIN) {
+    source_->sound(number);
+  } else {
+    end(number, Errc::ok, now);
   }
 }
 
@@ -198,6 +258,7 @@ bool Worker::submit(const Ticket& ticket) {
     return false;
   }
   mix_.next();
+  if (options_.pooled && channel.answered > 0) counters_.add(Counter::pool_reused);
   in_flight_.begun(ticket.scheduled, now_);
   last_scheduled_ = std::max(last_scheduled_, ticket.scheduled);
   if (recorder_.in_cohort(ticket.scheduled)) ++cohort_;
@@ -303,6 +364,7 @@ void Worker::end(std::uint32_t number, Errc error, Time now) {
   channel.state = Channel::State::closed;
   channel.unsent_first = channel.unsent_last = Flights::kNone;
   channel.due = error == Errc::ok ? now : now + channel.backoff_ns;
+  if (options_.pooled) channel.due = Time::never();  // it has been told
   timer_ = std::min(timer_, channel.due);
 }
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -142,6 +143,93 @@ TEST(SocketOptions, AreSetByNameAndReachTheKernel) {
   EXPECT_STREQ(name, "cubic");
 }
 
+TEST(SocketOptions, ThoseOfTheCloseAndOfPollingReachTheKernel) {
+  SocketOptions options;
+  ASSERT_TRUE(set_option(options, "so_linger", "3"));
+  ASSERT_TRUE(set_option(options, "tcp_notsent_lowat", "16384"));
+  const TcpPair pair(options);
+  linger lingering{};
+  socklen_t size = sizeof lingering;
+  ASSERT_EQ(getsockopt(pair.client.get(), SOL_SOCKET, SO_LINGER, &lingering, &size), 0);
+  EXPECT_EQ(lingering.l_onoff, 1);
+  EXPECT_EQ(lingering.l_linger, 3);
+  EXPECT_EQ(int_option(pair.client.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT), 16384);
+}
+
+// Whoever may not poll is told which option it was.
+TEST(SocketOptions, BusyPollingReachesTheKernelOrSaysWhyNot) {
+  SocketOptions options;
+  ASSERT_TRUE(set_option(options, "so_busy_poll", "50"));
+  ASSERT_TRUE(set_option(options, "so_prefer_busy_poll", "true"));
+  ASSERT_TRUE(set_option(options, "so_busy_poll_budget", "16"));
+  try {
+    const TcpPair pair(options);
+    const int fd = pair.client.get();
+    EXPECT_EQ(int_option(fd, SOL_SOCKET, SO_BUSY_POLL), 50);
+    EXPECT_EQ(int_option(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL), 1);
+  } catch (const std::system_error& error) {
+    EXPECT_NE(std::string(error.what()).find("busy_poll"), std::string::npos) << error.what();
+    EXPECT_EQ(error.code().value(), EPERM) << error.what();
+    GTEST_SKIP() << error.what();
+  }
+}
+
+// The kernel does not give this one back; what it cannot take shows that it gets it.
+TEST(SocketOptions, TheBudgetOfPollingReachesTheKernel) {
+  const Fd listener = listen_on(Address::loopback(0), {});
+  apply(listener.get(), {.so_busy_poll_budget = 0}, SocketRole::accepted);
+  try {
+    apply(listener.get(), {.so_busy_poll_budget = 70'000}, SocketRole::accepted);
+    FAIL();
+  } catch (const std::system_error& error) {
+    EXPECT_NE(std::string(error.what()).find("so_busy_poll_budget"), std::string::npos);
+  }
+}
+
+TEST(SocketOptions, SomeAreOfOneRole) {
+  const auto has = [](SocketRole role, std::string_view name) {
+    const auto names = socket_option_names(role);
+    return std::ranges::find(names, name) != names.end();
+  };
+  EXPECT_TRUE(has(SocketRole::listening, "tcp_fastopen"));
+  EXPECT_FALSE(has(SocketRole::dialing, "tcp_fastopen"));
+  EXPECT_TRUE(has(SocketRole::dialing, "tcp_fastopen_connect"));
+  EXPECT_FALSE(has(SocketRole::listening, "tcp_fastopen_connect"));
+  EXPECT_TRUE(has(SocketRole::accepted, "so_keepalive"));
+}
+
+int fastopen_sysctl() {
+  int setting = -1;
+  std::ifstream("/proc/sys/net/ipv4/tcp_fastopen") >> setting;
+  return setting;
+}
+
+// The test of a whole exchange is in tests/test_fast_open.py, in a namespace that may.
+TEST(SocketOptions, AListenerTakesDataInASynOrSaysWhyNot) {
+  const ListenOptions options{.socket = {.tcp_fastopen = 7}};
+  if ((fastopen_sysctl() & 2) != 0) {
+    const Fd listener = listen_on(Address::loopback(0), options);
+    EXPECT_EQ(int_option(listener.get(), IPPROTO_TCP, TCP_FASTOPEN), 7);
+    return;
+  }
+  try {
+    listen_on(Address::loopback(0), options);
+    FAIL();
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), EOPNOTSUPP);
+    EXPECT_NE(std::string(error.what()).find("sysctl net.ipv4.tcp_fastopen is"), std::string::npos);
+  }
+}
+
+TEST(SocketOptions, AConnectWaitsForItsFirstBytes) {
+  if ((fastopen_sysctl() & 1) == 0) GTEST_SKIP() << "net.ipv4.tcp_fastopen lets no client do it";
+  const Fd listener = listen_on(Address::loopback(0), {});
+  // With a cookie of an earlier connection nothing is sent, so that nothing can be accepted.
+  const Fd client =
+      connect_to(local_address(listener.get()), {.tcp_fastopen_connect = true}, kSecond_ns);
+  EXPECT_EQ(int_option(client.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT), 1);
+}
+
 TEST(SocketOptions, ComplainInOneLine) {
   SocketOptions options;
   EXPECT_EQ(set_option(options, "tcp_nodely", "true").error(),
@@ -151,7 +239,7 @@ TEST(SocketOptions, ComplainInOneLine) {
   EXPECT_EQ(set_option(options, "so_sndbuf", "-1").error(),
             "so_sndbuf must be a whole number, 0 or more, not '-1'");
   EXPECT_EQ(options, SocketOptions{});
-  for (const auto name : socket_option_names()) {
+  for (const auto name : socket_option_names(SocketRole::listening)) {
     EXPECT_FALSE(set_option(options, name, "")) << name;
   }
 }
@@ -161,7 +249,7 @@ TEST(SocketOptions, WhatTheKernelRefusesNamesTheOption) {
   options.tcp_congestion = "no_such_law";
   const Fd listener = listen_on(Address::loopback(0), {});
   try {
-    apply(listener.get(), options);
+    apply(listener.get(), options, SocketRole::accepted);
     FAIL();
   } catch (const std::system_error& error) {
     EXPECT_NE(std::string(error.what()).find("tcp_congestion"), std::string::npos);

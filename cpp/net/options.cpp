@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <fstream>
 #include <iterator>
 #include <system_error>
 #include <variant>
@@ -23,6 +24,9 @@ struct Entry {
   Member member;
   int level;
   int option;
+  std::optional<SocketRole> only = {};  // empty: of all
+
+  bool is_for(SocketRole role) const { return !only || *only == role; }
 };
 
 constexpr int kTcp = IPPROTO_TCP;
@@ -42,6 +46,11 @@ const std::array kTable{
     Entry{"tcp_keepintvl", &Options::tcp_keepintvl, kTcp, TCP_KEEPINTVL},
     Entry{"tcp_keepcnt", &Options::tcp_keepcnt, kTcp, TCP_KEEPCNT},
     Entry{"so_busy_poll", &Options::so_busy_poll, kSocket, SO_BUSY_POLL},
+    Entry{"so_prefer_busy_poll", &Options::so_prefer_busy_poll, kSocket, SO_PREFER_BUSY_POLL},
+    Entry{"so_busy_poll_budget", &Options::so_busy_poll_budget, kSocket, SO_BUSY_POLL_BUDGET},
+    Entry{"tcp_fastopen", &Options::tcp_fastopen, kTcp, TCP_FASTOPEN, SocketRole::listening},
+    Entry{"tcp_fastopen_connect", &Options::tcp_fastopen_connect, kTcp, TCP_FASTOPEN_CONNECT,
+          SocketRole::dialing},
 };
 
 using Parsed = std::expected<void, std::string>;
@@ -84,12 +93,27 @@ int put(int fd, const Entry& entry, int value) {
   return put(fd, entry, &value, sizeof value);
 }
 
+// A kernel that lets no server take data in a SYN keeps the option and says nothing.
+void expect_fastopen() {
+  constexpr unsigned kServers = 2;
+  std::ifstream file("/proc/sys/net/ipv4/tcp_fastopen");
+  unsigned setting = kServers;  // nobody can say: as if it were
+  file >> setting;
+  if ((setting & kServers) != 0) return;
+  throw std::system_error(
+      EOPNOTSUPP, std::generic_category(),
+      "cannot set socket option tcp_fastopen: sysctl net.ipv4.tcp_fastopen is " +
+          std::to_string(setting) + ", a server needs its bit 2");
+}
+
 }  // namespace
 
-std::vector<std::string_view> socket_option_names() {
+std::vector<std::string_view> socket_option_names(SocketRole role) {
   std::vector<std::string_view> names;
   names.reserve(std::size(kTable));
-  for (const Entry& entry : kTable) names.push_back(entry.name);
+  for (const Entry& entry : kTable) {
+    if (entry.is_for(role)) names.push_back(entry.name);
+  }
   return names;
 }
 
@@ -106,8 +130,10 @@ std::expected<void, std::string> set_option(SocketOptions& options, std::string_
   return std::unexpected("unknown socket option '" + std::string(name) + "'");
 }
 
-void apply(int fd, const SocketOptions& options) {
+void apply(int fd, const SocketOptions& options, SocketRole role) {
+  if (role == SocketRole::listening && options.tcp_fastopen) expect_fastopen();
   for (const Entry& entry : kTable) {
+    if (!entry.is_for(role)) continue;
     const int result = std::visit(
         [&](auto member) {
           const auto& value = options.*member;

@@ -28,6 +28,32 @@ void switch_on(int fd, int option, const std::string& doing) {
   if (setsockopt(fd, SOL_SOCKET, option, &on, sizeof on) != 0) fail(errno, doing);
 }
 
+void keep_to(int fd, const std::string& device, const std::string& doing) {
+  const auto size = static_cast<socklen_t>(device.size());
+  if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(), size) != 0) {
+    fail(errno, doing + " by interface " + device);
+  }
+}
+
+// What must stand before the bind.
+void prepare(int fd, const ListenOptions& options, const std::string& doing) {
+  switch_on(fd, SO_REUSEADDR, doing);
+  if (options.reuse_port) switch_on(fd, SO_REUSEPORT, doing);
+  if (options.ipv6_only) {
+    const int only = *options.ipv6_only ? 1 : 0;
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) != 0) fail(errno, doing);
+  }
+  if (!options.device.empty()) keep_to(fd, options.device, doing);
+}
+
+// The address alone: a port that bind chose would be taken for every peer.
+bool bind_address(int fd, const Address& from) {
+  const int on = 1;
+  const SocketAddress raw(from);
+  return setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0 &&
+         ::bind(fd, &raw.generic, raw.size) == 0;
+}
+
 }  // namespace
 
 SocketAddress::SocketAddress(const Address& address) {
@@ -70,9 +96,8 @@ Fd listen_on(const Address& address, const ListenOptions& options) {
   const std::string doing = "listen on " + address.text();
   Fd fd = make_socket(address);
   if (!fd) fail(errno, doing);
-  switch_on(fd.get(), SO_REUSEADDR, doing);
-  if (options.reuse_port) switch_on(fd.get(), SO_REUSEPORT, doing);
-  apply(fd.get(), options.socket);
+  prepare(fd.get(), options, doing);
+  apply(fd.get(), options.socket, SocketRole::listening);
   const SocketAddress raw(address);
   if (::bind(fd.get(), &raw.generic, raw.size) != 0 || ::listen(fd.get(), options.backlog) != 0) {
     fail(errno, doing);
@@ -80,10 +105,14 @@ Fd listen_on(const Address& address, const ListenOptions& options) {
   return fd;
 }
 
-Dialed dial_socket(const Address& address, const SocketOptions& options) {
+Dialed dial_socket(const Address& address, const SocketOptions& options,
+                   const std::optional<Address>& from) {
   Fd fd = make_socket(address);
   if (!fd) return {.fd = {}, .connected = false, .error = connect_error(errno)};
-  apply(fd.get(), options);
+  apply(fd.get(), options, SocketRole::dialing);
+  if (from && !bind_address(fd.get(), *from)) {
+    return {.fd = {}, .connected = false, .error = connect_error(errno)};
+  }
   const SocketAddress raw(address);
   if (::connect(fd.get(), &raw.generic, raw.size) == 0) {
     return {.fd = std::move(fd), .connected = true, .error = Errc::ok};
@@ -112,7 +141,7 @@ Fd connect_to(const Address& address, const SocketOptions& options, std::int64_t
   const std::string doing = "connect to " + address.text();
   Fd fd = make_socket(address);
   if (!fd) fail(errno, doing);
-  apply(fd.get(), options);
+  apply(fd.get(), options, SocketRole::dialing);
   const SocketAddress raw(address);
   if (::connect(fd.get(), &raw.generic, raw.size) != 0) {
     if (errno != EINPROGRESS && errno != EINTR) fail(errno, doing);

@@ -5,6 +5,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <optional>
+#include <string>
+
 #include "base/address.h"
 #include "base/error.h"
 #include "net/fd.h"
@@ -30,11 +33,15 @@ Address local_address(int fd);
 struct ListenOptions {
   int backlog = 4096;
   bool reuse_port = false;  // several sockets on one port, the kernel spreads connections
+  // IPv6: whether IPv4 clients are kept out (IPV6_V6ONLY). Empty: as net.ipv6.bindv6only has it.
+  std::optional<bool> ipv6_only = {};
+  std::string device = {};  // takes what comes in by this interface alone; empty: by any
   SocketOptions socket =
       {};  // buffer sizes must stand before the handshake; accepted sockets inherit most
 };
 
-// Bound (SO_REUSEADDR), listening, non-blocking, close-on-exec.
+// Bound (SO_REUSEADDR), listening, non-blocking, close-on-exec. `ipv6_only` of an IPv4 address is
+// std::system_error, too.
 Fd listen_on(const Address& address, const ListenOptions& options);
 
 struct Dialed {
@@ -43,9 +50,12 @@ struct Dialed {
   Errc error = Errc::ok;
 };
 
-// Starts connecting, non-blocking. Never throws for what the network or the machine's limits do; an
-// option that cannot be set is std::system_error.
-Dialed dial_socket(const Address& address, const SocketOptions& options);
+// Starts connecting, non-blocking, from the address `from`, whose port the kernel chooses as late
+// as it can: only when one socket's four numbers have to differ from all others' (port of `from`:
+// 0). Never throws for what the network or the machine's limits do; an option that cannot be set is
+// std::system_error.
+Dialed dial_socket(const Address& address, const SocketOptions& options,
+                   const std::optional<Address>& from = {});
 
 // How a connect in progress ended (SO_ERROR): ok, connect_refused, connect_timeout,
 // connect_no_port, connect_failed.

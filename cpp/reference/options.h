@@ -42,6 +42,8 @@ struct LossOptions {
 struct Options {
   std::string protocol = "http1";
   Address listen = Address::loopback(0);
+  std::optional<bool> ipv6_only = {};  // net/socket.h has these two
+  std::string device = {};
   std::vector<int> cpus = {};
   int backlog = 4096;                              // of the listening socket
   std::size_t message_bytes = 64;                  // echo

@@ -39,7 +39,9 @@ Server::Server(const Options& options)
       truthful_(options.keeps_truth()),
       framing_(make_framing(options)),
       schedule_(options),
-      listener_(listen_on(options.listen, {.backlog = options.backlog})),
+      listener_(listen_on(
+          options.listen,
+          {.backlog = options.backlog, .ipv6_only = options.ipv6_only, .device = options.device})),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       buffer_(new std::byte[kBuffer_bytes]) {
   ZY_CHECK(framing_ != nullptr);

@@ -100,6 +100,24 @@ void request_words(Words& words, LoadOptions& load) {
             });
 }
 
+Words::Result set_order(std::string_view value, PoolOptions& pool) {
+  if (value != "lifo" && value != "fifo") return std::unexpected("must be lifo or fifo");
+  pool.order = value == "lifo" ? PoolOrder::lifo : PoolOrder::fifo;
+  return {};
+}
+
+void pool_words(Words& words, LoadOptions& load) {
+  words.flag("pool", "connections are dialed when a request needs one, and kept", load.pooled);
+  words.number("pool.waiting_max", "requests that may wait for one; beyond they fail",
+               load.pool.waiting_max, std::size_t{0});
+  words.number("pool.idle_timeout_ns", "an idle connection is closed after so long; 0: never",
+               load.pool.idle_timeout_ns, std::int64_t{0});
+  words.number("pool.check_after_ns", "idle for so long it is checked before use; default: never",
+               load.pool.check_after_ns, std::int64_t{0});
+  words.add("pool.order", "lifo, fifo: which idle connection serves next",
+            [&load](std::string_view value) { return set_order(value, load.pool); });
+}
+
 Words::Result at_least_one(std::string_view value, ArrivalOptions& arrival) {
   double number = 0.0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -171,11 +189,14 @@ Words load_words(LoadSetting& setting) {
   words.text("address", "of the server (IPv4 or IPv6)", load.address);
   words.number("port", "of the server", load.port, std::uint16_t{1});
   words.number("connections", "of all threads together", load.connections, std::size_t{1});
+  words.number("addresses", "connections come from 127.0.0.1, 127.0.0.2, ... in turn",
+               load.addresses, 1U);
   words.number("threads", "of the generator", load.threads, 1U);
   words.list("cpus", "thread i runs on the i-th of these", load.cpus);
   words.number("pipeline", "requests outstanding on one connection", load.pipeline, std::size_t{1});
   words.number("requests_per_connection", "answers after which the load closes; 0: never",
                load.requests_per_connection, std::uint64_t{0});
+  pool_words(words, load);
   request_words(words, load);
   arrival_words(words, load.arrival);
   time_words(words, load);
@@ -188,7 +209,7 @@ Words load_words(LoadSetting& setting) {
              load.kernel_timestamps);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);
   words.flag("hold", "after the result stay, with all connections, until stdin ends", setting.hold);
-  words.socket(load.socket);
+  words.socket(load.socket, SocketRole::dialing);
   return words;
 }
 

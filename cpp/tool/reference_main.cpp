@@ -43,9 +43,11 @@ int main(int argc, char** argv) {
     const zyphos::Words words = zyphos::reference_words(setting);
     const zyphos::Usage usage = zyphos::read_words(words, argc, argv, kProgram);
     if (!usage.go_on) return usage.exit_code;
-    const auto listen = zyphos::Address::parse(setting.address, setting.port);
-    if (!listen) return refuse(listen.error());
-    setting.options.listen = *listen;
+    const auto place = zyphos::place_of(setting.listen);
+    if (!place) return refuse(place.error());
+    setting.options.listen = place->address;
+    setting.options.ipv6_only = place->ipv6_only;
+    setting.options.device = setting.listen.device;
     if (setting.commands) setting.options.commands_fd = STDIN_FILENO;
     const std::string wrong = zyphos::reference::complaint(setting.options);
     return wrong.empty() ? serve(setting) : refuse(wrong);

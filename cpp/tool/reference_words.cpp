@@ -52,8 +52,7 @@ Words reference_words(ReferenceSetting& setting) {
   reference::Options& options = setting.options;
   Words words;
   words.choice("protocol", "http1, echo", options.protocol, reference::protocol_names());
-  words.text("address", "to listen on (IPv4 or IPv6)", setting.address);
-  words.number("port", "to listen on; 0: a free one", setting.port, std::uint16_t{0});
+  add_listening(words, setting.listen);
   words.list("cpus", "the one thread runs on these", options.cpus);
   words.number("backlog", "of the listening socket", options.backlog, 1);
   words.number("message_bytes", "echo: size of a message", options.message_bytes, std::size_t{1});

@@ -2,14 +2,14 @@
 #pragma once
 
 #include "reference/options.h"
+#include "tool/listen_words.h"
 #include "tool/words.h"
 
 namespace zyphos {
 
 struct ReferenceSetting {
-  reference::Options options;  // all but `listen`, which follows from the next two
-  std::string address = "127.0.0.1";
-  std::uint16_t port = 0;
+  reference::Options options;  // all but what `listen` says
+  ListenSetting listen;
   bool commands = false;      // takes them from stdin
   bool parent_death = false;  // end when the parent does
 };

@@ -73,9 +73,11 @@ void keep_date(HttpDate& date, int stop) {
 
 EngineOptions engine_options(const ServeSetting& setting) {
   EngineOptions options = setting.options;
-  const auto listen = Address::parse(setting.address, setting.port);
-  if (!listen) throw std::invalid_argument("address: " + listen.error());
-  options.listen = *listen;
+  const auto place = place_of(setting.listen);
+  if (!place) throw std::invalid_argument(place.error());
+  options.listen = place->address;
+  options.ipv6_only = place->ipv6_only;
+  options.device = setting.listen.device;
   // A whole message must fit before it is answered.
   options.limits.inbox_bytes = std::max(options.limits.inbox_bytes, 2 * setting.message_bytes);
   options.when_full = when_full(setting.when_full);
@@ -140,8 +142,7 @@ Words serve_words(ServeSetting& setting) {
                setting.engine, engine_names());
   words.choice("protocol", "http1, echo", setting.protocol, {"http1", "echo"});
   words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
-  words.text("address", "to listen on (IPv4 or IPv6)", setting.address);
-  words.number("port", "to listen on; 0: a free one", setting.port, std::uint16_t{0});
+  add_listening(words, setting.listen);
   words.number("threads", "loops, or threads of a pool", options.threads, 1U);
   words.list("cpus", "loop i runs on the i-th of these", options.cpus);
   words.number("message_bytes", "echo: size of a message", setting.message_bytes, std::size_t{1});
@@ -160,7 +161,7 @@ Words serve_words(ServeSetting& setting) {
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
   words.number("board_fd", "descriptor of a shared board", setting.board_fd, 0);
   words.flag("parent_death", "end when the parent process does", setting.parent_death);
-  words.socket(options.socket);
+  words.socket(options.socket, SocketRole::listening);
   return words;
 }
 

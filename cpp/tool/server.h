@@ -13,6 +13,7 @@
 #include "protocol/echo/server.h"
 #include "protocol/handler.h"
 #include "protocol/http1/server.h"
+#include "tool/listen_words.h"
 #include "tool/mapped_board.h"
 #include "tool/words.h"
 
@@ -22,9 +23,8 @@ struct ServeSetting {
   std::string engine = "epoll";
   std::string protocol = "http1";
   std::string app = "hello";
-  std::string address = "127.0.0.1";
-  std::uint16_t port = 0;
-  EngineOptions options;           // all but `listen` and the limits, which follow from the others
+  ListenSetting listen;
+  EngineOptions options;           // what `listen` says, and the limits, follow from the others
   std::size_t message_bytes = 64;  // echo
   std::optional<std::size_t> response_bytes;  // echo: as message_bytes; hello: 13
   std::int64_t delay_ns = kMillisecond_ns;    // app=delay
@@ -51,7 +51,7 @@ class Server {
  public:
   // Listens and serves. std::system_error ("cannot listen on 127.0.0.1:80: ..."),
   // std::runtime_error with the reason when this machine cannot run the engine,
-  // std::invalid_argument for what is no address.
+  // std::invalid_argument for what is no address or contradicts its family.
   explicit Server(const ServeSetting& setting);
   // Drains.
   ~Server();

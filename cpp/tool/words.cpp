@@ -87,8 +87,8 @@ void Words::list(std::string key, std::string help, std::vector<int>& out) {
       [&out](std::string_view value) { return parse_list(value, out); });
 }
 
-void Words::socket(SocketOptions& out) {
-  for (const std::string_view name : socket_option_names()) {
+void Words::socket(SocketOptions& out, SocketRole role) {
+  for (const std::string_view name : socket_option_names(role)) {
     add("socket." + std::string(name), "socket option of every connection",
         [&out, name](std::string_view value) { return set_option(out, name, value); });
   }

@@ -35,8 +35,8 @@ class Words {
   void real(std::string key, std::string help, double& out, double above);
   // Comma-separated whole numbers, 0 or more; empty: none.
   void list(std::string key, std::string help, std::vector<int>& out);
-  // "socket.tcp_nodelay", ...: every name of net/options.h.
-  void socket(SocketOptions& out);
+  // "socket.tcp_nodelay", ...: the names of net/options.h for a program of this role.
+  void socket(SocketOptions& out, SocketRole role);
   // Whole numbers from `least` on, as far as the type goes.
   template <std::integral T>
   void number(std::string key, std::string help, T& out, T least) {

@@ -23,7 +23,7 @@ struct Example {
       header = std::string(name) + ": " + std::string(value);
       return Words::Result{};
     });
-    words.socket(socket);
+    words.socket(socket, SocketRole::dialing);
   }
   std::string error(std::string_view word) {
     const auto result = words.apply(word);

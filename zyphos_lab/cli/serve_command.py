@@ -13,7 +13,7 @@ from typing import Any, get_args
 import click
 
 from zyphos_lab.cli.shared import cpus, parsed
-from zyphos_lab.spec.target_models import Accepting, Engine, HandOut, Trigger
+from zyphos_lab.spec.target_models import Accepting, Engine, HandOut, Listens, Trigger
 
 EPILOG = """\b
 Examples:
@@ -21,6 +21,7 @@ Examples:
   zyphos-lab serve --engine uring --protocol http1 --app echo --threads 2 --cpus 0,1
   zyphos-lab serve --engine epoll --trigger oneshot --threads 2 --accepting shared --exclusive
   zyphos-lab serve --engine poll --threads 2 --accepting acceptor --hand-out least_connections
+  zyphos-lab serve --engine epoll --family dual --device lo
   zyphos-lab serve --engine thread --protocol echo --message-bytes 64 --socket tcp_nodelay=true
 
 The first line of output is `listening ADDRESS:PORT`. SIGTERM and SIGINT let running requests finish
@@ -56,7 +57,13 @@ and end the server with exit code 0.
     show_default=True,
     help="What answers HTTP requests: a fixed text, or the request's own body.",
 )
-@click.option("--address", default="127.0.0.1", show_default=True)
+@click.option("--address", default="", help="Default: loopback of the family; dual: all there is.")
+@click.option(
+    "--family",
+    type=click.Choice(get_args(Listens)),
+    help="IP versions: one alone, or one socket for both. Default: the address's.",
+)
+@click.option("--device", default="", help="Take what comes in by this interface alone, like lo.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one."
 )
@@ -100,7 +107,7 @@ def command(**given: Any) -> None:
 def _words(given: dict[str, Any]) -> Iterator[str]:
     from zyphos_lab.units import parse_duration
 
-    names = ["engine", "protocol", "address", "port", "threads", "cpus"]
+    names = ["engine", "protocol", "address", "family", "device", "port", "threads", "cpus"]
     names += ["message_bytes"] if given["protocol"] == "echo" else ["app", "response_bytes"]
     names += ["trigger", "accepting", "hand_out"]
     yield from (f"{name}={given[name]}" for name in names if given[name] not in ("", None))

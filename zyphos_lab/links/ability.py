@@ -19,6 +19,7 @@ NETEM = "sch_netem"
 NFTABLES = "nftables"
 IPV6 = "ipv6"
 TABLE_OF_ADDRESSES = "/proc/net/if_inet6"
+LOOPBACK_IPV6 = f"{1:032x} "  # as that table has ::1
 ROOT = "run it with `sudo`, or in a user namespace: docs/links.md"
 
 
@@ -83,6 +84,16 @@ def _ipv6() -> tuple[str, str]:
     if os.path.exists(TABLE_OF_ADDRESSES):
         return "", ""
     return "this kernel has no IPv6", "`family: ipv4`"
+
+
+def no_ipv6_here() -> tuple[str, str]:
+    """As `missing`, of IPv6 on this machine's own loopback."""
+    reason, hint = _ipv6()
+    if reason:
+        return reason, hint
+    with open(TABLE_OF_ADDRESSES, encoding="ascii") as table:
+        there = any(line.startswith(LOOPBACK_IPV6) for line in table)
+    return ("", "") if there else ("the loopback has no IPv6 address", "`family: ipv4`")
 
 
 def _tun() -> tuple[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address
 
-from zyphos_lab.spec.link_models import Family
+from zyphos_lab.spec.target_models import Family
 
 PREFIX = {"ipv4": 30, "ipv6": 64}
 

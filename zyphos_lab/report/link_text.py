@@ -13,6 +13,7 @@ LOOPBACK = "loopback"
 MTU_BYTES = 1500
 SHOWN_MAX = 4
 WAYS = ("forward", "backward")
+NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 # Column of a direction to what is said of it.
 FORMS = {
     "delay_ns": ("delay", format_duration),
@@ -49,7 +50,8 @@ def threat(manifest: Mapping[str, Any], frame: pd.DataFrame) -> str:
 
 
 def sentences(frame: pd.DataFrame) -> Iterator[str]:
-    """For the method paragraph; nothing where every trial ran over loopback."""
+    """For the method paragraph; nothing where every trial ran over loopback by IPv4."""
+    yield from _families(frame)
     if "link_kind" not in frame:
         return
     kept = frame[frame["link_kind"].notna() & (frame["link_kind"] != LOOPBACK)]
@@ -65,6 +67,22 @@ def sentences(frame: pd.DataFrame) -> Iterator[str]:
         f"{'; '.join(shown)}{more}."
     )
     yield from _lateness(kept)
+
+
+def _families(frame: pd.DataFrame) -> Iterator[str]:
+    """Who connected by which version of IP to what; nothing where it was IPv4 throughout."""
+    columns = ["server_family", "client_family"]
+    if any(name not in frame for name in columns):
+        return
+    told: dict[str, list[str]] = {}
+    for cell, part in frame.dropna(subset=columns).groupby("cell", sort=False):
+        server, client = part.iloc[0][columns]
+        heard = "both by one socket" if server == "dual" else NAMES[server]
+        text = f"{NAMES[client]} to servers that listen on {heard}"
+        told.setdefault(text, []).append(str(cell))
+    if set(told) - {f"{NAMES['ipv4']} to servers that listen on {NAMES['ipv4']}"}:
+        shown = [f"{text} ({_cells(cells, frame)})" for text, cells in told.items()]
+        yield f"Loads connected by {'; '.join(shown)}."
 
 
 def described(row: Mapping[Hashable, Any]) -> str:

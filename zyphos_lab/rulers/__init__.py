@@ -14,6 +14,7 @@ from zyphos_lab.child import Children
 from zyphos_lab.errors import GeneratorError
 from zyphos_lab.links.base import Ends
 from zyphos_lab.load import LoadRun
+from zyphos_lab.rulers.base import place_of
 from zyphos_lab.rulers.fetch import FetchRun
 from zyphos_lab.rulers.found import find
 from zyphos_lab.rulers.run import ForeignRun
@@ -40,7 +41,7 @@ def start(
     """The load of a trial against `running`, connected or at rest, at the client's end."""
     if load.fetch is not None:
         return FetchRun(load, repeat, running, seed, children, ends)
-    address, port = ends.front_address or running.address, running.port
+    address, port = place_of(load, running, ends), running.port
     namespace = ends.client
     if load.ruler.tool == OURS:
         words = load_words(load, repeat, address=address, port=port, seed=seed)

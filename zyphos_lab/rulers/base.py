@@ -13,14 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from zyphos_lab.links.base import Ends
+from zyphos_lab.spec.families import reached
 from zyphos_lab.spec.models import Load
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zyphos_lab.targets import Running
+
 SECOND_NS = 1_000_000_000
 LATENCY = ("mean", "min", "p50", "p90", "p99", "p99_9", "max")
+
+
+def place_of(load: Load, running: Running, ends: Ends) -> str:
+    """The address that the load connects to."""
+    if ends.front_address is not None:
+        return ends.front_address
+    return reached(running.address, load.family, ends.server_address)
 
 
 @dataclass(frozen=True, slots=True)

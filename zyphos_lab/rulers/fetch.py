@@ -15,6 +15,7 @@ from zyphos_lab.child import Child, Children
 from zyphos_lab.errors import LoadError
 from zyphos_lab.links.base import Ends
 from zyphos_lab.load import LoadRun
+from zyphos_lab.rulers.base import place_of
 from zyphos_lab.spec import fetch_words
 from zyphos_lab.spec.models import Load, Repeat
 from zyphos_lab.targets import Running, authority_of
@@ -53,11 +54,12 @@ class FetchRun(LoadRun):
     ) -> None:
         if load.fetch is None:
             raise LoadError("load: nothing to fetch")
+        address = place_of(load, running, ends)
         url = urlsplit(load.fetch.url.replace(PORT, str(running.port)))
         words = [
-            f"address={running.address}",
+            f"address={address}",
             "port=0",
-            f"record.{url.hostname}={running.address}",
+            f"record.{url.hostname}={address}",
             f"ttl_s={load.fetch.resolver.ttl_ns // SECOND_NS}",
             f"delay_ns={load.fetch.resolver.delay_ns}",
         ]
@@ -70,7 +72,7 @@ class FetchRun(LoadRun):
 
         own = fetch_words(load, repeat, url, seed=seed)
         own += [f"resolver.address={self._names.address}", f"resolver.port={self._names.port}"]
-        own += ["ipv6=true"] if ":" in running.address else []
+        own += ["ipv6=true"] if ":" in address else []
         authority = authority_of(running)
         if load.fetch.secure:
             own.append(f"authority={authority or ''}")

@@ -23,11 +23,10 @@ from zyphos_lab.spec.fields import (
     PositiveSize,
     Value,
 )
-from zyphos_lab.spec.target_models import Model
+from zyphos_lab.spec.target_models import Family, Model
 
 Direction = Literal["forward", "backward"]
 LinkKind = Literal["loopback", "veth", "netem", "tun"]
-Family = Literal["ipv4", "ipv6"]
 Aqm = Literal["none", "codel", "pie", "red"]
 JitterLaw = Literal["uniform", "normal", "pareto"]
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")

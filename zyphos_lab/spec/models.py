@@ -31,7 +31,7 @@ from zyphos_lab.spec.fields import (
     Whole,
 )
 from zyphos_lab.spec.link_models import Link
-from zyphos_lab.spec.target_models import Model, Protocol, Socket, Target
+from zyphos_lab.spec.target_models import Family, Model, Protocol, Socket, Target
 
 WritePattern = Literal["one", "two", "writev", "cork"]
 SendCall = Literal["send", "write", "writev", "sendmsg", "zerocopy"]
@@ -66,6 +66,7 @@ Unrest = Literal["censored", "not_stationary", "littles_law", "arrivals_off"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
 
+Addresses = Annotated[int, Field(ge=1, le=250)]  # as zyphos-load has it
 Mean = Annotated[float, Field(ge=1, le=1e12, strict=False)]
 
 # Scheme, host, port ({port} is the target's) and path.
@@ -188,12 +189,26 @@ class Fetch(Model):
         return self.url.split("/")[2].partition(":")[2]
 
 
+class ClientPool(Model):
+    """How the load's connections are kept: dialed when a request needs one, `load.connections` at
+    most, and taken again while they last.
+    """
+
+    waiting_max: Whole = 1024
+    idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
+    check_after_ns: Annotated[Duration | None, Field(alias="check_after")] = None
+    order: Literal["lifo", "fifo"] = "lifo"
+
+
 class Load(Model):
     """What the load generator sends."""
 
     protocol: Protocol
     generator: AnyGenerator = "zyphos"
+    family: Family | None = None
     connections: Count = 16
+    addresses: Addresses = 1
+    pool: ClientPool | None = None
     threads: Count = 1
     cpus: Cpus = ()
     pipeline: Count = 1

@@ -70,6 +70,8 @@ def _what_it_sends(cell: Cell, source: Source) -> Found:
         yield mark.complaint(f"generator {tool} has no think time")
     for key, given in (
         ("socket", load.socket != Socket()),
+        ("addresses", load.addresses > 1),
+        ("pool", load.pool is not None),
         ("requests", load.requests is not None),
         ("requests_per_connection", load.requests_per_connection is not None),
         ("wire_timeout", load.wire_timeout_ns is not None),

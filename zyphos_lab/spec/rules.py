@@ -14,10 +14,13 @@ from zyphos_lab.errors import Complaint
 from zyphos_lab.spec import (
     code_rules,
     disturb_rules,
+    families,
     fetch_rules,
     link_rules,
+    pool_rules,
     readiness_rules,
     ruler_rules,
+    socket_rules,
     uring_rules,
 )
 from zyphos_lab.spec.cell import Cell
@@ -391,6 +394,9 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     ruler_rules.generator,
     fetch_rules.fetch,
     *link_rules.RULES,
+    *families.RULES,
+    *socket_rules.RULES,
+    pool_rules.pool,
     *code_rules.RULES,
     uring_rules.uring,
 )

@@ -42,6 +42,8 @@ Accepting = Literal["reuse_port", "shared", "acceptor"]
 HandOut = Literal["round_robin", "least_connections"]
 WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
+Family = Literal["ipv4", "ipv6"]  # versions of IP
+Listens = Literal["ipv4", "ipv6", "dual"]  # as cpp/tool/listen_words.h has them
 App = Literal["hello", "echo", "delay", "counter"]
 Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
@@ -73,6 +75,10 @@ class Socket(Model):
     tcp_keepintvl: Annotated[int, Field(ge=1, le=32767)] | None = None
     tcp_keepcnt: Annotated[int, Field(ge=1, le=127)] | None = None
     so_busy_poll: Whole | None = None
+    so_prefer_busy_poll: bool | None = None
+    so_busy_poll_budget: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tcp_fastopen: Backlog | None = None
+    tcp_fastopen_connect: bool | None = None
 
 
 class Leak(Model):
@@ -123,6 +129,7 @@ class EngineTarget(Model):
     threads: Count = 1
     cpus: Cpus = ()
     address: Address = LOOPBACK
+    family: Listens | None = None
     backlog: Backlog | None = None
     idle_timeout_ns: Annotated[PositiveDuration | None, Field(alias="idle_timeout")] = None
     header_timeout_ns: Annotated[PositiveDuration | None, Field(alias="header_timeout")] = None
@@ -222,6 +229,7 @@ class ReferenceTarget(Model):
     backlog: Backlog | None = None
     cpus: Cpus = ()
     address: Address = LOOPBACK
+    family: Listens | None = None
 
 
 class Attach(Model):

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from urllib.parse import SplitResult
 
-from zyphos_lab.spec.models import Arrival, Check, Listed, Load, Repeat
+from zyphos_lab.spec.families import bound
+from zyphos_lab.spec.models import Arrival, Check, ClientPool, Listed, Load, Repeat
 from zyphos_lab.spec.target_models import EngineTarget, Model, ReferenceTarget, Socket, Uring
 
 
@@ -33,15 +34,23 @@ def _socket_words(socket: Socket) -> Iterator[str]:
         yield from words_of(f"socket.{name}", getattr(socket, name))
 
 
+def _place_words(target: EngineTarget | ReferenceTarget) -> Iterator[str]:
+    yield from words_of("address", bound(target.address, target.family))
+    yield from words_of("family", target.family)
+
+
 def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     """Words for zyphos-serve. The runner adds `board_fd` itself."""
-    names = ["engine", "protocol", "address", "threads", "cpus", "backlog"]
+    names = ["engine", "protocol"]
+    words = [word for name in names for word in words_of(name, getattr(target, name))]
+    words += _place_words(target)
+    names = ["threads", "cpus", "backlog"]
     names += ["idle_timeout_ns", "header_timeout_ns", "body_timeout_ns"]
     names += (
         ["message_bytes"] if target.protocol == "echo" else ["app", "response_bytes", "delay_ns"]
     )
     names += ["counter", "counter_steps"] if target.app == "counter" else []
-    words = [word for name in names for word in words_of(name, getattr(target, name))]
+    words += [word for name in names for word in words_of(name, getattr(target, name))]
     names = ["blocking", "stack_bytes", "silence_timeout_ns"]
     names += ["queue_max", "queue_order", "when_busy"]
     words += _nested("", target, names)
@@ -64,11 +73,9 @@ def _nested(prefix: str, model: Model, names: Sequence[str]) -> Iterator[str]:
 def reference_words(target: ReferenceTarget, port: int = 0) -> list[str]:
     """Words for zyphos-reference."""
     size = "message_bytes" if target.protocol == "echo" else "response_bytes"
-    words = [
-        word
-        for name in ("protocol", "address", "cpus", "backlog", size)
-        for word in words_of(name, getattr(target, name))
-    ]
+    words = [*words_of("protocol", target.protocol), *_place_words(target)]
+    for name in ("cpus", "backlog", size):
+        words += words_of(name, getattr(target, name))
     asked = target.reference
     names = list(type(asked.delay).model_fields)
     words += _nested("delay.", asked.delay, names)
@@ -147,6 +154,9 @@ def load_words(load: Load, repeat: Repeat, *, address: str, port: int, seed: int
     ]
     for name in ("poll", "kernel_timestamps"):
         words += words_of(name, getattr(load, name) or None)
+    words += _nested("", load, ["addresses"])
+    if load.pool is not None:
+        words += ["pool=true", *_nested("pool.", load.pool, list(ClientPool.model_fields))]
     words += [*words_of("address", address), *words_of("port", port), *words_of("seed", seed)]
     words += arrival_words(load.arrival)
     for name in ("warmup_ns", "window_ns", "interval_ns"):

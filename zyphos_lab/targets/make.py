@@ -9,11 +9,14 @@ from zyphos_lab.spec import AttachTarget as AttachSpec
 from zyphos_lab.spec import CommandTarget as CommandSpec
 from zyphos_lab.spec import EngineTarget, ReferenceTarget, reference_words, serve_words
 from zyphos_lab.spec.cell import ServerTarget
+from zyphos_lab.spec.families import ANY
 from zyphos_lab.targets.attach import AttachTarget
 from zyphos_lab.targets.base import Target
 from zyphos_lab.targets.command import CommandOptions, CommandTarget
 from zyphos_lab.targets.ours import Ours
 from zyphos_lab.targets.reference import ReferenceServer
+
+EVERYWHERE = "::"
 
 
 def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -> Target:
@@ -27,14 +30,22 @@ def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -
         if inside is not None:
             raise target.error("a server that already runs cannot be behind a link of its own")
         return target
-    if ends.server_address is not None:
+    if isinstance(spec, EngineTarget | ReferenceTarget) and spec.family == "dual":
+        spec = spec.model_copy(update={"address": EVERYWHERE})
+    elif ends.server_address is not None:
         spec = spec.model_copy(update={"address": ends.server_address})
     if isinstance(spec, EngineTarget):
-        return Ours(name, serve_words(spec, ends.port), spec.cpus, children, inside)
+        words = [*serve_words(spec, ends.port), *_device(spec, ends)]
+        return Ours(name, words, spec.cpus, children, inside)
     if isinstance(spec, ReferenceTarget):
-        words = reference_words(spec, ends.port)
+        words = [*reference_words(spec, ends.port), *_device(spec, ends)]
         return ReferenceServer(name, words, spec.cpus, children, inside)
     return CommandTarget(name, _options(spec, ends.port), children, inside)
+
+
+def _device(spec: EngineTarget | ReferenceTarget, ends: Ends) -> list[str]:
+    """Who binds all addresses of this machine itself is not to be reached from outside."""
+    return ["device=lo"] if spec.address in ANY and ends.server is None else []
 
 
 def _program(name: str) -> str:
