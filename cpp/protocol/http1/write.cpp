@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "base/check.h"
 
@@ -86,7 +85,7 @@ class Pen {
   explicit Pen(std::byte* at) : from_(at), at_(at) {}
 
   void text(std::string_view text) {
-    std::memcpy(at_, text.data(), text.size());
+    copy_short(at_, as_bytes(text).data(), text.size());
     at_ += text.size();
   }
   void number(std::uint64_t value) {
