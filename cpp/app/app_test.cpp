@@ -41,6 +41,9 @@ class Paper final : public Sink {
     text += as_text(bytes);
     return true;
   }
+  bool whole(const ResponseHead& given, ConstBytes bytes) override {
+    return bytes.size() <= room_ && head(given) && body(bytes) == bytes.size();
+  }
   void give(std::size_t n) { room_ = n; }
 
   int status = 0;
@@ -98,6 +101,22 @@ TEST(HelloApp, SaysHelloInAnyLength) {
     EXPECT_EQ(paper.text.size(), size);
     EXPECT_TRUE(paper.text.starts_with(std::string("Hello, world!").substr(0, size)));
   }
+}
+
+TEST(HelloApp, AnswersAtOnceWhatIsShortAndFits) {
+  Paper paper;
+  const auto hello = make_handler("hello", {.response_bytes = 13});
+  paper.give(12);
+  EXPECT_FALSE(hello->answer({}, paper));
+  EXPECT_EQ(paper.status, 0);
+  paper.give(13);
+  EXPECT_TRUE(hello->answer({}, paper));
+  EXPECT_EQ(paper.fields, "Content-Type: text/plain\n");
+  EXPECT_EQ(paper.length, 13U);
+  EXPECT_EQ(paper.text, "Hello, world!");
+  Paper large;
+  EXPECT_FALSE(make_handler("hello", {.response_bytes = 100'000})->answer({}, large));
+  EXPECT_EQ(large.text, "");
 }
 
 TEST(HelloApp, WaitsForRoom) {

@@ -13,7 +13,7 @@ class DelayExchange final : public Exchange, public Recycled<DelayExchange> {
   std::size_t body(Bytes bytes, bool) override { return bytes.size(); }
 
   Produce produce(Sink& sink, Time now) override {
-    if (now >= due_) return hello_.answer(sink, head_sent_, sent_);
+    if (now >= due_) return hello_.give(sink, head_sent_, sent_);
     // Also when called early: the driver's `now` may lag behind the clock that woke it.
     timers_.wake_at(due_, waker_);
     return Produce::pending;

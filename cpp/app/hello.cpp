@@ -14,7 +14,7 @@ class HelloExchange final : public Exchange, public Recycled<HelloExchange> {
   explicit HelloExchange(const Hello& hello) : hello_(hello) {}
 
   std::size_t body(Bytes bytes, bool) override { return bytes.size(); }
-  Produce produce(Sink& sink, Time) override { return hello_.answer(sink, head_sent_, sent_); }
+  Produce produce(Sink& sink, Time) override { return hello_.give(sink, head_sent_, sent_); }
 
  private:
   const Hello& hello_;
@@ -24,21 +24,22 @@ class HelloExchange final : public Exchange, public Recycled<HelloExchange> {
 
 }  // namespace
 
-Hello::Hello(std::size_t response_bytes)
-    : headers_{Header{.name = "Content-Type", .value = "text/plain"}} {
+Hello::Hello(std::size_t response_bytes) {
   while (body_.size() < response_bytes) body_ += kText;
   body_.resize(response_bytes);
+}
+
+bool Hello::answer(const RequestHead&, Sink& sink) {
+  return body_.size() <= kCopied_bytes_max && sink.whole(head(), as_bytes(body_));
 }
 
 std::unique_ptr<Exchange> Hello::begin(const RequestHead&, const ExchangeContext&) {
   return std::make_unique<HelloExchange>(*this);
 }
 
-Produce Hello::answer(Sink& sink, bool& head_sent, std::size_t& sent) const {
+Produce Hello::give(Sink& sink, bool& head_sent, std::size_t& sent) const {
   if (!head_sent) {
-    if (!sink.head({.status = 200, .headers = headers_, .content_length = body_.size()})) {
-      return Produce::more;
-    }
+    if (!sink.head(head())) return Produce::more;
     head_sent = true;
   }
   const ConstBytes rest = as_bytes(body_).subspan(sent);

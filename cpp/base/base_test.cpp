@@ -1,6 +1,7 @@
 // The small things that everything stands on.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -128,6 +129,19 @@ TEST(Random, SplitsAreIndependent) {
     values.insert(child.next());
   }
   EXPECT_EQ(values.size(), 2000U);
+}
+
+TEST(Bytes, CopyShortCopiesSoManyAndNoMore) {
+  constexpr std::size_t kSize_max = 80;
+  std::array<std::byte, kSize_max> from;
+  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::byte>(i + 1);
+  for (std::size_t n = 0; n <= kSize_max; ++n) {
+    std::array<std::byte, kSize_max + 1> to{};
+    copy_short(to.data(), from.data(), n);
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      ASSERT_EQ(to[i], i < n ? from[i] : std::byte{0}) << n << " bytes, at " << i;
+    }
+  }
 }
 
 TEST(CheckDeathTest, SaysWhereAndWhat) {

@@ -67,16 +67,4 @@ void HttpDate::set(std::int64_t unix_s) {
   version_.store(version + 2, std::memory_order_release);
 }
 
-std::size_t HttpDate::copy_to(std::byte* to) const {
-  for (;;) {
-    const auto before = version_.load(std::memory_order_acquire);
-    if (before == 0) return 0;
-    for (std::size_t i = 0; i < words_.size(); ++i) {
-      const std::uint64_t word = words_[i].load(std::memory_order_acquire);
-      std::memcpy(to + 8 * i, &word, sizeof(word));
-    }
-    if (before % 2 == 0 && version_.load(std::memory_order_relaxed) == before) return kLine_bytes;
-  }
-}
-
 }  // namespace zyphos

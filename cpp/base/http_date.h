@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace zyphos {
 
@@ -22,7 +23,17 @@ class HttpDate {
   void set(std::int64_t unix_s);
   // Writes kCopied_bytes (the line, then padding) to `to`; returns kLine_bytes, 0 before the first
   // set().
-  std::size_t copy_to(std::byte* to) const;
+  std::size_t copy_to(std::byte* to) const {
+    for (;;) {
+      const auto before = version_.load(std::memory_order_acquire);
+      if (before == 0) return 0;
+      for (std::size_t i = 0; i < words_.size(); ++i) {
+        const std::uint64_t word = words_[i].load(std::memory_order_acquire);
+        std::memcpy(to + 8 * i, &word, sizeof(word));
+      }
+      if (before % 2 == 0 && version_.load(std::memory_order_relaxed) == before) return kLine_bytes;
+    }
+  }
 
  private:
   std::atomic<std::uint32_t> version_{0};  // odd while it changes

@@ -31,13 +31,14 @@ struct Header {
 // A request's head. All views end with the begin() that was handed it: copy what is needed later.
 struct RequestHead {
   std::string_view method;
-  std::string_view target;     // as on the request line (HTTP/2: ":path")
+  std::string_view target;  // as on the request line (HTTP/2: ":path")
+  // Between the views, because GCC clears a longer run of zeros by `rep stos`, for each request.
+  std::uint8_t version_major = 1;
+  std::uint8_t version_minor = 1;
+  bool has_body = false;
   std::string_view authority;  // Host or ":authority"; empty when there is none
   std::span<const Header> headers;
   std::optional<std::uint64_t> content_length;  // empty: unknown until the end (chunked) or no body
-  bool has_body = false;
-  std::uint8_t version_major = 1;
-  std::uint8_t version_minor = 1;
 
   // The first header of that name (ASCII case-insensitive), or nullptr. O(headers).
   const Header* find(std::string_view name) const;
@@ -47,6 +48,9 @@ struct ResponseHead {
   std::uint16_t status = 200;
   std::span<const Header>
       headers;  // without framing and connection headers: those are the protocol's
+  // The same once more as field lines ("Vary: accept\r\n..."), from who gives them often: HTTP/1
+  // copies them in one piece. Empty: it makes them itself.
+  std::string_view field_lines = {};
   std::optional<std::uint64_t>
       content_length;  // empty: ended by the framing (chunked; HTTP/1.0: close)
 };
@@ -63,6 +67,9 @@ class Sink {
   virtual std::size_t body(ConstBytes bytes) = 0;
   // Sends the bytes from where they are; false: not now (the hold is released).
   virtual bool refer(ConstBytes bytes, Hold hold) = 0;
+  // In place of all that: head and body in one piece, copied; the body is all of it, whatever
+  // content_length says. False: no room for both, nothing was taken; head() and body() go on.
+  virtual bool whole(const ResponseHead& head, ConstBytes body) = 0;
 };
 
 enum class Produce : std::uint8_t {
@@ -96,6 +103,9 @@ class Exchange {
 class Handler {
  public:
   virtual ~Handler() = default;
+  // For who has the answer at hand: called first, for a request without a body. True: sink.whole()
+  // has taken it, and no exchange is made. False: nothing was given, begin() follows.
+  virtual bool answer(const RequestHead&, Sink&) { return false; }
   // Never null. Must not throw.
   virtual std::unique_ptr<Exchange> begin(const RequestHead& head,
                                           const ExchangeContext& context) = 0;

@@ -1,25 +1,10 @@
 #include "protocol/outbox.h"
 
-#include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "base/check.h"
 
 namespace zyphos {
-
-// A block of the pool holds the segments, then the written bytes. It is taken with the first write
-// and given back as soon as everything has been sent.
-
-struct Outbox::Block {
-  static constexpr std::size_t kHead_bytes = kSegments * sizeof(Segment);
-  static constexpr std::size_t kData_bytes = BlockPool::kBlock_bytes - kHead_bytes;
-  static constexpr std::size_t kPayload_bytes = kData_bytes - kReserve_bytes;
-};
-
-Outbox::Segment& Outbox::segment(std::size_t index) const {
-  return *(std::launder(reinterpret_cast<Segment*>(block_)) + index);
-}
 
 void Outbox::swap(Outbox& other) noexcept {
   std::swap(pool_, other.pool_);
@@ -28,64 +13,24 @@ void Outbox::swap(Outbox& other) noexcept {
   std::swap(pending_, other.pending_);
   std::swap(first_, other.first_);
   std::swap(last_, other.last_);
+  std::swap(joins_, other.joins_);
   std::swap(corked_, other.corked_);
   std::swap(takes_files_, other.takes_files_);
 }
 
-std::size_t Outbox::capacity() { return Block::kPayload_bytes; }
-
-std::size_t Outbox::room() const {
-  // One segment is kept for the reserve.
-  if (last_ + 1 >= kSegments || pending_ >= kHighWater_bytes) return 0;
-  return used_ >= Block::kPayload_bytes ? 0 : Block::kPayload_bytes - used_;
-}
-
-Bytes Outbox::space(std::size_t n, std::size_t limit) {
-  if (used_ + n > limit) return {};
-  if (block_ == nullptr) block_ = pool_->take();
-  return {block_ + Block::kHead_bytes + used_, n};
-}
-
-Bytes Outbox::prepare(std::size_t n) {
-  if (n > room()) return {};
-  return space(n, Block::kPayload_bytes);
-}
-
-// Does what is written now continue the last segment?
-bool Outbox::joins() const {
-  if (first_ == last_) return false;
-  const Segment& tail = segment(last_ - 1);
-  return !tail.boundary && tail.data != nullptr &&
-         tail.data + tail.size == block_ + Block::kHead_bytes + used_;
-}
-
-void Outbox::commit(std::size_t n) {
+void Outbox::begin_segment(std::size_t n) {
   if (n == 0) return;
-  const std::byte* data = block_ + Block::kHead_bytes + used_;
-  const bool joined = joins();
+  const std::byte* data = place();
   used_ += n;
-  if (joined) {
-    segment(last_ - 1).size += n;
-    pending_ += n;
-    return;
-  }
   ZY_CHECK(push({.data = data, .size = n, .range = {}, .hold = {}}));
-}
-
-std::size_t Outbox::write(ConstBytes bytes) {
-  const std::size_t n = std::min(bytes.size(), room());
-  if (n == 0) return 0;
-  std::memcpy(space(n, Block::kPayload_bytes).data(), bytes.data(), n);
-  commit(n);
-  return n;
+  joins_ = true;
 }
 
 bool Outbox::write_control(ConstBytes bytes) {
   if (bytes.empty()) return true;
-  if (last_ >= kSegments && !joins()) return false;
-  const Bytes place = space(bytes.size(), Block::kData_bytes);
-  if (place.empty()) return false;
-  std::memcpy(place.data(), bytes.data(), bytes.size());
+  if (last_ >= kSegments && !joins_) return false;
+  if (used_ + bytes.size() > kData_bytes) return false;
+  std::memcpy(place(), bytes.data(), bytes.size());
   commit(bytes.size());
   return true;
 }
@@ -93,16 +38,15 @@ bool Outbox::write_control(ConstBytes bytes) {
 bool Outbox::refer(ConstBytes bytes, Hold hold) {
   if (bytes.empty()) return true;
   if (last_ + 1 >= kSegments || pending_ >= kHighWater_bytes) return false;
-  if (block_ == nullptr) block_ = pool_->take();
-  return push({.data = bytes.data(), .size = bytes.size(), .range = {}, .hold = std::move(hold)});
+  return push_apart(
+      {.data = bytes.data(), .size = bytes.size(), .range = {}, .hold = std::move(hold)});
 }
 
 bool Outbox::file(FileRange range, Hold hold) {
   ZY_CHECK(takes_files_);
   if (range.size == 0) return true;
   if (last_ + 1 >= kSegments || pending_ >= kHighWater_bytes) return false;
-  if (block_ == nullptr) block_ = pool_->take();
-  return push({.data = nullptr, .size = range.size, .range = range, .hold = std::move(hold)});
+  return push_apart({.data = nullptr, .size = range.size, .range = range, .hold = std::move(hold)});
 }
 
 bool Outbox::push(Segment added) {
@@ -113,8 +57,16 @@ bool Outbox::push(Segment added) {
   return true;
 }
 
+// What stays where it is: nothing written continues it.
+bool Outbox::push_apart(Segment added) {
+  if (block_ == nullptr) block_ = pool_->take();
+  joins_ = false;
+  return push(std::move(added));
+}
+
 void Outbox::boundary() {
   if (first_ != last_) segment(last_ - 1).boundary = true;
+  joins_ = false;
 }
 
 std::size_t Outbox::gather(std::span<ConstBytes> parts) const {
@@ -164,6 +116,7 @@ void Outbox::release() {
   block_ = nullptr;
   used_ = pending_ = 0;
   first_ = last_ = 0;
+  joins_ = false;
   corked_ = false;
 }
 

@@ -6,8 +6,10 @@
 // only while there is something to send. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -71,17 +73,38 @@ class Outbox {
   // --- for the connection ---
 
   // Payload bytes that write() takes now, contiguous; 0 also when too much is pending.
-  std::size_t room() const;
+  std::size_t room() const {
+    // One segment is kept for the reserve.
+    if (last_ + 1 >= kSegments || pending_ >= kHighWater_bytes) return 0;
+    return used_ >= kPayload_bytes ? 0 : kPayload_bytes - used_;
+  }
   // Payload capacity of an empty outbox.
-  static std::size_t capacity();
+  static constexpr std::size_t capacity() { return kPayload_bytes; }
   // Copies as much as there is room for; returns how much.
-  std::size_t write(ConstBytes bytes);
+  std::size_t write(ConstBytes bytes) {
+    const std::size_t n = std::min(bytes.size(), room());
+    if (n == 0) return 0;
+    copy_short(place(), bytes.data(), n);
+    commit(n);
+    return n;
+  }
   // All or nothing, may use the reserve: control frames, error answers. False: not even there.
   bool write_control(ConstBytes bytes);
   // `n` writable bytes in place (empty span: no room); commit() says how many were used. One at a
   // time.
-  Bytes prepare(std::size_t n);
-  void commit(std::size_t n);
+  Bytes prepare(std::size_t n) {
+    if (n > room()) return {};
+    return {place(), n};
+  }
+  void commit(std::size_t n) {
+    if (!joins_) {
+      begin_segment(n);
+      return;
+    }
+    used_ += n;
+    pending_ += n;
+    segment(last_ - 1).size += n;
+  }
   // Sends `bytes` from where they are. False when no segment is left or too much is pending
   // (nothing is taken, the hold is released).
   bool refer(ConstBytes bytes, Hold hold);
@@ -120,12 +143,24 @@ class Outbox {
     Hold hold;
     bool boundary = false;
   };
-  struct Block;
 
-  Segment& segment(std::size_t index) const;
-  bool joins() const;
+  // A block of the pool holds the segments, then the written bytes. It is taken with the first
+  // write and given back as soon as everything has been sent.
+  static constexpr std::size_t kHead_bytes = kSegments * sizeof(Segment);
+  static constexpr std::size_t kData_bytes = BlockPool::kBlock_bytes - kHead_bytes;
+  static constexpr std::size_t kPayload_bytes = kData_bytes - kReserve_bytes;
+
+  Segment& segment(std::size_t index) const {
+    return *(std::launder(reinterpret_cast<Segment*>(block_)) + index);
+  }
+  // Where what is written next goes.
+  std::byte* place() {
+    if (block_ == nullptr) block_ = pool_->take();
+    return block_ + kHead_bytes + used_;
+  }
+  void begin_segment(std::size_t n);
   bool push(Segment segment);
-  Bytes space(std::size_t n, std::size_t limit);
+  bool push_apart(Segment segment);
   void release();
 
   BlockPool* pool_;
@@ -134,6 +169,7 @@ class Outbox {
   std::size_t pending_ = 0;
   std::uint32_t first_ = 0;
   std::uint32_t last_ = 0;
+  bool joins_ = false;  // what is written next continues the last segment
   bool corked_ = false;
   bool takes_files_;
 };

@@ -1,10 +1,7 @@
-// Character classes of RFC 9110, 9112 and 3986 as one table, and the loops that skip over them.
-//
-// The loops may load up to 8 bytes behind the end (kReadPadding); those never decide anything.
+// Character classes of RFC 9110, 9112 and 3986 as one table, and what compares names without case.
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -67,35 +64,34 @@ inline const char* skip(const char* at, const char* end, Class which) {
   return at;
 }
 
-// First character in [at, end) that no field value may hold, CR among them: eight at a time.
-inline const char* skip_field_text(const char* at, const char* end) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101U;
-  constexpr std::uint64_t kHighs = 0x8080808080808080U;
-  while (at < end) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof word);
-    if constexpr (std::endian::native == std::endian::big) word = std::byteswap(word);
-    // The lowest set bit marks the first byte that is a control (< 0x20) or DEL; higher ones may be
-    // carries.
-    const std::uint64_t control = (word - kOnes * 0x20) & ~word;
-    const std::uint64_t del = (word ^ (kOnes * 0x7f)) - kOnes;
-    const std::uint64_t hits = (control | (del & ~(word ^ (kOnes * 0x7f)))) & kHighs;
-    if (hits == 0) {
-      at += 8;
-      continue;
-    }
-    at += std::countr_zero(hits) / 8;
-    if (at >= end) return end;
-    if (*at != '\t') return at;
-    ++at;
-  }
-  return end;
+// As the name says, of as many bytes as a Word has.
+template <class Word>
+bool same_word(const char* name, const char* lower) {
+  Word a;
+  Word b;
+  std::memcpy(&a, name, sizeof a);
+  std::memcpy(&b, lower, sizeof b);
+  return (a | static_cast<Word>(0x2020202020202020U)) == b;
 }
 
-// ASCII only. `lower` is lower-case letters and '-'; `name` holds token characters only.
+// ASCII only. `lower` is lower-case letters and '-'; `name` holds token characters only. A name of
+// known length is compared in one or two words.
 inline bool same_name(std::string_view name, std::string_view lower) {
-  if (name.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
+  const std::size_t size = lower.size();
+  if (name.size() != size) return false;
+  if (size >= 8) {
+    constexpr std::size_t kWord_bytes = 8;
+    for (std::size_t i = 0; i + kWord_bytes <= size; i += kWord_bytes) {
+      if (!same_word<std::uint64_t>(name.data() + i, lower.data() + i)) return false;
+    }
+    const std::size_t last = size - kWord_bytes;
+    return same_word<std::uint64_t>(name.data() + last, lower.data() + last);
+  }
+  if (size >= 4) {
+    return same_word<std::uint32_t>(name.data(), lower.data()) &&
+           same_word<std::uint32_t>(name.data() + size - 4, lower.data() + size - 4);
+  }
+  for (std::size_t i = 0; i < size; ++i) {
     if ((name[i] | 0x20) != lower[i]) return false;
   }
   return true;

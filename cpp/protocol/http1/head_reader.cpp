@@ -1,11 +1,14 @@
 #include "protocol/http1/head_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
+
+#include "protocol/http1/skip.h"
 
 namespace zyphos::http1 {
 namespace {
+
+constexpr std::string_view kLineEnd = "\r\n";
 
 std::string_view trim(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -28,6 +31,7 @@ void each_member(std::string_view list, Take take) {
 // uri-host [ ":" port ], possibly empty (RFC 9110, 7.2); "[" IP-literal "]" as RFC 3986, 3.2.2 has
 // it.
 bool valid_host(std::string_view host) {
+  if (is_short_host(host)) return true;
   const char* at = host.data();
   const char* end = at + host.size();
   if (host.starts_with('[')) {
@@ -64,7 +68,7 @@ bool HeadReader::stop(Errc error, std::uint16_t status) {
 // "HTTP/" DIGIT "." DIGIT (RFC 9112, 2.3). A higher minor version is read as 1.1 (RFC 9110, 2.5).
 bool HeadReader::version(Errc error) {
   constexpr std::string_view kUsual = "HTTP/1.1";
-  if (!std::string_view(at_, end_).starts_with(kUsual)) return other_version(error);
+  if (!reads(at_, kUsual)) return other_version(error);
   at_ += kUsual.size();
   framing_.version_minor = 1;
   return true;
@@ -85,65 +89,6 @@ bool HeadReader::other_version(Errc error) {
   return true;
 }
 
-bool HeadReader::field_section() {
-  start_line_ = false;
-  for (;;) {
-    open_line();
-    if (at_ < end_ && *at_ == '\r') return line_end(Errc::bad_header);
-    if (!field_line()) return false;
-  }
-}
-
-// field-name ":" OWS field-value OWS CRLF. A line that begins with a blank (obs-fold) has no name.
-bool HeadReader::field_line() {
-  std::string_view name;
-  std::string_view value;
-  if (!field_name(name) || !literal(':', Errc::bad_header) || !field_value(value)) return false;
-  if (!line_end(Errc::bad_header)) return false;
-  if (!fields_.add(name, value)) return fail(Errc::head_too_large, 431);
-  return known_field(name, value);
-}
-
-bool HeadReader::field_name(std::string_view& name) {
-  const char* from = at_;
-  at_ = skip(at_, end_, kTokenChar);
-  if (at_ == from || at_ == end_) return stop(Errc::bad_header);
-  name = {from, at_};
-  return true;
-}
-
-bool HeadReader::field_value(std::string_view& value) {
-  while (at_ < end_ && (*at_ == ' ' || *at_ == '\t')) ++at_;
-  const char* from = at_;
-  at_ = skip_field_text(at_, end_);
-  const char* to = at_;
-  while (to > from && (to[-1] == ' ' || to[-1] == '\t')) --to;
-  value = {from, to};
-  return true;
-}
-
-// The fields that the protocol itself reads differ in length.
-bool HeadReader::known_field(std::string_view name, std::string_view value) {
-  struct Known {
-    std::string_view name;
-    bool (HeadReader::*read)(std::string_view) = nullptr;
-  };
-  static constexpr auto kByLength = [] {
-    std::array<Known, 18> table{};
-    for (const Known& known :
-         {Known{"host", &HeadReader::host_field}, Known{"expect", &HeadReader::expect},
-          Known{"upgrade", &HeadReader::upgrade}, Known{"connection", &HeadReader::connection},
-          Known{"content-length", &HeadReader::content_length},
-          Known{"transfer-encoding", &HeadReader::transfer_encoding}}) {
-      table[known.name.size()] = known;
-    }
-    return table;
-  }();
-  if (name.size() >= kByLength.size()) return true;
-  const Known& known = kByLength[name.size()];
-  return known.read == nullptr || !same_name(name, known.name) || (this->*known.read)(value);
-}
-
 bool HeadReader::host_field(std::string_view value) {
   ++hosts_;
   host_ = value;
@@ -151,6 +96,72 @@ bool HeadReader::host_field(std::string_view value) {
 }
 
 // One member of digits: a list, even of equal values, is refused (RFC 9112, 6.3 allows to).
+// The fields that the protocol itself reads differ in length.
+[[gnu::always_inline]] inline bool HeadReader::known_field(std::string_view name,
+                                                           std::string_view value) {
+  switch (name.size()) {
+    case 4: return !same_name(name, "host") || host_field(value);
+    case 6: return !same_name(name, "expect") || expect(value);
+    case 7: return !same_name(name, "upgrade") || upgrade(value);
+    case 10: return !same_name(name, "connection") || connection(value);
+    case 14: return !same_name(name, "content-length") || content_length(value);
+    case 17: return !same_name(name, "transfer-encoding") || transfer_encoding(value);
+    default: return true;
+  }
+}
+
+// field-name ":" OWS field-value OWS CRLF. A line that begins with a blank (obs-fold) has no name.
+[[gnu::always_inline]] inline bool HeadReader::field_line() {
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  constexpr std::string_view kHost = "Host";
+  const bool is_host = reads(at_, "Host:");  // as nearly everybody writes it
+  const char* const colon = is_host ? at_ + kHost.size() : skip(at_, end_, kTokenChar);
+  const std::string_view name(at_, colon);
+  if (name.empty() || colon == end_ || *colon != ':') {
+    at_ = colon;
+    return stop(Errc::bad_header);
+  }
+  const char* value = colon + 1;
+  while (value < end_ && blank(*value)) ++value;
+  const char* to = skip_field_text(value, end_);
+  if (!reads(to, kLineEnd)) {
+    at_ = to;
+    return line_end(Errc::bad_header);
+  }
+  at_ = to + kLineEnd.size();
+  while (to > value && blank(to[-1])) --to;
+  if (!fields_.add(name, {value, to})) return fail(Errc::head_too_large, 431);
+  return known_field(name, {value, to});
+}
+
+[[gnu::always_inline]] inline bool HeadReader::check_framing() {
+  if (hosts_ > 0 && !valid_host(host_)) return fail(Errc::bad_host, 400);
+  const bool old = framing_.version_minor == 0;
+  framing_.upgrade = upgrade_option_ && upgrade_field_;
+  if (old && !keep_alive_) framing_.close = true;
+  if (transfer_codings_ == 0) {
+    if (framing_.content_length > 0) framing_.body = Body::length;
+    return true;
+  }
+  // With Content-Length it is an attempt to smuggle (6.3); in HTTP/1.0 it is faulty framing (6.1).
+  if (has_length_ || old) return fail(Errc::bad_framing, 400);
+  framing_.body = Body::chunked;
+  return true;
+}
+
+bool HeadReader::field_section() {
+  start_line_ = false;
+  for (;;) {
+    open_line();
+    if (reads(at_, kLineEnd)) {
+      at_ += kLineEnd.size();
+      return check_framing();
+    }
+    if (at_ < end_ && *at_ == '\r') return line_end(Errc::bad_header);
+    if (!field_line()) return false;
+  }
+}
+
 bool HeadReader::content_length(std::string_view value) {
   constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
   if (has_length_ || value.empty()) return fail(Errc::bad_framing, 400);
@@ -196,21 +207,6 @@ bool HeadReader::connection(std::string_view value) {
     if (same_name(option, "keep-alive")) keep_alive_ = true;
     if (same_name(option, "upgrade")) upgrade_option_ = true;
   });
-  return true;
-}
-
-bool HeadReader::check_framing() {
-  if (hosts_ > 0 && !valid_host(host_)) return fail(Errc::bad_host, 400);
-  const bool old = framing_.version_minor == 0;
-  framing_.upgrade = upgrade_option_ && upgrade_field_;
-  if (old && !keep_alive_) framing_.close = true;
-  if (transfer_codings_ == 0) {
-    if (framing_.content_length > 0) framing_.body = Body::length;
-    return true;
-  }
-  // With Content-Length it is an attempt to smuggle (6.3); in HTTP/1.0 it is faulty framing (6.1).
-  if (has_length_ || old) return fail(Errc::bad_framing, 400);
-  framing_.body = Body::chunked;
   return true;
 }
 

@@ -46,11 +46,13 @@ class HeadReader {
     return true;
   }
   bool line_end(Errc error) { return literal('\r', error) && literal('\n', error); }
+  // Is this text at `at`, within the line?
+  bool reads(const char* at, std::string_view text) const {
+    return std::string_view(at, end_).starts_with(text);
+  }
   bool version(Errc error);
-  // Field lines up to and with the empty line.
+  // Field lines up to and with the empty line, whose framing is consistent.
   bool field_section();
-  // After the field section: is the framing consistent?
-  bool check_framing();
 
   bool has_length() const { return has_length_; }
   bool has_transfer_coding() const { return transfer_codings_ > 0; }
@@ -72,8 +74,7 @@ class HeadReader {
  private:
   bool other_version(Errc error);
   bool field_line();
-  bool field_name(std::string_view& name);
-  bool field_value(std::string_view& value);
+  bool check_framing();
   bool known_field(std::string_view name, std::string_view value);
   bool host_field(std::string_view value);
   bool content_length(std::string_view value);

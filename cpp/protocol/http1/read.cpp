@@ -1,6 +1,7 @@
 #include "protocol/http1/read.h"
 
 #include "protocol/http1/head_reader.h"
+#include "protocol/http1/skip.h"
 
 namespace zyphos::http1 {
 namespace {
@@ -12,7 +13,7 @@ class RequestReader : public HeadReader {
       : HeadReader(in, limits, fields, framing), head_(head) {}
 
   ReadResult read() {
-    const bool done = request_line() && field_section() && check_framing() && check_host();
+    const bool done = request_line() && field_section() && check_host();
     if (done) fill();
     return result(done);
   }
@@ -21,9 +22,26 @@ class RequestReader : public HeadReader {
   // method SP request-target SP HTTP-version CRLF (RFC 9112, 3)
   bool request_line() {
     open_line();
+    if (usual_request_line()) return true;
     return method() && literal(' ', Errc::bad_request_line) && target() &&
            literal(' ', Errc::bad_request_line) && version(Errc::bad_request_line) &&
            line_end(Errc::bad_request_line);
+  }
+
+  // As nearly all are: in origin-form, HTTP/1.1, and whole. False: it may be another, or wrong.
+  bool usual_request_line() {
+    constexpr std::string_view kGet = "GET ";
+    constexpr std::string_view kEnd = " HTTP/1.1\r\n";
+    const char* const method_end =
+        reads(at_, kGet) ? at_ + kGet.size() - 1 : skip(at_, end_, kTokenChar);
+    if (method_end == at_ || !reads(method_end, " /")) return false;
+    const char* const target_end = skip(method_end + 2, end_, kTargetChar);
+    if (!reads(target_end, kEnd)) return false;
+    head_.method = {at_, method_end};
+    head_.target = {method_end + 1, target_end};
+    framing_.version_minor = 1;
+    at_ = target_end + kEnd.size();
+    return true;
   }
 
   bool method() {
@@ -89,7 +107,7 @@ class ResponseReader : public HeadReader {
       : HeadReader(in, limits, fields, framing), line_out_(line) {}
 
   ReadResult read() {
-    const bool done = status_line() && field_section() && check_framing();
+    const bool done = status_line() && field_section();
     if (done) fill();
     return result(done);
   }

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "protocol/http1/write.h"
 
 namespace zyphos::http1 {
 namespace {
@@ -15,12 +14,25 @@ constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
 constexpr std::size_t kChunkOverhead_bytes = kChunkHead_bytes_max + kLineEnd.size();
 
+bool is_bodiless(std::uint16_t status) { return status == 204 || status == 304; }
+
 }  // namespace
+
+ResponseFraming ResponseSink::framing(Body body, std::uint64_t content_length, bool close) const {
+  return {
+      .body = body,
+      .content_length = content_length,
+      .close = close,
+      .keep_alive = !close && request_.version_minor == 0,
+      .constant_fields = options_.constant_fields,
+      .date = options_.date,
+  };
+}
 
 bool ResponseSink::head(const ResponseHead& head) {
   ZY_CHECK(!response_.head_written);
   ResponseState next = response_;
-  const bool bodiless = head.status == 204 || head.status == 304;
+  const bool bodiless = is_bodiless(head.status);
   next.has_body = !bodiless && !request_.head_only;
   if (head.content_length) {
     next.body = Body::length;
@@ -29,21 +41,30 @@ bool ResponseSink::head(const ResponseHead& head) {
     next.body = request_.version_minor == 0 ? Body::until_close : Body::chunked;
     if (next.body == Body::until_close) next.close = true;
   }
-  const ResponseFraming framing{
-      .body = bodiless ? Body::none : next.body,
-      .content_length = next.left,
-      .close = next.close,
-      .keep_alive = !next.close && request_.version_minor == 0,
-      .constant_fields = options_.constant_fields,
-      .date = options_.date,
-  };
-  switch (write_response_head(out_, head, framing)) {
+  const Body body = bodiless ? Body::none : next.body;
+  switch (write_response(out_, head, framing(body, next.left, next.close))) {
     case Written::yes: break;
     case Written::no_room: return false;
     case Written::never: response_.failed = true; return false;
   }
   next.head_written = true;
   response_ = next;
+  touched_ = true;
+  return true;
+}
+
+bool ResponseSink::whole(const ResponseHead& head, ConstBytes body) {
+  ZY_CHECK(!response_.head_written);
+  const bool bodiless = is_bodiless(head.status);
+  const bool has_body = !bodiless && !request_.head_only;
+  const ResponseFraming how =
+      framing(bodiless ? Body::none : Body::length, body.size(), response_.close);
+  const ConstBytes sent = has_body ? body : ConstBytes();
+  if (write_response(out_, head, how, sent) != Written::yes) return false;
+  response_.head_written = true;
+  response_.has_body = has_body;
+  response_.body = Body::length;
+  response_.left = 0;
   touched_ = true;
   return true;
 }

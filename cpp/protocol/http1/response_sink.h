@@ -3,6 +3,7 @@
 
 #include "protocol/handler.h"
 #include "protocol/http1/state.h"
+#include "protocol/http1/write.h"
 #include "protocol/outbox.h"
 
 namespace zyphos::http1 {
@@ -17,6 +18,7 @@ class ResponseSink final : public Sink {
   std::size_t room() const override;
   std::size_t body(ConstBytes bytes) override;
   bool refer(ConstBytes bytes, Hold hold) override;
+  bool whole(const ResponseHead& head, ConstBytes body) override;
 
   // After the last body byte. False: the response is shorter than declared.
   bool end();
@@ -24,6 +26,7 @@ class ResponseSink final : public Sink {
   bool touched() const { return touched_; }
 
  private:
+  ResponseFraming framing(Body body, std::uint64_t content_length, bool close) const;
   bool account(std::size_t n);
   std::size_t chunk(ConstBytes bytes);
   bool room_for_chunk() const;

@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "base/usdt.h"
-#include "protocol/http1/response_sink.h"
 #include "protocol/http1/write.h"
 #include "protocol/outbox.h"
 
@@ -86,49 +85,9 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
 
 // --- heads ---
 
-Http1Server::Turn Http1Server::next_request(Round& round) {
-  if (round.out.room() < kRoomToBegin_bytes) return Turn::room;
-  // RFC 9112, 2.2: one empty line before the request line is ignored.
-  if (!blank_line_skipped_ && as_text(round.rest).starts_with("\r\n")) {
-    blank_line_skipped_ = true;
-    round.rest = round.rest.subspan(2);
-  }
-  if (nothing_yet(round.rest)) return partial_request(round);
-  Fields fields;
-  RequestHead head;
-  Framing framing;
-  const ReadResult read = read_request(round.rest, options_.limits, fields, head, framing);
-  if (read.state == ReadState::partial) return partial_request(round);
-  if (read.state == ReadState::bad) return refuse(round, read.status, read.error);
-  round.rest = round.rest.subspan(read.size);
-  round.progress = true;
-  head_since_ = Time::never();
-  body_since_ = round.now;
-  blank_line_skipped_ = false;
-  return begin(round, head, framing);
-}
-
-// Not a byte of a request has come; a CR may begin the empty line before it.
-bool Http1Server::nothing_yet(Bytes rest) const {
-  return rest.empty() || (!blank_line_skipped_ && as_text(rest) == "\r");
-}
-
-// A head that trickles in is read from its start each time, which its size limit bounds: so a wrong
-// byte is answered at once.
-Http1Server::Turn Http1Server::partial_request(Round& round) {
-  if (round.peer == Peer::finished) {
-    return nothing_yet(round.rest) ? Turn::close : refuse(round, 400, Errc::truncated);
-  }
-  if (round.rest.empty()) {
-    if (context_->draining.load(std::memory_order_relaxed)) return Turn::close;
-    return Turn::input;
-  }
-  if (head_since_.is_never()) head_since_ = round.now;
-  return Turn::input;
-}
-
-Http1Server::Turn Http1Server::begin(Round& round, const RequestHead& head,
-                                     const Framing& framing) {
+[[gnu::always_inline]] inline Http1Server::Turn Http1Server::begin(Round& round,
+                                                                   const RequestHead& head,
+                                                                   const Framing& framing) {
   ZY_USDT(request_start, this);
   response_ = {};
   response_.close = framing.close;
@@ -150,12 +109,60 @@ Http1Server::Turn Http1Server::begin(Round& round, const RequestHead& head,
     }
   } else if (framing.upgrade && options_.upgrader != nullptr && upgrade(round, head)) {
     return Turn::input;
+  } else if (ResponseSink sink = open_sink(round); handler_.answer(head, sink)) {
+    return answered(round);
   }
   exchange_ = handler_.begin(head, {.wake = context_->wake,
                                     .random = context_->random,
                                     .counters = context_->counters,
                                     .now = round.now});
-  return Turn::again;
+  return exchange(round);
+}
+
+Http1Server::Turn Http1Server::next_request(Round& round) {
+  if (round.out.room() < kRoomToBegin_bytes) return Turn::room;
+  if (round.rest.empty() || round.rest.front() == std::byte{'\r'}) {
+    skip_blank_line(round);
+    if (nothing_yet(round.rest)) return partial_request(round);
+  }
+  Fields fields;
+  RequestHead head;
+  Framing framing;
+  const ReadResult read = read_request(round.rest, options_.limits, fields, head, framing);
+  if (read.state == ReadState::partial) return partial_request(round);
+  if (read.state == ReadState::bad) return refuse(round, read.status, read.error);
+  round.rest = round.rest.subspan(read.size);
+  round.progress = true;
+  head_since_ = Time::never();
+  body_since_ = round.now;
+  blank_line_skipped_ = false;
+  return begin(round, head, framing);
+}
+
+// RFC 9112, 2.2: one empty line before the request line is ignored.
+void Http1Server::skip_blank_line(Round& round) {
+  if (blank_line_skipped_ || !as_text(round.rest).starts_with("\r\n")) return;
+  blank_line_skipped_ = true;
+  round.rest = round.rest.subspan(2);
+}
+
+// Not a byte of a request has come; a CR may begin the empty line before it.
+bool Http1Server::nothing_yet(Bytes rest) const {
+  return rest.empty() || (!blank_line_skipped_ && as_text(rest) == "\r");
+}
+
+// A head that trickles in is read from its start each time, which its size limit bounds: so a wrong
+// byte is answered at once.
+Http1Server::Turn Http1Server::partial_request(Round& round) {
+  if (round.peer == Peer::finished) {
+    return nothing_yet(round.rest) ? Turn::close : refuse(round, 400, Errc::truncated);
+  }
+  if (round.rest.empty()) {
+    if (context_->draining.load(std::memory_order_relaxed)) return Turn::close;
+    return Turn::input;
+  }
+  if (head_since_.is_never()) head_since_ = round.now;
+  return Turn::input;
 }
 
 bool Http1Server::upgrade(Round& round, const RequestHead& head) {
@@ -180,11 +187,16 @@ Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc e
 
 // --- the exchange under way ---
 
+// Draining, what is answered from now on is the last.
+ResponseSink Http1Server::open_sink(Round& round) {
+  if (context_->draining.load(std::memory_order_relaxed)) response_.close = true;
+  return {request_, response_, options_, round.out};
+}
+
 Http1Server::Turn Http1Server::exchange(Round& round) {
   const std::size_t before = round.rest.size();
   if (!request_.end_shown && !feed(round)) return refuse_body(round);
-  if (context_->draining.load(std::memory_order_relaxed)) response_.close = true;
-  ResponseSink sink(request_, response_, options_, round.out);
+  ResponseSink sink = open_sink(round);
   const Produce produced = exchange_->produce(sink, round.now);
   const bool moved = sink.touched() || round.rest.size() != before;
   round.progress |= moved;
@@ -244,6 +256,11 @@ Http1Server::Turn Http1Server::refuse_body(Round& round) {
 Http1Server::Turn Http1Server::finish_exchange(Round& round, bool whole) {
   if (!whole) return fail_exchange(round);
   exchange_.reset();
+  return answered(round);
+}
+
+Http1Server::Turn Http1Server::answered(Round& round) {
+  ZY_CHECK(response_.head_written);
   round.progress = true;
   context_->counters.add(Counter::requests);
   ZY_USDT(request_end, this);

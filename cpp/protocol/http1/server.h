@@ -9,6 +9,7 @@
 
 #include "protocol/connection.h"
 #include "protocol/handler.h"
+#include "protocol/http1/response_sink.h"
 #include "protocol/http1/state.h"
 
 namespace zyphos::http1 {
@@ -42,18 +43,21 @@ class Http1Server final : public Connection {
   Turn timed_out(Round& round, Turn turn);
 
   Turn next_request(Round& round);
+  void skip_blank_line(Round& round);
   bool nothing_yet(Bytes rest) const;
   Turn partial_request(Round& round);
   Turn begin(Round& round, const RequestHead& head, const Framing& framing);
   bool upgrade(Round& round, const RequestHead& head);
   Turn refuse(Round& round, std::uint16_t status, Errc error);
 
+  ResponseSink open_sink(Round& round);
   Turn exchange(Round& round);
   bool feed(Round& round);
   Turn wait(Round& round);
   Turn refuse_body(Round& round);
   std::size_t show(Bytes bytes, bool end);
   Turn finish_exchange(Round& round, bool whole);
+  Turn answered(Round& round);
   Turn fail_exchange(Round& round);
   Turn discard(Round& round);
 

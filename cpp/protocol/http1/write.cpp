@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "base/check.h"
 
@@ -86,7 +85,7 @@ class Pen {
   explicit Pen(std::byte* at) : from_(at), at_(at) {}
 
   void text(std::string_view text) {
-    std::memcpy(at_, text.data(), text.size());
+    copy_short(at_, as_bytes(text).data(), text.size());
     at_ += text.size();
   }
   void number(std::uint64_t value) {
@@ -109,13 +108,31 @@ class Pen {
   std::byte* at_;
 };
 
-std::size_t size_max(std::string_view first, const ResponseHead& head,
-                     const ResponseFraming& framing) {
-  std::size_t size = kFraming_bytes_max + first.size() + framing.constant_fields.size();
-  for (const Header& field : head.headers) {
+std::size_t line_bytes(std::span<const Header> fields) {
+  std::size_t size = 0;
+  for (const Header& field : fields) {
     size += field.name.size() + kSeparator.size() + field.value.size() + kLineEnd.size();
   }
   return size;
+}
+
+std::size_t size_max(std::string_view first, const ResponseHead& head,
+                     const ResponseFraming& framing) {
+  const bool made = head.field_lines.empty();
+  return kFraming_bytes_max + first.size() + framing.constant_fields.size() +
+         (made ? line_bytes(head.headers) : head.field_lines.size());
+}
+
+void put_framing(Pen& pen, const ResponseFraming& framing) {
+  if (framing.body == Body::length) {
+    pen.text(kLength);
+    pen.number(framing.content_length);
+    pen.text(kLineEnd);
+  } else if (framing.body == Body::chunked) {
+    pen.text(kChunked);
+  }
+  if (framing.close) pen.text(kClose);
+  if (framing.keep_alive) pen.text(kKeepAlive);
 }
 
 }  // namespace
@@ -125,9 +142,10 @@ std::string_view status_line(std::uint16_t status) {
   return kStatusLines[status - kStatus_min];
 }
 
-Written write_response_head(Outbox& out, const ResponseHead& head, const ResponseFraming& framing) {
+Written write_response(Outbox& out, const ResponseHead& head, const ResponseFraming& framing,
+                       ConstBytes body) {
   const std::string_view first = status_line(head.status);
-  const std::size_t most = size_max(first, head, framing);
+  const std::size_t most = size_max(first, head, framing) + body.size();
   const Bytes place = out.prepare(most);
   if (place.empty()) return most > Outbox::capacity() ? Written::never : Written::no_room;
   Pen pen(place.data());
@@ -138,19 +156,16 @@ Written write_response_head(Outbox& out, const ResponseHead& head, const Respons
   } else {
     pen.text(first);
   }
-  for (const Header& field : head.headers) pen.line(field.name, field.value);
+  if (head.field_lines.empty()) {
+    for (const Header& field : head.headers) pen.line(field.name, field.value);
+  } else {
+    pen.text(head.field_lines);
+  }
   pen.text(framing.constant_fields);
   pen.date(framing.date);
-  if (framing.body == Body::length) {
-    pen.text(kLength);
-    pen.number(framing.content_length);
-    pen.text(kLineEnd);
-  } else if (framing.body == Body::chunked) {
-    pen.text(kChunked);
-  }
-  if (framing.close) pen.text(kClose);
-  if (framing.keep_alive) pen.text(kKeepAlive);
+  put_framing(pen, framing);
   pen.text(kLineEnd);
+  pen.text(as_text(body));
   out.commit(pen.size());
   return Written::yes;
 }

@@ -28,8 +28,9 @@ struct ResponseFraming {
 
 enum class Written : std::uint8_t { yes, no_room, never };
 
-// All or nothing. never: larger than an empty outbox takes.
-Written write_response_head(Outbox& out, const ResponseHead& head, const ResponseFraming& framing);
+// All or nothing, `body` behind the head. never: larger than an empty outbox takes.
+Written write_response(Outbox& out, const ResponseHead& head, const ResponseFraming& framing,
+                       ConstBytes body = {});
 
 // A whole answer without body that ends the connection, through the outbox's reserve. False: not
 // even there.
