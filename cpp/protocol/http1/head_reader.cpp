@@ -1,6 +1,7 @@
 #include "protocol/http1/head_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "protocol/http1/skip.h"
@@ -97,22 +98,45 @@ bool HeadReader::host_field(std::string_view value) {
 
 // One member of digits: a list, even of equal values, is refused (RFC 9112, 6.3 allows to).
 // The fields that the protocol itself reads differ in length.
-[[gnu::always_inline]] inline bool HeadReader::known_field(std::string_view name,
-                                                           std::string_view value) {
-  switch (name.size()) {
-    case 4: return !same_name(name, "host") || host_field(value);
-    case 6: return !same_name(name, "expect") || expect(value);
-    case 7: return !same_name(name, "upgrade") || upgrade(value);
-    case 10: return !same_name(name, "connection") || connection(value);
-    case 14: return !same_name(name, "content-length") || content_length(value);
-    case 17: return !same_name(name, "transfer-encoding") || transfer_encoding(value);
-    default: return true;
+bool HeadReader::known_field(std::string_view name, std::string_view value) {
+  struct Known {
+    std::string_view name;
+    bool (HeadReader::*read)(std::string_view) = nullptr;
+  };
+  static constexpr auto kByLength = [] {
+    std::array<Known, 18> table{};
+    for (const Known& known :
+         {Known{"host", &HeadReader::host_field}, Known{"expect", &HeadReader::expect},
+          Known{"upgrade", &HeadReader::upgrade}, Known{"connection", &HeadReader::connection},
+          Known{"content-length", &HeadReader::content_length},
+          Known{"transfer-encoding", &HeadReader::transfer_encoding}}) {
+      table[known.name.size()] = known;
+    }
+    return table;
+  }();
+  if (name.size() >= kByLength.size()) return true;
+  const Known& known = kByLength[name.size()];
+  return known.read == nullptr || !same_name(name, known.name) || (this->*known.read)(value);
+}
+
+// OWS field-value OWS CRLF, from `at` on.
+[[gnu::always_inline]] inline bool HeadReader::field_value(const char* at,
+                                                           std::string_view& value) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (at < end_ && blank(*at)) ++at;
+  const char* to = skip_field_text(at, end_);
+  if (!reads(to, kLineEnd)) {
+    at_ = to;
+    return line_end(Errc::bad_header);
   }
+  at_ = to + kLineEnd.size();
+  while (to > at && blank(to[-1])) --to;
+  value = {at, to};
+  return true;
 }
 
 // field-name ":" OWS field-value OWS CRLF. A line that begins with a blank (obs-fold) has no name.
 [[gnu::always_inline]] inline bool HeadReader::field_line() {
-  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   constexpr std::string_view kHost = "Host";
   const bool is_host = reads(at_, "Host:");  // as nearly everybody writes it
   const char* const colon = is_host ? at_ + kHost.size() : skip(at_, end_, kTokenChar);
@@ -121,17 +145,10 @@ bool HeadReader::host_field(std::string_view value) {
     at_ = colon;
     return stop(Errc::bad_header);
   }
-  const char* value = colon + 1;
-  while (value < end_ && blank(*value)) ++value;
-  const char* to = skip_field_text(value, end_);
-  if (!reads(to, kLineEnd)) {
-    at_ = to;
-    return line_end(Errc::bad_header);
-  }
-  at_ = to + kLineEnd.size();
-  while (to > value && blank(to[-1])) --to;
-  if (!fields_.add(name, {value, to})) return fail(Errc::head_too_large, 431);
-  return known_field(name, {value, to});
+  std::string_view value;
+  if (!field_value(colon + 1, value)) return false;
+  if (!fields_.add(name, value)) return fail(Errc::head_too_large, 431);
+  return is_host ? host_field(value) : known_field(name, value);
 }
 
 [[gnu::always_inline]] inline bool HeadReader::check_framing() {

@@ -74,6 +74,7 @@ class HeadReader {
  private:
   bool other_version(Errc error);
   bool field_line();
+  bool field_value(const char* at, std::string_view& value);
   bool check_framing();
   bool known_field(std::string_view name, std::string_view value);
   bool host_field(std::string_view value);
