@@ -183,7 +183,8 @@ Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc e
 Http1Server::Turn Http1Server::exchange(Round& round) {
   const std::size_t before = round.rest.size();
   if (!request_.end_shown && !feed(round)) return refuse_body(round);
-  if (context_->draining.load(std::memory_order_relaxed)) response_.close = true;
+  // Who has its head already cannot be told any more, and may have sent its next request.
+  if (!response_.head_written && context_->last_answer()) response_.close = true;
   ResponseSink sink(request_, response_, options_, round.out);
   const Produce produced = exchange_->produce(sink, round.now);
   const bool moved = sink.touched() || round.rest.size() != before;
