@@ -43,6 +43,7 @@ namespace zyphos {
   X(thread_limit, "no thread left for a new connection (EAGAIN at clone)")                       \
   X(queue_full, "no room in the queue of accepted connections")                                  \
   X(select_limit, "a new connection's descriptor is beyond what select can watch (FD_SETSIZE)")  \
+  X(worker_lost, "the process that served it has ended")                                         \
   X(handler_failed, "the application could not answer")                                          \
   X(system, "an unexpected system error")
 
