@@ -106,7 +106,7 @@ class PreforkEngine final : public Engine {
 
   // Of each cell of the scoreboard, and the supervisor's own, the last.
   void take_counters() {
-    const unsigned places = options_.prefork.workers;
+    const unsigned places = places_of(options_.prefork);
     for (unsigned i = 0; i < places * Scoreboard::kCellsPerPlace + 1; ++i) {
       counters_.push_back(&board_.take());
     }

@@ -2,6 +2,7 @@
 // replaced. Plain data.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -30,6 +31,8 @@ inline constexpr unsigned kWorkersMax = 256;
 
 struct PreforkOptions {
   unsigned workers = 2;
+  // More than `workers`: the pool has up to so many while those there are busy, and fewer again.
+  unsigned workers_max = 0;
   WorkerAccept accept = WorkerAccept::reuse_port;
   Steer steer = Steer::hash;
   std::uint64_t recycle_requests = 0;  // after so many a worker is replaced; 0: never
@@ -41,6 +44,11 @@ struct PreforkOptions {
 
   friend bool operator==(const PreforkOptions&, const PreforkOptions&) = default;
 };
+
+// Places for workers.
+inline unsigned places_of(const PreforkOptions& options) {
+  return std::max(options.workers, options.workers_max);
+}
 
 // What of these contradicts itself, or what another engine has no use for; empty: nothing.
 std::string prefork_contradiction(const EngineOptions& options);

@@ -14,7 +14,9 @@
 #include <utility>
 
 #include "engine/process_fd.h"
+#include "engine/worker_busy.h"
 #include "engine/worker_passing.h"
+#include "engine/worker_pool_size.h"
 #include "engine/worker_processes.h"
 #include "net/clock.h"
 #include "net/cpu.h"
@@ -23,6 +25,7 @@ namespace zyphos {
 namespace {
 
 constexpr int kNobody = -1;
+constexpr std::int64_t kLook_ns = 200 * kMillisecond_ns;  // at how busy the workers are
 
 // Who serves in a place, by cell.
 struct Place {
@@ -41,6 +44,9 @@ class Supervisor {
         processes_(setup_.options, setup_.factory, board_, setup_.counters),
         owner_(process_fd(setup_.owner)),
         places_(board_.places()),
+        active_(options().workers),
+        size_(options().workers, board_.places()),
+        busy_(board_.places()),
         owner_gone_(!owner_) {
     if (setup_.options.prefork.accept != WorkerAccept::passed) return;
     passing_.emplace(std::move(setup_.listeners.front()), setup_.options, board_, setup_.counters);
@@ -48,6 +54,7 @@ class Supervisor {
 
   int run() {
     while (!owner_gone_ && !(draining_ && processes_.none())) {
+      if (now_ >= look_) look();
       for (unsigned place = 0; place < places_.size(); ++place) tend(place);
       announce();
       wait();
@@ -65,6 +72,7 @@ class Supervisor {
   void tend(unsigned number) {
     Place& place = places_[number];
     if (draining_) return;
+    if (number >= active_) return dismiss(number);
     if (place.successor != kNobody && serves(place.successor)) {
       processes_.order(static_cast<unsigned>(place.current), Order::leave, now_);
       place.current = std::exchange(place.successor, kNobody);
@@ -78,6 +86,29 @@ class Supervisor {
                (place.replace || state(place.current) == WorkerState::tired)) {
       place.successor = start(number);
     }
+  }
+
+  // Nobody is to serve there.
+  void dismiss(unsigned number) {
+    Place& place = places_[number];
+    for (int* cell : {&place.current, &place.successor}) {
+      if (*cell != kNobody) processes_.order(static_cast<unsigned>(*cell), Order::leave, now_);
+      *cell = kNobody;
+    }
+    place.replace = false;
+    if (passing_) passing_->take_back(number, now_);
+  }
+
+  void look() {
+    if (places_.size() == options().workers) return;
+    look_ = now_ + kLook_ns;
+    double busy = 0;
+    for (unsigned number = 0; number < places_.size(); ++number) {
+      const int cell = places_[number].current;
+      const pid_t pid = cell == kNobody ? 0 : board_.cell(static_cast<unsigned>(cell)).pid.load();
+      busy += busy_[number].share_since(pid, now_);
+    }
+    if (announced_) active_ = size_.next(active_, busy);
   }
 
   bool serves(int cell) const {
@@ -134,7 +165,7 @@ class Supervisor {
     const auto ready = [this](const Place& one) {
       return one.current != kNobody && serves(one.current);
     };
-    if (announced_ || !std::ranges::all_of(places_, ready)) return;
+    if (announced_ || !std::all_of(places_.begin(), places_.begin() + active_, ready)) return;
     announced_ = true;
     say({&kReady, 1});
   }
@@ -170,7 +201,7 @@ class Supervisor {
   // --- waiting ---
 
   Time next() const {
-    Time next = processes_.next_press();
+    Time next = std::min(processes_.next_press(), draining_ ? Time::never() : look_);
     if (passing_) next = std::min(next, passing_->resume());
     for (const Place& place : places_) {
       if (!draining_ && place.not_before > now_) next = std::min(next, place.not_before);
@@ -213,7 +244,11 @@ class Supervisor {
   std::optional<WorkerPassing> passing_;
   std::vector<Place> places_;
   std::vector<pollfd> polled_;
+  unsigned active_;  // places in which somebody is to serve: the first ones
+  WorkerPoolSize size_;
+  std::vector<WorkerBusy> busy_;  // by place
   Time now_ = clock_now();
+  Time look_ = places_.size() > options().workers ? now_ : Time::never();
   bool announced_ = false;
   bool draining_ = false;
   bool owner_gone_;

@@ -4,8 +4,9 @@
 
 #include <poll.h>
 
+#include <atomic>
 #include <fstream>
-#include <numeric>
+#include <thread>
 
 #include "net/cpu.h"
 #include "net/passing.h"
@@ -380,6 +381,46 @@ TEST_P(Choice, WhatIsPassedGoesInTurnOrToWhoHasLeast) {
   for (const WorkerStatus& one : serving()) EXPECT_EQ(one.connections, 1U);
 }
 
+// --- as many as there is work for ---
+
+class Grows : public Prefork {};
+INSTANTIATE_TEST_SUITE_P(Engines, Grows, ::testing::Values("prefork_inherited", "prefork_passed"),
+                         engine_name);
+
+TEST_P(Grows, WithTheWorkAndBackAndNobodyIsLost) {
+  options_.prefork.workers = 1;
+  options_.prefork.workers_max = 3;
+  start([] {
+    return std::make_unique<Scripted>([](Bytes in, Peer peer, Outbox& out, Time now, Context&) {
+      while (!in.empty() && clock_now() < now + kMillisecond_ns) continue;  // some work
+      out.write(in);
+      return Step{.consumed = in.size(), .next = peer == Peer::open ? Next::run : Next::close};
+    });
+  });
+  EXPECT_EQ(serving().size(), 1U);
+  std::atomic<bool> over = false;
+  std::atomic<int> lost = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&] {
+      while (!over.load()) {
+        Client client(address());
+        client.send("x");
+        if (client.read(1) != "x") ++lost;
+      }
+    });
+  }
+  eventually([&] { return serving().size() == 3; }, "more workers");
+  over = true;
+  for (std::thread& thread : threads) thread.join();
+  eventually([&] { return pids().size() == 1; }, "fewer workers");
+  Client last(address());
+  last.send("x");
+  EXPECT_EQ(last.read(1), "x");
+  EXPECT_EQ(lost.load(), 0);
+  EXPECT_EQ(count(Counter::workers_lost), 0U);
+}
+
 TEST_P(Choice, WhatContradictsItselfIsRefused) {
   const auto refused = [&](const PreforkOptions& prefork, const ReadinessOptions& readiness = {}) {
     EngineOptions options;
@@ -390,6 +431,8 @@ TEST_P(Choice, WhatContradictsItselfIsRefused) {
   };
   refused({.workers = 0});
   refused({.workers = kWorkersMax + 1});
+  refused({.workers_max = kWorkersMax + 1, .accept = WorkerAccept::passed});
+  refused({.workers = 1, .workers_max = 2});
   refused({.accept = WorkerAccept::inherited, .steer = Steer::cpu});
   refused({}, {.exclusive = true});
   refused({}, {.accepting = Accepting::shared});

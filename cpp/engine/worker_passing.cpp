@@ -47,6 +47,17 @@ void WorkerPassing::pass_on(Time now) {
   }
 }
 
+void WorkerPassing::take_back(unsigned place, Time now) {
+  while (!held_) {
+    Fd fd(receive_passed(channels_[place][1].get()));
+    if (!fd) return;
+    --passed_[place];
+    if (hand_out(fd.get())) continue;
+    held_ = std::move(fd);
+    rest(now, kNoRoom_ns);
+  }
+}
+
 void WorkerPassing::close(Time now) {
   pass_on(now);
   listener_.reset();

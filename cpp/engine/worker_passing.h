@@ -26,6 +26,8 @@ class WorkerPassing {
   // Accepts as many as there are and passes them on, each to a place that serves: in turn, or to
   // one with the fewest connections.
   void pass_on(Time now);
+  // What was passed to a place in which nobody serves any more goes to the others.
+  void take_back(unsigned place, Time now);
   // The listener, where it is to be watched now; else -1.
   int watched() const { return resume_.is_never() ? listener_.get() : -1; }
   // When pass_on() is to be called though nobody has come.

@@ -14,6 +14,8 @@ const Names<Steer> kSteer{{"hash", Steer::hash}, {"cpu", Steer::cpu}, {"random",
 
 void add_prefork(Words& words, PreforkOptions& options) {
   words.number("workers", "engine prefork: processes", options.workers, 1U);
+  words.number("workers_max", "prefork: up to so many while they are busy; 0: always the same",
+               options.workers_max, 0U);
   choose(words, "accept",
          "prefork: reuse_port (a listener each), inherited (one for all), passed (by the parent)",
          kAccept, options.accept);

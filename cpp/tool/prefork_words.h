@@ -1,4 +1,4 @@
-// The options of engine prefork as words: workers, accept, steer, recycle_requests.
+// The options of engine prefork as words: workers, workers_max, accept, steer, recycle_requests.
 #pragma once
 
 #include "engine/prefork_options.h"
