@@ -248,10 +248,14 @@ void LoopCore::turn() {
     serve(static_cast<LoopConnection&>(timer), Cause::other);
   });
   if (now_ >= retry_accept_ || one_has_ended()) resume_accepting();
+  follow_orders();
+  if (now_ >= drain_deadline_) end_drain();
+}
+
+void LoopCore::follow_orders() {
   if (setup_.watch != nullptr) setup_.watch->turned();
   if (!leave_begun_ && setup_.leaving != nullptr && setup_.leaving->load()) begin_leave();
   if (!drain_begun_ && setup_.draining.load(std::memory_order_acquire)) begin_drain();
-  if (now_ >= drain_deadline_) end_drain();
 }
 
 Time LoopCore::next_turn() const {

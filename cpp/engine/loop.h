@@ -148,6 +148,7 @@ class LoopCore : public Loop, public Dialer {
   bool one_has_ended() const;
   void deliver();
   void tell_failed_dials();
+  void follow_orders();
   void begin_leave();
   void begin_drain();
   void end_drain();

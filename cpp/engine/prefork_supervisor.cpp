@@ -57,7 +57,7 @@ class Supervisor {
       if (now_ >= look_) look();
       for (unsigned place = 0; place < places_.size(); ++place) tend(place);
       announce();
-      wait();
+      if (wait()) react();
       if (failed_) return 1;
     }
     return owner_gone_ ? 1 : 0;
@@ -209,8 +209,8 @@ class Supervisor {
     return next;
   }
 
-  void wait() {
-    enum : std::size_t { kControl, kOwner, kBell, kListener, kCells };
+  // False: a signal has come between.
+  bool wait() {
     polled_.assign({watch(setup_.control.get()), watch(owner_.get()), watch(processes_.bell()),
                     watch(passing_ ? passing_->watched() : -1)});
     for (unsigned cell = 0; cell < board_.cells(); ++cell) {
@@ -219,9 +219,13 @@ class Supervisor {
     const Time until = next();
     const timespec left = to_timespec(until - clock_now());
     if (::ppoll(polled_.data(), polled_.size(), until.is_never() ? nullptr : &left, nullptr) < 0) {
-      return;  // a signal
+      return false;
     }
     now_ = clock_now();
+    return true;
+  }
+
+  void react() {
     eventfd_t rung = 0;
     if (polled_[kBell].revents != 0) eventfd_read(processes_.bell(), &rung);
     if (polled_[kOwner].revents != 0) owner_gone_ = true;
@@ -235,6 +239,7 @@ class Supervisor {
     if (polled_[kControl].revents != 0) hear();
   }
 
+  enum : std::size_t { kControl, kOwner, kBell, kListener, kCells };
   static pollfd watch(int fd) { return {.fd = fd, .events = POLLIN, .revents = 0}; }
 
   SupervisorSetup setup_;

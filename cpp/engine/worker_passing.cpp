@@ -32,19 +32,25 @@ void WorkerPassing::pass_on(Time now) {
   held_.reset();
   while (listener_) {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!fd && errno == EAGAIN) return;
-    if (!fd && out_of_descriptors(errno)) {
-      counters_.error(Errc::accept_limit);
-      if (options_.when_full == WhenFull::spin) continue;
-      reserve_.refuse_waiting(listener_.get(), counters_);
-      counters_.add(Counter::accept_paused);
-      return rest(now, kNoDescriptor_ns);
-    }
-    if (fd && !hand_out(fd.get())) {
+    if (!fd) {
+      if (!accept_failed(errno, now)) return;
+    } else if (!hand_out(fd.get())) {
       held_ = std::move(fd);
       return rest(now, kNoRoom_ns);
     }
   }
+}
+
+// As LoopCore's. False: stop accepting for now.
+bool WorkerPassing::accept_failed(int error, Time now) {
+  if (error == EAGAIN) return false;
+  if (!out_of_descriptors(error)) return true;
+  counters_.error(Errc::accept_limit);
+  if (options_.when_full == WhenFull::spin) return true;
+  reserve_.refuse_waiting(listener_.get(), counters_);
+  counters_.add(Counter::accept_paused);
+  rest(now, kNoDescriptor_ns);
+  return false;
 }
 
 void WorkerPassing::take_back(unsigned place, Time now) {

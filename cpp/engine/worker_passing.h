@@ -39,6 +39,7 @@ class WorkerPassing {
 
  private:
   bool hand_out(int fd);
+  bool accept_failed(int error, Time now);
   std::uint64_t load(unsigned place) const;
   bool serves(unsigned place) const;
   void rest(Time now, std::int64_t duration_ns) { resume_ = now + duration_ns; }

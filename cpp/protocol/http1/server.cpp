@@ -183,8 +183,7 @@ Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc e
 Http1Server::Turn Http1Server::exchange(Round& round) {
   const std::size_t before = round.rest.size();
   if (!request_.end_shown && !feed(round)) return refuse_body(round);
-  // Who has its head already cannot be told any more, and may have sent its next request.
-  if (!response_.head_written && context_->last_answer()) response_.close = true;
+  say_whether_last();
   ResponseSink sink(request_, response_, options_, round.out);
   const Produce produced = exchange_->produce(sink, round.now);
   const bool moved = sink.touched() || round.rest.size() != before;
@@ -193,6 +192,11 @@ Http1Server::Turn Http1Server::exchange(Round& round) {
   if (produced == Produce::done) return finish_exchange(round, sink.end());
   if (moved) return Turn::again;
   return produced == Produce::more ? Turn::room : wait(round);
+}
+
+// Who has its head already cannot be told any more, and may have sent its next request.
+void Http1Server::say_whether_last() {
+  if (!response_.head_written && context_->last_answer()) response_.close = true;
 }
 
 // The exchange is pending: on its body, or on a wake.

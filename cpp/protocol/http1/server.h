@@ -50,6 +50,7 @@ class Http1Server final : public Connection {
 
   Turn exchange(Round& round);
   bool feed(Round& round);
+  void say_whether_last();
   Turn wait(Round& round);
   Turn refuse_body(Round& round);
   std::size_t show(Bytes bytes, bool end);
