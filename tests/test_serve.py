@@ -16,6 +16,7 @@ from zyphos_lab.native import program
 pytestmark = pytest.mark.native
 
 ENGINES = ["sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"]
+ENGINES += ["prefork"]
 MINUTE_NS = 60_000_000_000
 
 

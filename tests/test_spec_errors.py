@@ -56,7 +56,7 @@ SHAPE = [
     (
         "engine: epoll",
         "engine: @epol",
-        "one of sequential, thread, pool, select, poll, epoll, coroutine, uring",
+        "one of sequential, thread, pool, select, poll, epoll, coroutine, uring, prefork",
         "did you mean `epoll`?",
     ),
     (

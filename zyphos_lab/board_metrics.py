@@ -57,6 +57,25 @@ caller_runs                   count       lower /r connections that the acceptor
 coroutine_frames              count       -     /r coroutine frames made
 coroutine_frame_bytes         bytes       lower /r their size, added up
 coroutine_resumes             count       lower /r times a coroutine was resumed
+workers_started               count       -     /r worker processes started
+workers_lost                  count       lower /r of them, ended unasked
+workers_replaced              count       -     /r of them, followed by another before they left
+accepted_of_worker_0          count       -     /r connections accepted, the first's
+accepted_of_worker_1          count       -     /r connections accepted, the second's
+accepted_of_worker_2          count       -     /r connections accepted, the third's
+accepted_of_worker_3          count       -     /r connections accepted, the fourth's
+accepted_of_worker_4          count       -     /r connections accepted, the fifth's
+accepted_of_worker_5          count       -     /r connections accepted, the sixth's
+accepted_of_worker_6          count       -     /r connections accepted, the seventh's
+accepted_of_worker_7          count       -     /r connections accepted, all the others'
+requests_of_worker_0          count       -     /r requests answered, the first's
+requests_of_worker_1          count       -     /r requests answered, the second's
+requests_of_worker_2          count       -     /r requests answered, the third's
+requests_of_worker_3          count       -     /r requests answered, the fourth's
+requests_of_worker_4          count       -     /r requests answered, the fifth's
+requests_of_worker_5          count       -     /r requests answered, the sixth's
+requests_of_worker_6          count       -     /r requests answered, the seventh's
+requests_of_worker_7          count       -     /r requests answered, all the others'
 ring_sqes                     count       lower /r io_uring entries submitted
 ring_cqes                     count       lower /r io_uring completions reaped
 ring_enters                   count       lower /r io_uring_enter calls of the loop
@@ -69,8 +88,15 @@ ring_mapped_sends             count       -     /r zero-copy sends from register
 BOARD_RATIOS = """
 events_per_wakeup             ratio       -        events or completions handled per wake-up
 accepts_spurious_per_accept   ratio       lower    wake-ups to accept for nothing, per connection
+accepted_share_most           ratio       lower    of the worker that accepted most connections
+requests_share_most           ratio       lower    of the worker that answered most requests
 """
 RATIOS = {
     "events_per_wakeup": ("events", "wakeups"),
     "accepts_spurious_per_accept": ("accepts_spurious", "accepted"),
+}
+# Engine prefork: the greatest over the sum, of the workers that have counters of their own.
+SHARES_MOST = {
+    f"{name}_share_most": tuple(f"{name}_of_worker_{place}" for place in range(8))
+    for name in ("accepted", "requests")
 }

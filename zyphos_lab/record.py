@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zyphos_lab.board_metrics import RATIOS
+from zyphos_lab.board_metrics import RATIOS, SHARES_MOST
 from zyphos_lab.metrics import PHASES, QUANTILES, TIMES, WIRE, lookup
 from zyphos_lab.probes.native import core
 
@@ -269,6 +269,11 @@ def _board_ratios(row: Row) -> Row:
         if f"server_{above}" in row:
             over = row[f"server_{below}"]
             ratios[f"server_{name}"] = row[f"server_{above}"] / over if over else None
+    for name, counters in SHARES_MOST.items():
+        counts = [row[f"server_{one}"] for one in counters if f"server_{one}" in row]
+        # No other engine has workers.
+        if any(counts):
+            ratios[f"server_{name}"] = max(counts) / sum(counts)
     return ratios
 
 

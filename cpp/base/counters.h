@@ -36,6 +36,28 @@ namespace zyphos {
   X(coroutine_frames, "coroutine frames made")     \
   X(coroutine_frame_bytes, "their size, added up") \
   X(coroutine_resumes, "times a coroutine was resumed")
+// Of engine prefork, whose workers are processes: `of_worker_7` has all from the eighth on.
+#define ZYPHOS_WORKER_COUNTERS(X)                                      \
+  X(workers_started, "worker processes started")                       \
+  X(workers_lost, "of them, ended unasked")                            \
+  X(workers_replaced, "of them, followed by another before they left") \
+  X(accepted_of_worker_0, "of the connections accepted, the first's")  \
+  X(accepted_of_worker_1, "the second's")                              \
+  X(accepted_of_worker_2, "the third's")                               \
+  X(accepted_of_worker_3, "the fourth's")                              \
+  X(accepted_of_worker_4, "the fifth's")                               \
+  X(accepted_of_worker_5, "the sixth's")                               \
+  X(accepted_of_worker_6, "the seventh's")                             \
+  X(accepted_of_worker_7, "all the others'")                           \
+  X(requests_of_worker_0, "of the requests answered, the first's")     \
+  X(requests_of_worker_1, "the second's")                              \
+  X(requests_of_worker_2, "the third's")                               \
+  X(requests_of_worker_3, "the fourth's")                              \
+  X(requests_of_worker_4, "the fifth's")                               \
+  X(requests_of_worker_5, "the sixth's")                               \
+  X(requests_of_worker_6, "the seventh's")                             \
+  X(requests_of_worker_7, "all the others'")
+
 // What a loop on io_uring counts besides; how many completions a wait brings, wakeups and events
 // tell.
 #define ZYPHOS_RING_COUNTERS(X)                                             \
@@ -85,6 +107,7 @@ namespace zyphos {
   X(pool_timeouts, "connections of a pool closed after their idle timeout")       \
   ZYPHOS_QUEUE_COUNTERS(X)                                                        \
   ZYPHOS_COROUTINE_COUNTERS(X)                                                    \
+  ZYPHOS_WORKER_COUNTERS(X)                                                       \
   ZYPHOS_RING_COUNTERS(X)
 
 enum class Counter : std::uint8_t {

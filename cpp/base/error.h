@@ -44,6 +44,7 @@ namespace zyphos {
   X(pool_full, "no connection of the pool was free and no room to wait for one")                 \
   X(queue_full, "no room in the queue of accepted connections")                                  \
   X(select_limit, "a new connection's descriptor is beyond what select can watch (FD_SETSIZE)")  \
+  X(worker_lost, "the process that served it has ended")                                         \
   X(handler_failed, "the application could not answer")                                          \
   X(system, "an unexpected system error")
 

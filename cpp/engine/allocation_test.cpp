@@ -60,6 +60,7 @@ class Allocation : public EngineTest {
  protected:
   void SetUp() override {
     EngineTest::SetUp();
+    ZY_NEEDS_THIS_PROCESS("malloc is counted");
     if (!ZYPHOS_COUNTS_MALLOC && !IsSkipped()) GTEST_SKIP() << "malloc is the sanitizer's";
   }
 

@@ -52,6 +52,7 @@ TEST_P(Behaviour, BoundariesAreSendCallsOfTheirOwn) {
 }
 
 TEST_P(Behaviour, ReferredBytesAreSentFromWhereTheyAreAndReleasedOnce) {
+  ZY_NEEDS_THIS_PROCESS("releases are counted");
   const std::string body = pattern(100'000);
   std::atomic<int> released = 0;
   start_script([&](Bytes in, Peer peer, Outbox& out, Time, Context&) {
@@ -87,6 +88,7 @@ TEST_P(Behaviour, BecomePassesHeldBytesOn) {
 }
 
 TEST_P(Behaviour, BecomeWhileWaitingKeepsTheWaker) {
+  ZY_NEEDS_THIS_PROCESS("the waker is called");
   options_.application_wakes = true;
   std::mutex mutex;
   std::condition_variable changed;
@@ -170,6 +172,7 @@ TEST_P(Behaviour, AsynchronousHandlersAnswerInOrder) {
 }
 
 TEST_P(Behaviour, WakersMayOutliveConnectionAndEngine) {
+  ZY_NEEDS_THIS_PROCESS("the wakers are called");
   options_.application_wakes = true;
   std::mutex mutex;
   std::vector<Waker> wakers;
@@ -305,6 +308,7 @@ TEST_P(Behaviour, AbortResets) {
 }
 
 TEST_P(Behaviour, FinishGoesOnReading) {
+  ZY_NEEDS_THIS_PROCESS("what is read is counted");
   std::atomic<std::size_t> read_after = 0;
   start([&] {
     return std::make_unique<Scripted>(
@@ -433,7 +437,7 @@ TEST(Engines, AreNamedAndSayWhatIsMissing) {
     }
   }
   EXPECT_EQ(names, (std::vector<std::string>{"sequential", "thread", "pool", "select", "poll",
-                                             "epoll", "coroutine", "uring"}));
+                                             "epoll", "coroutine", "uring", "prefork"}));
 }
 
 }  // namespace

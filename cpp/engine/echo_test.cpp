@@ -152,6 +152,7 @@ TEST_P(Echo, ConnectionsMaxPausesAccepting) {
   ZY_NEEDS_AT_ONCE(2U);
   // Several that accept may each let in one more.
   if (mode().engine != "pool") options_.threads = 1;
+  options_.prefork.workers = 1;
   options_.connections_max = 2;
   start_echo(8);
   std::vector<std::unique_ptr<Client>> clients;

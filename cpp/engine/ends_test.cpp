@@ -74,6 +74,7 @@ TEST_P(Ends, LingeringComesBeforeALingerTimeOfZero) {
 }
 
 TEST_P(Ends, AForgottenDescriptorStays) {
+  ZY_NEEDS_THIS_PROCESS("descriptors are counted");
   options_.threads = 1;  // each counts its own connections
   options_.leak = {.every = 2, .what = Leaked::descriptor};
   start_echo(8);
@@ -83,6 +84,7 @@ TEST_P(Ends, AForgottenDescriptorStays) {
 }
 
 TEST_P(Ends, NothingIsForgottenUnasked) {
+  ZY_NEEDS_THIS_PROCESS("descriptors are counted");
   start_echo(8);
   const std::size_t before = open_descriptors();
   come_and_go(6);

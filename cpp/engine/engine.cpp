@@ -7,6 +7,8 @@
 #include "engine/coroutine_loop.h"
 #include "engine/loop_engine.h"
 #include "engine/pool_engine.h"
+#include "engine/prefork_engine.h"
+#include "engine/process_fd.h"
 #include "engine/readiness_loop.h"
 #include "engine/sequential_engine.h"
 #include "engine/thread_engine.h"
@@ -32,6 +34,12 @@ std::string ring_missing(const EngineOptions& options) {
   return uring_missing(options.uring);
 }
 
+std::string processes_missing(const EngineOptions& options) {
+  const std::string wrong = prefork_contradiction(options);
+  if (!wrong.empty()) throw std::invalid_argument(wrong);
+  return process_fd(::getpid()) ? "" : "this kernel has no pidfd_open (Linux 5.3)";
+}
+
 constexpr char kSelect[] = "select", kPoll[] = "poll", kEpoll[] = "epoll",
                kCoroutine[] = "coroutine", kUring[] = "uring";
 
@@ -50,6 +58,7 @@ constexpr std::array kEngines{
     Entry{kEpoll, nothing_missing, make_of_loops<make_epoll_loop, kEpoll>},
     Entry{kCoroutine, nothing_missing, make_of_loops<make_coroutine_loop, kCoroutine>},
     Entry{kUring, ring_missing, make_of_loops<make_uring_loop, kUring>},
+    Entry{"prefork", processes_missing, make_prefork_engine},
 };
 
 }  // namespace

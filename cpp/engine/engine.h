@@ -17,6 +17,7 @@
 #include "base/address.h"
 #include "engine/blocking_options.h"
 #include "engine/leak.h"
+#include "engine/prefork_options.h"
 #include "engine/readiness_options.h"
 #include "engine/uring_options.h"
 #include "metrics/board.h"
@@ -42,12 +43,14 @@ struct EngineOptions {
   std::optional<bool> ipv6_only;  // net/socket.h has these two
   std::string device;
   int backlog = 4096;
-  unsigned threads = 1;  // loops, or threads of a pool; thread and sequential ignore it
+  // Loops, or threads of a pool; thread, sequential and prefork ignore it.
+  unsigned threads = 1;
   std::vector<int>
-      cpus;  // loop i runs on cpus[i % size], connection threads on any of them; empty: anywhere
+      cpus;  // loop or worker i runs on cpus[i % size], connection threads on any; empty: anywhere
   SocketOptions socket;  // of every accepted connection (net/options.h)
   SlotLimits limits;
-  // Beyond: accepting pauses. Several threads that accept may each let in one more.
+  // Beyond: accepting pauses. Several threads that accept may each let in one more. Of prefork:
+  // each worker's.
   std::size_t connections_max = 100'000;
   WhenFull when_full = WhenFull::pause;
   std::int64_t drain_timeout_ns = 5 * kSecond_ns;
@@ -55,7 +58,8 @@ struct EngineOptions {
       false;  // the application calls Wakers (blocking engines must then wait on two things)
   bool blocking = true;  // a thread per connection waits in recv; else in poll, and recv never does
   BlockingOptions blocking_threads;  // of thread, pool and sequential
-  ReadinessOptions readiness;        // of epoll, poll and select
+  ReadinessOptions readiness;        // of epoll, poll and select; its trigger of prefork
+  PreforkOptions prefork;            // of engine prefork
   UringOptions uring;                // of engine uring
   LeakOptions leak;                  // none, but for hunts
   std::uint64_t seed = 1;
@@ -81,11 +85,19 @@ class Engine {
   // after the drain timeout. Returns at once; join() waits for the end.
   virtual void drain() = 0;
   virtual void join() = 0;
+  // What serves is replaced by fresh copies of it, without a lost request, where the protocol can
+  // tell its peer which answer is the last of a connection. Returns at once. False: this engine has
+  // nothing to replace.
+  virtual bool reload() { return false; }
+  // Becomes readable when it has ended though nobody has asked; below 0: it never does. Nothing is
+  // to be read.
+  virtual int ended_fd() const { return -1; }
 };
 
-// "sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring". Unknown name, or
-// options that contradict themselves or that the engine has no use for: std::invalid_argument. What
-// this machine or build cannot do: std::runtime_error with the reason. `board` outlives the engine.
+// "sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring", "prefork".
+// Unknown name, or options that contradict themselves or that the engine has no use for:
+// std::invalid_argument. What this machine or build cannot do: std::runtime_error with the reason.
+// `board` outlives the engine.
 std::unique_ptr<Engine> make_engine(std::string_view name, const EngineOptions& options,
                                     ConnectionFactory factory, Board& board);
 

@@ -191,6 +191,9 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
     }
   }
 
+  // Whether connections are served in other processes, whose memory is not this one's.
+  bool serves_elsewhere() const { return mode().engine == "prefork"; }
+
   const EngineMode& mode() const { return engine_mode(GetParam()); }
 
   void start(ConnectionFactory factory) {
@@ -250,6 +253,13 @@ class EngineTest : public ::testing::TestWithParam<std::string> {
     GTEST_SKIP() << GetParam() << " serves " << connections_at_once() << " at once, not " \
                  << (connections);                                                        \
   }                                                                                       \
+  static_assert(true)
+
+// The same for what is seen of this process alone.
+#define ZY_NEEDS_THIS_PROCESS(what)                                                                \
+  if (serves_elsewhere()) {                                                                        \
+    GTEST_SKIP() << GetParam() << " serves in processes of its own: " << (what) << " in this one"; \
+  }                                                                                                \
   static_assert(true)
 
 inline auto every_engine() { return ::testing::ValuesIn(engine_mode_names()); }

@@ -22,11 +22,13 @@ struct EngineMode {
   ReadinessOptions readiness = {};
   UringOptions uring = {};
   unsigned threads = 1;
+  PreforkOptions prefork = {};
 
   void apply(EngineOptions& options) const {
     options.readiness = readiness;
     options.uring = uring;
     options.threads = threads;
+    options.prefork = prefork;
   }
 };
 
@@ -59,6 +61,15 @@ inline const std::vector<EngineMode>& engine_modes() {
          .threads = 2},
         {.name = "coroutine", .engine = "coroutine"},
         {.name = "uring", .engine = "uring"},
+        {.name = "prefork", .engine = "prefork"},
+        {.name = "prefork_random", .engine = "prefork", .prefork = {.steer = Steer::random}},
+        {.name = "prefork_inherited",
+         .engine = "prefork",
+         .readiness = {.trigger = Trigger::edge, .exclusive = true},
+         .prefork = {.accept = WorkerAccept::inherited}},
+        {.name = "prefork_passed",
+         .engine = "prefork",
+         .prefork = {.accept = WorkerAccept::passed}},
     };
     for (auto& [name, options] : uring_modes()) {
       all.push_back({.name = std::move(name), .engine = "uring", .uring = options});

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/usdt.h"
 #include "net/clock.h"
+#include "net/passing.h"
 #include "net/socket.h"
 
 namespace zyphos {
@@ -43,6 +44,12 @@ LoopCore::~LoopCore() {
 }
 
 // --- connections come ---
+
+int LoopCore::next_accepted() {
+  const int fd = setup_.listener.get();
+  if (setup_.passed) return receive_passed(fd);
+  return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
 
 void LoopCore::adopt(int raw) {
   Fd fd(raw);
@@ -128,7 +135,7 @@ LoopConnection& LoopCore::place(std::unique_ptr<LoopConnection> connection,
   setup_.mailbox->admit(index, placed.generation);
   // start() may dial: `place` is not to be used after it.
   placed.slot.open(std::move(protocol), Waker(setup_.mailbox, index, placed.generation), *this,
-                   setup_.random, counters_, setup_.draining);
+                   setup_.random, counters_, setup_.draining, setup_.leaving);
   return placed;
 }
 
@@ -241,8 +248,14 @@ void LoopCore::turn() {
     serve(static_cast<LoopConnection&>(timer), Cause::other);
   });
   if (now_ >= retry_accept_ || one_has_ended()) resume_accepting();
-  if (!drain_begun_ && setup_.draining.load(std::memory_order_acquire)) begin_drain();
+  follow_orders();
   if (now_ >= drain_deadline_) end_drain();
+}
+
+void LoopCore::follow_orders() {
+  if (setup_.watch != nullptr) setup_.watch->turned();
+  if (!leave_begun_ && setup_.leaving != nullptr && setup_.leaving->load()) begin_leave();
+  if (!drain_begun_ && setup_.draining.load(std::memory_order_acquire)) begin_drain();
 }
 
 Time LoopCore::next_turn() const {
@@ -262,6 +275,16 @@ void LoopCore::deliver() {
   }
 }
 
+// Who waits to be accepted is the successor's, which has the same listener.
+void LoopCore::begin_leave() {
+  catch_up();
+  leave_begun_ = true;
+  paused_ = false;
+  retry_accept_ = Time::never();
+  watch_listener(false);
+  setup_.listener.reset();
+}
+
 void LoopCore::begin_drain() {
   catch_up();
   drain_begun_ = true;
@@ -271,7 +294,7 @@ void LoopCore::begin_drain() {
   watch_listener(false);
   // Who is through the handshake already is not to be reset with the listener.
   for (bool more = true; more && setup_.listener;) {
-    const int fd = ::accept4(setup_.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = next_accepted();
     if (fd >= 0) {
       adopt(fd);
     } else {

@@ -19,6 +19,13 @@
 
 namespace zyphos {
 
+// Who looks on at the end of each turn of a loop, on its thread.
+class TurnWatch {
+ public:
+  virtual ~TurnWatch() = default;
+  virtual void turned() = 0;
+};
+
 // What a loop gets of its engine; the references outlive it.
 struct LoopSetup {
   const EngineOptions& options;
@@ -31,6 +38,11 @@ struct LoopSetup {
   Random random;
   Handoff* handoff = nullptr;        // what hands them to it
   Dispatcher* dispatcher = nullptr;  // it accepts, and hands all connections out
+  // Instead of a listener's connections: what another process passes over this socket.
+  bool passed = false;
+  TurnWatch* watch = nullptr;
+  // Once set it accepts nobody any more (a successor does), and ends with its last connection.
+  const std::atomic<bool>* leaving = nullptr;
 };
 
 class Loop {
@@ -88,6 +100,8 @@ class LoopCore : public Loop, public Dialer {
 
   // --- what it can use ---
 
+  // The next connection at the listener, or of those passed; below 0: none, and errno says why.
+  int next_accepted();
   // A connection was accepted: placed, or handed out.
   void adopt(int fd);
   // The error of an accept: does what options.when_full says when nothing is left to accept with.
@@ -111,7 +125,7 @@ class LoopCore : public Loop, public Dialer {
   void turn();
   // When the loop must turn at the latest.
   Time next_turn() const;
-  bool drained() const { return drain_begun_ && live_ == 0 && !more_will_come_; }
+  bool drained() const { return (drain_begun_ || leave_begun_) && live_ == 0 && !more_will_come_; }
 
   LoopSetup setup_;
   Counters& counters_;
@@ -134,6 +148,8 @@ class LoopCore : public Loop, public Dialer {
   bool one_has_ended() const;
   void deliver();
   void tell_failed_dials();
+  void follow_orders();
+  void begin_leave();
   void begin_drain();
   void end_drain();
 
@@ -146,6 +162,7 @@ class LoopCore : public Loop, public Dialer {
   Reserve reserve_;
   Leak leak_;
   std::size_t live_ = 0;
+  bool leave_begun_ = false;
   bool drain_begun_ = false;
   bool paused_ = false;
   bool more_will_come_;  // an acceptor still hands connections to it

@@ -111,6 +111,7 @@ TEST_P(Protocols, HttpRefusalIsReadable) {
 }
 
 TEST_P(Protocols, HttpAsynchronousHandler) {
+  ZY_NEEDS_THIS_PROCESS("the handler has its thread");
   start_http("delay");
   Client client(address());
   client.send(kGet + kGet + kLastGet);

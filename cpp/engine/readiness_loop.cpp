@@ -168,7 +168,7 @@ void ReadinessLoop::handle(const Ready& ready) {
 
 void ReadinessLoop::accept_some() {
   for (int i = 0; i < kAcceptsPerEvent && setup_.listener && !at_limit(); ++i) {
-    Fd fd(::accept4(setup_.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Fd fd(next_accepted());
     if (fd) {
       if (!take_in(std::move(fd))) return;
     } else {

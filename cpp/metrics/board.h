@@ -35,7 +35,7 @@ class BasicBoard {
   // Hash of the counters' names and order.
   static std::uint64_t schema();
 
-  // In private memory.
+  // In memory of its own, which processes that are forked from here on share. std::system_error.
   BasicBoard();
   // In `memory` (bytes() long, zeroed, page aligned), which outlives the board.
   explicit BasicBoard(void* memory);
@@ -55,7 +55,9 @@ class BasicBoard {
  private:
   struct Layout;
 
-  std::unique_ptr<std::byte[]> own_;
+  static void* map_own();
+
+  void* own_ = nullptr;  // unmapped at the end
   Layout* layout_;
   std::mutex mutex_;
   std::vector<std::uint32_t> free_;

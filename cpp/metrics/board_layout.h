@@ -2,10 +2,14 @@
 // board is instantiated: here for Counters, in link/ for the emulator's.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <new>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 
 #include "metrics/board.h"
 
@@ -43,11 +47,16 @@ std::uint64_t BasicBoard<Slot>::schema() {
 }
 
 template <class Slot>
-BasicBoard<Slot>::BasicBoard() : own_(std::make_unique<std::byte[]>(bytes() + alignof(Layout))) {
-  void* memory = own_.get();
-  std::size_t space = bytes() + alignof(Layout);
-  layout_ = ::new (std::align(alignof(Layout), bytes(), memory, space)) Layout{};
-  layout_->schema.store(schema(), std::memory_order_release);
+BasicBoard<Slot>::BasicBoard() : BasicBoard(map_own()) {
+  own_ = layout_;
+}
+
+template <class Slot>
+void* BasicBoard<Slot>::map_own() {
+  void* memory =
+      ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "board");
+  return memory;
 }
 
 template <class Slot>
@@ -56,7 +65,9 @@ BasicBoard<Slot>::BasicBoard(void* memory) : layout_(::new(memory) Layout{}) {
 }
 
 template <class Slot>
-BasicBoard<Slot>::~BasicBoard() = default;
+BasicBoard<Slot>::~BasicBoard() {
+  if (own_ != nullptr) ::munmap(own_, bytes());
+}
 
 template <class Slot>
 Slot& BasicBoard<Slot>::take() {

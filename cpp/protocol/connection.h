@@ -89,6 +89,15 @@ struct Context {
   Counters& counters;
   // True once the driver drains: finish what is under way, take nothing new.
   const std::atomic<bool>& draining;
+  // Set once the driver leaves to a successor, where one can: a peer that can be told that its
+  // answer is the last on this connection is told so; who waits for nothing may go on waiting.
+  const std::atomic<bool>* leaving;
+
+  // Is this answer the last one?
+  bool last_answer() const {
+    return draining.load(std::memory_order_relaxed) ||
+           (leaving != nullptr && leaving->load(std::memory_order_relaxed));
+  }
 
   // Replaces the calling connection by `successor` after the present advance or start returns. Held
   // bytes, slot and waker pass on; the successor gets start() and a first advance with everything
@@ -100,12 +109,13 @@ struct Context {
   bool has_successor() const { return successor_ != nullptr; }
 
   Context(Waker waker, Dialer& dialer, Random& randomness, Counters& board,
-          const std::atomic<bool>& drain)
+          const std::atomic<bool>& drain, const std::atomic<bool>* leave = nullptr)
       : wake(std::move(waker)),
         dial(dialer),
         random(randomness),
         counters(board),
-        draining(drain) {}
+        draining(drain),
+        leaving(leave) {}
 
  private:
   std::unique_ptr<Connection> successor_;

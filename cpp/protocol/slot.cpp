@@ -7,10 +7,11 @@
 namespace zyphos {
 
 void Slot::open(std::unique_ptr<Connection> connection, Waker wake, Dialer& dial, Random& random,
-                Counters& counters, const std::atomic<bool>& draining) {
+                Counters& counters, const std::atomic<bool>& draining,
+                const std::atomic<bool>* leaving) {
   ZY_CHECK(!connection_ && connection);
   connection_ = std::move(connection);
-  context_.emplace(std::move(wake), dial, random, counters, draining);
+  context_.emplace(std::move(wake), dial, random, counters, draining, leaving);
   connection_->start(*context_);
   while (context_->has_successor()) swap_in_successor();
 }

@@ -35,7 +35,8 @@ class Slot {
   // Takes a connection; the first advance is the first pump(). The references in Context outlive
   // the slot.
   void open(std::unique_ptr<Connection> connection, Waker wake, Dialer& dial, Random& random,
-            Counters& counters, const std::atomic<bool>& draining);
+            Counters& counters, const std::atomic<bool>& draining,
+            const std::atomic<bool>* leaving = nullptr);
 
   // Bytes just received, in the driver's memory (kReadPadding readable behind). At most once before
   // settle().

@@ -26,8 +26,9 @@ sigset_t ending_signals() {
 
 }  // namespace
 
-Fd signals_as_fd() {
-  const sigset_t set = ending_signals();
+Fd signals_as_fd(int more) {
+  sigset_t set = ending_signals();
+  if (more != 0) sigaddset(&set, more);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // A reader that has gone must not end the process before it has ended its own way.
   std::signal(SIGPIPE, SIG_IGN);

@@ -11,9 +11,9 @@
 
 namespace zyphos {
 
-// Blocks SIGINT and SIGTERM in this thread and those it starts (call it first); readable when one
-// has come. std::system_error when there is no descriptor.
-Fd signals_as_fd();
+// Blocks SIGINT, SIGTERM and one `more` (0: none) in this thread and those it starts (call it
+// first); readable when one has come. std::system_error when there is no descriptor.
+Fd signals_as_fd(int more = 0);
 // The signal that signals_as_fd() holds; blocks until there is one.
 int take_signal(int fd);
 // Until stdin is closed, or a signal comes.

@@ -1,13 +1,9 @@
 #include "tool/readiness_words.h"
 
-#include <algorithm>
-#include <utility>
+#include "tool/named_words.h"
 
 namespace zyphos {
 namespace {
-
-template <class T>
-using Names = std::vector<std::pair<std::string_view, T>>;
 
 const Names<Trigger> kTriggers{
     {"level", Trigger::level}, {"edge", Trigger::edge}, {"oneshot", Trigger::oneshot}};
@@ -16,21 +12,6 @@ const Names<Accepting> kAccepting{{"reuse_port", Accepting::reuse_port},
                                   {"acceptor", Accepting::acceptor}};
 const Names<HandOut> kHandOut{{"round_robin", HandOut::round_robin},
                               {"least_connections", HandOut::least_connections}};
-
-// `Out` takes a T.
-template <class T, class Out>
-void choose(Words& words, std::string key, std::string help, const Names<T>& names, Out& out) {
-  words.add(std::move(key), std::move(help), [&names, &out](std::string_view value) {
-    const auto found = std::ranges::find(names, value, &std::pair<std::string_view, T>::first);
-    if (found != names.end()) {
-      out = found->second;
-      return Words::Result{};
-    }
-    std::string message = "must be one of";
-    for (const auto& [name, meaning] : names) message += " " + std::string(name);
-    return Words::Result{std::unexpected(message)};
-  });
-}
 
 }  // namespace
 

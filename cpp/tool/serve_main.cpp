@@ -1,9 +1,14 @@
 // zyphos-serve: a real server of one engine and one protocol. First line on stdout: `listening
-// ADDRESS:PORT`. SIGTERM or SIGINT: drains, exit 0; a second one ends it at once. Exit 1: it could
-// not be set up; 2: usage.
+// ADDRESS:PORT`. SIGTERM or SIGINT: drains, exit 0; a second one ends it at once. SIGHUP: engine
+// prefork replaces its workers, others end as by any SIGHUP. Exit 1: it could not be set up, or its
+// processes have ended; 2: usage.
+#include <poll.h>
+
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <system_error>
 
 #include "tool/process.h"
@@ -13,8 +18,24 @@ namespace {
 
 constexpr const char* kProgram = "zyphos-serve";
 
+// Returns when a signal asks for the end.
+void await_end(zyphos::Server& server, int signals) {
+  pollfd waiting[] = {{.fd = signals, .events = POLLIN, .revents = 0},
+                      {.fd = server.ended_fd(), .events = POLLIN, .revents = 0}};
+  for (;;) {
+    if (::poll(waiting, 2, -1) < 0) continue;
+    if (waiting[0].revents != 0) {
+      if (zyphos::take_signal(signals) != SIGHUP) return;
+      server.reload();
+    } else if (waiting[1].revents != 0) {
+      throw std::runtime_error("the supervisor of its workers has ended, and they with it");
+    }
+  }
+}
+
 int serve(const zyphos::ServeSetting& setting) {
-  const zyphos::Fd signals = zyphos::signals_as_fd();
+  const bool reloads = setting.engine == "prefork";
+  const zyphos::Fd signals = zyphos::signals_as_fd(reloads ? SIGHUP : 0);
   if (setting.parent_death) zyphos::die_with_parent();
   if (setting.descriptors_max) zyphos::limit_descriptors(*setting.descriptors_max);
   zyphos::Server server(setting);
@@ -23,7 +44,7 @@ int serve(const zyphos::ServeSetting& setting) {
   if (std::fflush(stdout) != 0) {
     throw std::system_error(errno, std::generic_category(), "cannot say where it listens");
   }
-  zyphos::take_signal(signals.get());
+  await_end(server, signals.get());
   zyphos::restore_signals();
   server.stop();
   return 0;

@@ -14,6 +14,7 @@
 
 #include "app/handlers.h"
 #include "app/tally.h"
+#include "tool/prefork_words.h"
 #include "tool/readiness_words.h"
 #include "tool/uring_words.h"
 
@@ -138,7 +139,7 @@ void add_blocking(Words& words, ServeSetting& setting) {
 Words serve_words(ServeSetting& setting) {
   EngineOptions& options = setting.options;
   Words words;
-  words.choice("engine", "sequential, thread, pool, select, poll, epoll, coroutine, uring",
+  words.choice("engine", "sequential, thread, pool, select, poll, epoll, coroutine, uring, prefork",
                setting.engine, engine_names());
   words.choice("protocol", "http1, echo", setting.protocol, {"http1", "echo"});
   words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
@@ -156,6 +157,7 @@ Words serve_words(ServeSetting& setting) {
   words.number("backlog", "of the listening socket", options.backlog, 1);
   add_blocking(words, setting);
   add_readiness(words, options.readiness);
+  add_prefork(words, options.prefork);
   add_ends(words, setting);
   add_uring(words, options.uring, setting.taskrun);
   words.number("seed", "of whatever is random", options.seed, std::uint64_t{0});
@@ -170,23 +172,24 @@ Server::Server(const ServeSetting& setting) : setting_(setting), board_(setting.
   http_.header_timeout_ns = setting.header_timeout_ns.value_or(http_.header_timeout_ns);
   http_.body_timeout_ns = setting.body_timeout_ns;
   if (setting.protocol == "http1") {
-    http_.date = &date_;
-    start_clock();
+    http_.date = &date_.get();
+    set_now(date_.get());
   }
   echo_ = {.message_bytes = setting.message_bytes,
            .response_bytes = setting.response_bytes.value_or(0),
            .idle_timeout_ns = setting.idle_timeout_ns};
   engine_ = make_engine(setting.engine, engine_options(setting), factory(), board_.board());
+  // Before there is a thread: engine prefork forks.
   engine_->start();
+  if (setting.protocol == "http1") start_clock();
 }
 
 void Server::start_clock() {
-  set_now(date_);
   clock_stop_ = Fd(eventfd(0, EFD_CLOEXEC));
   if (!clock_stop_) throw std::system_error(errno, std::generic_category(), "eventfd");
   clock_ = std::jthread([this](const std::stop_token& stop) {
     const std::stop_callback end(stop, [this] { eventfd_write(clock_stop_.get(), 1); });
-    keep_date(date_, clock_stop_.get());
+    keep_date(date_.get(), clock_stop_.get());
   });
   pthread_setname_np(clock_.native_handle(), "zy-date");
 }
@@ -195,13 +198,29 @@ ConnectionFactory Server::factory() {
   if (setting_.protocol == "echo") {
     return [this] { return std::make_unique<echo::EchoServer>(echo_); };
   }
+  return http_factory();
+}
+
+// Handlers may have threads, which do not exist in a process that is forked: where there are
+// workers, each makes its own, with its first connection.
+ConnectionFactory Server::http_factory() {
+  if (setting_.engine != "prefork") {
+    handler_ = make_handler();
+    return [this] { return std::make_unique<http1::Http1Server>(*handler_, http_); };
+  }
+  return [this, handler = std::shared_ptr<Handler>()]() mutable {
+    if (handler == nullptr) handler = make_handler();
+    return std::make_unique<http1::Http1Server>(*handler, http_);
+  };
+}
+
+std::unique_ptr<Handler> Server::make_handler() const {
   app::Options options;
   options.response_bytes = setting_.response_bytes.value_or(options.response_bytes);
   options.delay_ns = setting_.delay_ns;
   options.counter = setting_.counter;
   options.counter_steps = setting_.counter_steps;
-  handler_ = app::make_handler(setting_.app, options);
-  return [this] { return std::make_unique<http1::Http1Server>(*handler_, http_); };
+  return app::make_handler(setting_.app, options);
 }
 
 Server::~Server() { stop(); }

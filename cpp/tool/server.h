@@ -15,6 +15,7 @@
 #include "protocol/http1/server.h"
 #include "tool/listen_words.h"
 #include "tool/mapped_board.h"
+#include "tool/shared_date.h"
 #include "tool/words.h"
 
 namespace zyphos {
@@ -60,12 +61,18 @@ class Server {
 
   Address address() const { return engine_->address(); }
   BoardSnapshot snapshot() { return board_.board().snapshot(); }
+  // Replaces the workers by new ones; false where the engine has none.
+  bool reload() { return engine_->reload(); }
+  // As Engine::ended_fd().
+  int ended_fd() const { return engine_->ended_fd(); }
   // Finishes what is under way, within the drain timeout; returns when all threads have ended. Safe
   // to repeat.
   void stop();
 
  private:
   ConnectionFactory factory();
+  ConnectionFactory http_factory();
+  std::unique_ptr<Handler> make_handler() const;
   void start_clock();
 
   ServeSetting setting_;
@@ -74,7 +81,7 @@ class Server {
   http1::ServerOptions http_;
   echo::ServerOptions echo_;
   std::unique_ptr<Engine> engine_;
-  HttpDate date_;
+  SharedDate date_;
   Fd clock_stop_;       // an eventfd
   std::jthread clock_;  // keeps date_ right
   bool stopped_ = false;

@@ -13,7 +13,14 @@ from typing import Any, get_args
 import click
 
 from zyphos_lab.cli.shared import cpus, parsed
-from zyphos_lab.spec.target_models import Accepting, Engine, HandOut, Listens, Trigger
+from zyphos_lab.spec.target_models import (
+    Accepting,
+    Engine,
+    HandOut,
+    Listens,
+    Trigger,
+    WorkerAccept,
+)
 
 EPILOG = """\b
 Examples:
@@ -22,10 +29,11 @@ Examples:
   zyphos-lab serve --engine epoll --trigger oneshot --threads 2 --accepting shared --exclusive
   zyphos-lab serve --engine poll --threads 2 --accepting acceptor --hand-out least_connections
   zyphos-lab serve --engine epoll --family dual --device lo
+  zyphos-lab serve --engine prefork --workers 4 --accept passed
   zyphos-lab serve --engine thread --protocol echo --message-bytes 64 --socket tcp_nodelay=true
 
 The first line of output is `listening ADDRESS:PORT`. SIGTERM and SIGINT let running requests finish
-and end the server with exit code 0.
+and end the server with exit code 0. SIGHUP makes engine prefork replace its workers.
 """
 
 
@@ -46,6 +54,12 @@ and end the server with exit code 0.
     "--hand-out",
     type=click.Choice(get_args(HandOut)),
     help="To whom an acceptor gives a connection. Default: to each in turn.",
+)
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes of engine prefork.")
+@click.option(
+    "--accept",
+    type=click.Choice(get_args(WorkerAccept)),
+    help="Of its workers: a listener each, one for all, or what their parent passes to them.",
 )
 @click.option(
     "--protocol", type=click.Choice(["echo", "http1"]), default="http1", show_default=True
@@ -109,7 +123,7 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
 
     names = ["engine", "protocol", "address", "family", "device", "port", "threads", "cpus"]
     names += ["message_bytes"] if given["protocol"] == "echo" else ["app", "response_bytes"]
-    names += ["trigger", "accepting", "hand_out"]
+    names += ["trigger", "accepting", "hand_out", "workers", "accept"]
     yield from (f"{name}={given[name]}" for name in names if given[name] not in ("", None))
     if given["exclusive"]:
         yield "exclusive=true"

@@ -18,7 +18,7 @@ READINESS = ("select", "poll", "epoll")
 TRIGGERS: dict[str, tuple[str | None, ...]] = {
     **dict.fromkeys(get_args(Engine), (None,)),
     **dict.fromkeys(READINESS, (None, "level")),
-    "epoll": (None, *get_args(Trigger)),
+    **dict.fromkeys(("epoll", "prefork"), (None, *get_args(Trigger))),
 }
 
 
@@ -37,10 +37,26 @@ def _useless(target: EngineTarget) -> Iterator[tuple[str, str]]:
     if target.trigger not in TRIGGERS[engine]:
         said = "is always told by level" if engine in READINESS else "waits for no readiness"
         yield "trigger", f"engine {engine} {said}: edge and oneshot are epoll's"
-    if target.exclusive and engine != "epoll":
+    if target.exclusive and engine not in ("epoll", "prefork"):
         yield "exclusive", f"engine {engine} has no EPOLLEXCLUSIVE: that is for engine epoll"
     if target.accepting != "reuse_port" and engine not in READINESS:
         known = ", ".join(READINESS)
         yield "accepting", f"`accepting` is for the engines {known}, this is engine {engine}"
-    if target.hand_out != "round_robin" and target.accepting != "acceptor":
+    if engine == "prefork":
+        yield from _useless_to_workers(target)
+    elif target.hand_out != "round_robin" and target.accepting != "acceptor":
         yield "hand_out", "`hand_out` is for `accepting: acceptor`, which hands connections out"
+
+
+def _useless_to_workers(target: EngineTarget) -> Iterator[tuple[str, str]]:
+    if target.hand_out != "round_robin" and target.accept != "passed":
+        yield "hand_out", "`hand_out` is for `accept: passed`: a parent that hands connections out"
+    if target.steer != "hash" and target.accept != "reuse_port":
+        yield "steer", "`steer` chooses between listeners: there are several with `reuse_port` only"
+    if target.exclusive and target.accept != "inherited":
+        yield "exclusive", "`exclusive` is for a listener that workers share: `accept: inherited`"
+    if target.workers_max > target.workers and target.accept == "reuse_port":
+        message = "`workers_max` is for `accept: inherited` or `passed`: the kernel would go on"
+        yield "workers_max", f"{message} choosing the listener of a worker that has gone"
+    if target.app == "counter":
+        yield "app", "app counter counts in one process, engine prefork has several"

@@ -65,8 +65,13 @@ ARRIVAL_KEYS = tuple(
     dict.fromkeys(key for keys in LAW_KEYS.values() for key in (*keys[0], *keys[1]))
 )
 # Engines that have no number of threads to choose, and what they have.
-FIXED_THREADS = {"thread": "a thread per connection", "sequential": "one thread"}
+FIXED_THREADS = {
+    "thread": "a thread per connection",
+    "sequential": "one thread",
+    "prefork": "`workers` of one thread each",
+}
 BLOCKING = ("sequential", "thread", "pool")
+WORKER_KEYS = ("workers", "workers_max", "accept", "steer", "recycle_requests")
 # Key, field, the engines that it is for.
 ENGINE_KEYS: tuple[tuple[str, str, Sequence[str]], ...] = (
     ("blocking", "blocking", BLOCKING),
@@ -75,6 +80,7 @@ ENGINE_KEYS: tuple[tuple[str, str, Sequence[str]], ...] = (
     ("queue_max", "queue_max", ("pool",)),
     ("queue_order", "queue_order", ("pool",)),
     ("when_busy", "when_busy", ("pool",)),
+    *((key, key, ("prefork",)) for key in WORKER_KEYS),
 )
 TARGET_KEYS = {
     "echo": ("message_bytes",),

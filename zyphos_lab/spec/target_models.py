@@ -34,12 +34,17 @@ from zyphos_lab.spec.fields import (
     Whole,
 )
 
-Engine = Literal["sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"]
+Engine = Literal[
+    "sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring", "prefork"
+]
 WhenBusy = Literal["wait", "reject_newest", "drop_oldest", "caller_runs"]
 # As cpp/engine/readiness_options.h has them.
 Trigger = Literal["level", "edge", "oneshot"]
 Accepting = Literal["reuse_port", "shared", "acceptor"]
 HandOut = Literal["round_robin", "least_connections"]
+# As cpp/engine/prefork_options.h has them.
+WorkerAccept = Literal["reuse_port", "inherited", "passed"]
+Steer = Literal["hash", "cpu", "random"]
 WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
 Family = Literal["ipv4", "ipv6"]  # versions of IP
@@ -138,6 +143,11 @@ class EngineTarget(Model):
     exclusive: bool = False
     accepting: Accepting = "reuse_port"
     hand_out: HandOut = "round_robin"
+    workers: Annotated[int, Field(ge=1, le=256)] = 2
+    workers_max: Annotated[int, Field(ge=0, le=256)] = 0
+    accept: WorkerAccept = "reuse_port"
+    steer: Steer = "hash"
+    recycle_requests: Whole = 0
     blocking: bool = True
     stack_bytes: Annotated[Size, Field(alias="stack", ge=32 * 1024)] = 256 * 1024
     silence_timeout_ns: Annotated[Duration, Field(alias="silence_timeout")] = 10_000_000_000

@@ -187,9 +187,10 @@ Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc e
 
 // --- the exchange under way ---
 
-// Draining, what is answered from now on is the last.
+// Who has its head already cannot be told any more that this is the last answer, and may have sent
+// its next request.
 ResponseSink Http1Server::open_sink(Round& round) {
-  if (context_->draining.load(std::memory_order_relaxed)) response_.close = true;
+  if (!response_.head_written && context_->last_answer()) response_.close = true;
   return {request_, response_, options_, round.out};
 }
 
