@@ -56,13 +56,13 @@ class CoroutineLoop final : public PollerLoop {
 
 Coroutine CoroutineLoop::converse(CoroutineConnection& self) {
   Slot& slot = self.slot;
-  for (int receives = 0;;) {
+  for (unsigned receives = 0;;) {
     const Moved sent = answer(self);
     if (sent == Moved::lost) co_return;
     finish(self);
     if (slot.finished()) co_return;
     const bool reads = self.readable && slot.wants_input();
-    if (sent == Moved::more || (reads && receives == kReceivesPerTurn)) {
+    if (sent == Moved::more || (reads && receives == receives_per_turn())) {
       receives = 0;
       co_await turn_of_others(self);
     } else if (reads) {
@@ -89,7 +89,7 @@ CoroutineLoop::Moved CoroutineLoop::answer(CoroutineConnection& self) {
 bool CoroutineLoop::receive_late(CoroutineConnection& self) {
   if (!setup_.draining.load(std::memory_order_relaxed)) return true;
   self.readable = true;
-  for (int n = 0; n < kReceivesPerTurn && self.readable && self.slot.wants_input(); ++n) {
+  for (unsigned n = 0; n < receives_per_turn() && self.readable && self.slot.wants_input(); ++n) {
     if (receive_once(self) == Moved::lost) return false;
   }
   return true;

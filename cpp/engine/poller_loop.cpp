@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -37,6 +38,9 @@ PollerLoop::PollerLoop(LoopSetup setup, std::unique_ptr<Poller> poller)
       poller_(std::move(poller)),
       trigger_(poller_->tells_edges() ? setup_.options.readiness.trigger.value_or(Trigger::edge)
                                       : Trigger::level),
+      receives_per_turn_(setup_.options.readiness.receives_per_turn == 0
+                             ? std::numeric_limits<unsigned>::max()
+                             : setup_.options.readiness.receives_per_turn),
       // A descriptor that is leaked keeps its socket, and that would be told for ever by level.
       removes_(!poller_->close_removes() || setup_.options.leak.every != 0),
       buffer_(kReceive_bytes + kReadPadding) {

@@ -49,8 +49,7 @@ class PollerLoop : public LoopCore {
 
  protected:
   static constexpr std::size_t kReceive_bytes = 64 * 1024;
-  // Fairness: what one connection may do before the others have their turn.
-  static constexpr int kReceivesPerTurn = 8;
+  // Fairness: what one connection may do before the others have their turn, besides receiving.
   static constexpr int kPumpsPerTurn = 16;
 
   // What came of moving a connection's bytes.
@@ -78,6 +77,8 @@ class PollerLoop : public LoopCore {
   bool watch(PolledConnection& connection);
 
   Trigger trigger() const { return trigger_; }
+  // As options.readiness has it.
+  unsigned receives_per_turn() const { return receives_per_turn_; }
 
  private:
   void watch_listener(bool on) override;
@@ -92,7 +93,8 @@ class PollerLoop : public LoopCore {
   void unwatch(PolledConnection& connection);
 
   std::unique_ptr<Poller> poller_;
-  Trigger trigger_;        // of connections
+  Trigger trigger_;  // of connections
+  unsigned receives_per_turn_;
   bool removes_;           // a connection is removed from the poller before it is closed
   bool watching_ = false;  // the listener
   Fd held_;                // accepted, and too high for the poller

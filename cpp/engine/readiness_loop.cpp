@@ -54,8 +54,8 @@ void ReadinessLoop::serve(LoopConnection& base, Cause cause) {
 
 // Receives until the end of what was told of, or the turn's. False: the connection is gone.
 bool ReadinessLoop::receive_some(PolledConnection& connection) {
-  for (int n = 0; connection.readable && connection.slot.wants_input(); ++n) {
-    if (n == kReceivesPerTurn) {
+  for (unsigned n = 0; connection.readable && connection.slot.wants_input(); ++n) {
+    if (n == receives_per_turn()) {
       // By level the rest is told again.
       connection.readable = trigger() == Trigger::edge;
       if (connection.readable) queue(connection);
