@@ -15,7 +15,9 @@ std::string readiness_missing(std::string_view engine, const ReadinessOptions& o
     if (options.trigger.value_or(Trigger::level) == Trigger::level) return {};
     return "engine " + name + " is always told by level: edge and oneshot are epoll's";
   }
-  if (options == ReadinessOptions{}) return {};
+  ReadinessOptions usual;
+  if (engine == "coroutine") usual.receives_per_turn = options.receives_per_turn;
+  if (options == usual) return {};
   return "engine " + name + " waits for no readiness: trigger and accepting are for epoll, poll " +
          "and select";
 }

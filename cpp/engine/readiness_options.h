@@ -31,6 +31,9 @@ struct ReadinessOptions {
   bool exclusive = false;  // EPOLLEXCLUSIVE: one of the loops that wait at a listener is woken
   Accepting accepting = Accepting::reuse_port;
   HandOut hand_out = HandOut::round_robin;
+  // Fairness: how often one connection may receive before the others have their turn; 0: as long as
+  // there is something, which starves them (fairness_test.cpp).
+  unsigned receives_per_turn = 8;
 
   friend bool operator==(const ReadinessOptions&, const ReadinessOptions&) = default;
 };
