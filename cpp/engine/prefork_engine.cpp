@@ -89,12 +89,11 @@ class PreforkEngine final : public Engine {
   std::vector<Fd> open_listeners() {
     const PreforkOptions& prefork = options_.prefork;
     const unsigned count = prefork.accept == WorkerAccept::reuse_port ? prefork.workers : 1;
-    const ListenOptions listening{
-        .backlog = options_.backlog, .reuse_port = count > 1, .socket = options_.socket};
+    const ListenOptions how = listening(options_, count > 1);
     std::vector<Fd> listeners;
-    listeners.push_back(listen_on(options_.listen, listening));
+    listeners.push_back(listen_on(options_.listen, how));
     address_ = local_address(listeners.front().get());
-    while (listeners.size() < count) listeners.push_back(listen_on(address_, listening));
+    while (listeners.size() < count) listeners.push_back(listen_on(address_, how));
     if (count > 1) steer(listeners.front().get(), prefork.steer, count);
     return listeners;
   }
