@@ -68,12 +68,15 @@ class Fairness : public EngineTest {
     });
   }
 
-  // On the loop's thread, so that what the peers send is there before the next receive.
+  // On the loop's thread, so that what the peers send is there before the next receive. The count
+  // comes last: with it the test may close the peers' sockets.
   void be_greedy() {
-    if (++receives_ > kChunks_max) return;
-    if (receives_ == kAsked) ::send(other_fd_, "?", 1, MSG_NOSIGNAL);
+    const std::size_t receives = receives_ + 1;
+    if (receives > kChunks_max) return;
+    if (receives == kAsked) ::send(other_fd_, "?", 1, MSG_NOSIGNAL);
     static const std::vector<char> much(256 * 1024);
     ::send(greedy_fd_, much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    receives_ = receives;
   }
 
   std::atomic<int> made_ = 0;
