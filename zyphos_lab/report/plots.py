@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,12 +59,17 @@ class Line:
     curve: Curve
 
 
+def panel_title(cell: str) -> str:
+    """A cell's factors over as many lines as a panel of 3.4 inches needs."""
+    return textwrap.fill(cell.replace(",", ", "), 40)
+
+
 def percentile_panel(title: str, lines: Sequence[Line], span_ns: tuple[float, float]) -> str:
     """Latency over nines for one condition; `span_ns` is common to all panels."""
     with drawing(f"percentiles {title}", 3.4, 2.5) as (figure, axes):
         for line in lines:
             _percentiles(axes, line)
-        axes.set_title(title)
+        axes.set_title(panel_title(title))
         axes.set_yscale("log")
         axes.set_ylim(span_ns[0] / 1.3, span_ns[1] * 1.3)
         _nines_axis(axes, max(float(line.curve.nines[-1]) for line in lines))

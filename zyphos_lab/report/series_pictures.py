@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from zyphos_lab.report.figures import PANELS_MAX, Panels, Picture
 from zyphos_lab.report.model import Answer
-from zyphos_lab.report.plots import INK, PALETTE, drawing, short_duration, svg
+from zyphos_lab.report.plots import INK, PALETTE, drawing, panel_title, short_duration, svg
 from zyphos_lab.report.trust import INVALID
 from zyphos_lab.stage import MEASURE
 from zyphos_lab.units import format_count, format_duration, format_size
@@ -191,7 +191,7 @@ def _panel(kind: Kind, cell: str, series: Sequence[One], spans: Sequence[Span]) 
             for one in series:
                 _draw(place, quantity, one)
             _scale(place, quantity, span)
-        places[0].set_title(cell, fontsize=9, wrap=True)
+        places[0].set_title(panel_title(cell), fontsize=9)
         places[-1].set_xlabel("s from the window's start")
         if any(one["time_ns"][0] < 0 < one["time_ns"][-1] for one in series if _drawable(one)):
             for place in places:
