@@ -75,7 +75,7 @@ def serve(script: dict[str, Any], words: dict[str, str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     if script.get("silent"):
         signal.pause()
-    with socket.create_server((words["address"], int(words["port"]))) as listener:
+    with socket.create_server((words.get("address", "127.0.0.1"), int(words["port"]))) as listener:
         address, port = listener.getsockname()
         print(f"listening {address}:{port}", flush=True)
         held = []
@@ -98,7 +98,7 @@ def load(script: dict[str, Any], words: dict[str, str], arguments: list[str]) ->
     if "error" in script:
         say({"event": "error", "errc": script["error"], "message": f"scripted {script['error']}"})
         sys.exit(1)
-    with socket.create_connection((words["address"], int(words["port"]))):
+    with socket.create_connection((words.get("address", "127.0.0.1"), int(words["port"]))):
         connections = int(words["connections"])
         say({"event": "connected", "connections": connections, "time_ns": time.monotonic_ns()})
         start_ns = time.monotonic_ns() + AHEAD_NS + int(words["warmup_ns"])
