@@ -14,6 +14,7 @@ from zyphos_lab import report, stats
 from zyphos_lab.query.session import Session
 from zyphos_lab.report.expectations import told_alone
 from zyphos_lab.report.model import ExpectationResult
+from zyphos_lab.report.page import render
 from zyphos_lab.report.verify import Verifier, metrics_of
 from zyphos_lab.report.verify_check import Difference
 from zyphos_lab.report.verify_marks import PageVerifier
@@ -81,6 +82,18 @@ def test_it_is_the_headline_and_verified(tmp_path: Path) -> None:
     page = report.html(store, answer).read_text(encoding="utf-8")
     assert answer.sentence in page
     assert differences(store, answer.as_dict(), marks(page)) == []
+
+
+def test_a_number_in_a_factor_s_value_is_declared() -> None:
+    """And any other with a unit is asked for, in the same sentence."""
+    [path] = (Path(__file__).parent.parent / "results" / "loss_recovery").iterdir()
+    store = Store.open(path)
+    answer = report.answer(store)
+    shown = [one for one in marks(render(store, answer)) if "instead of 0%" in one.text]
+    assert shown and differences(store, answer.as_dict(), shown) == []
+    moved = [replace(one, text=one.text.replace("0%", "77%")) for one in shown]
+    found = differences(store, answer.as_dict(), moved)
+    assert {one.found for one in found} == {"no such number"} and len(found) >= len(shown)
 
 
 def brute_force() -> tuple[float, float]:

@@ -136,6 +136,7 @@ class PageVerifier:
         """Numbers in what the experiment's own words are."""
         words = [one["slo"] for one in self._of.told.get("capacities", ())]
         words += [one["id"].replace("_", " ") for one in self._of.told["expectations"]]
+        words += [str(level) for row in self._of.told["rows"] for level in row["factors"].values()]
         yield from (shown.value for text in words for shown in printed(text))
 
     def _of_stalls(self) -> Iterator[float | None]:
