@@ -81,7 +81,10 @@ def test_the_program_refuses_in_one_line(words: tuple[str, ...], told: str) -> N
 
 
 def connect_from(addresses: int) -> None:
-    """In a namespace of its own, whose clients have 20 ports: how many of 60 connections stand."""
+    """In a namespace of its own, whose clients have 20 ports: how many of 60 connections stand.
+
+    The server's port is a fixed one: a free one would be one of the twenty.
+    """
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     ports = Path("/proc/sys/net/ipv4/ip_local_port_range")
     ports.write_text(f"40000 {40000 + PORTS - 1}\n", encoding="ascii")
