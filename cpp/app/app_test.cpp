@@ -24,9 +24,14 @@ class Paper final : public Sink {
     if (room_ == 0) return false;
     status = given.status;
     length = given.content_length;
+    std::string lines;
     for (const Header& field : given.headers) {
-      fields += std::string(field.name) + ": " + std::string(field.value) + "\n";
+      const std::string line = std::string(field.name) + ": " + std::string(field.value);
+      fields += line + "\n";
+      lines += line + "\r\n";
     }
+    // Who gives them ready-made as well gives the same.
+    EXPECT_TRUE(given.field_lines.empty() || given.field_lines == lines) << given.field_lines;
     return true;
   }
   std::size_t room() const override { return room_; }

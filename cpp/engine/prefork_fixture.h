@@ -15,10 +15,8 @@
 #include <system_error>
 #include <vector>
 
-#include "app/handlers.h"
 #include "engine/engine_fixture.h"
 #include "engine/prefork_engine.h"
-#include "protocol/http1/server.h"
 
 namespace zyphos::testing {
 
@@ -36,16 +34,6 @@ inline bool process_exists(pid_t pid) { return ::kill(pid, 0) == 0 || errno != E
 
 class PreforkTest : public EngineTest {
  protected:
-  void TearDown() override {
-    EngineTest::TearDown();
-    handler_.reset();
-  }
-
-  void start_http() {
-    handler_ = app::make_handler("hello", {});
-    start([this] { return std::make_unique<http1::Http1Server>(*handler_, http_); });
-  }
-
   std::vector<WorkerStatus> workers() const { return workers_of(*engine_); }
 
   // Those that serve and have not been told to leave, by place.
@@ -73,9 +61,6 @@ class PreforkTest : public EngineTest {
     }
     return {};
   }
-
-  std::unique_ptr<Handler> handler_;
-  http1::ServerOptions http_;
 };
 
 // One HTTP request after the other, on a kept connection for as long as the server keeps it. A

@@ -4,7 +4,9 @@
 #include <fstream>
 #include <thread>
 
+#include "app/handlers.h"
 #include "engine/prefork_fixture.h"
+#include "protocol/http1/server.h"
 
 namespace zyphos {
 namespace {
@@ -68,6 +70,16 @@ class Reload : public PreforkTest {
  protected:
   static constexpr std::uint64_t kSome = 100;
 
+  void TearDown() override {
+    PreforkTest::TearDown();
+    handler_.reset();
+  }
+
+  void start_http() {
+    handler_ = app::make_handler("hello", {});
+    start([this] { return std::make_unique<http1::Http1Server>(*handler_, http_); });
+  }
+
   // Until each has asked so often again.
   void await_more(const Asking& asking, std::uint64_t requests = kSome) {
     const std::uint64_t enough = asking.least_asked() + requests;
@@ -83,6 +95,9 @@ class Reload : public PreforkTest {
         },
         "new workers");
   }
+
+  std::unique_ptr<Handler> handler_;
+  http1::ServerOptions http_;
 };
 INSTANTIATE_TEST_SUITE_P(Engines, Reload, every_accept(), engine_name);
 

@@ -6,9 +6,11 @@
 #include <fstream>
 #include <thread>
 
+#include "app/handlers.h"
 #include "engine/prefork_fixture.h"
 #include "net/cpu.h"
 #include "net/passing.h"
+#include "protocol/http1/server.h"
 
 namespace zyphos {
 namespace {
@@ -20,6 +22,16 @@ constexpr std::size_t kPlacesCounted = 8;
 class Prefork : public PreforkTest {
  protected:
   static constexpr std::int64_t kForever_ns = 3600 * kSecond_ns;
+
+  void TearDown() override {
+    PreforkTest::TearDown();
+    handler_.reset();
+  }
+
+  void start_http() {
+    handler_ = app::make_handler("hello", {});
+    start([this] { return std::make_unique<http1::Http1Server>(*handler_, http_); });
+  }
 
   std::uint64_t count_of(Counter first, unsigned place) const {
     return count(static_cast<Counter>(static_cast<unsigned>(first) + place));
@@ -55,6 +67,9 @@ class Prefork : public PreforkTest {
         },
         "the next worker");
   }
+
+  std::unique_ptr<Handler> handler_;
+  http1::ServerOptions http_;
 };
 INSTANTIATE_TEST_SUITE_P(Engines, Prefork, every_accept(), engine_name);
 
