@@ -21,10 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def answer(folder: Path, change: Callable[[Row], None] | None = None, **more: Any) -> Answer:
-    """A run that compares nothing but a cell with itself, in two metrics."""
+    """A run that compares nothing but a cell with itself, in two metrics, and expects more."""
     check = {"cells": 1, "metrics": ["latency_ns_p50", "latency_ns_p99"], "alarms": 1, **more}
     design = {**EXPERIMENT["design"], "aa": check}
-    experiment = {**EXPERIMENT, "compare": [], "expect": [], "design": design}
+    more_expected = {"id": "one_is_fast", "where": {"write": "one"}, "control": {"write": "two"},
+                     "that": "latency_ns_p50 < 1ns"}  # fmt: skip
+    experiment = {**EXPERIMENT, "compare": [], "expect": [more_expected], "design": design}
     store = make_store(folder, change=change, experiment=experiment, histograms=False)
     return report.answer(Store.open(store.path))
 
@@ -86,7 +88,8 @@ def test_without_tests_it_is_inconclusive(tmp_path: Path) -> None:
 
 def test_what_does_not_say_how_many_alarms_expects_nothing(tmp_path: Path) -> None:
     made = answer(tmp_path, alarms=None)
-    assert not made.expectations
+    assert [one.id for one in made.expectations] == ["one_is_fast"]
+    assert made.sentence == "0 of 1 expectation held. Refuted: one is fast."
 
 
 SMALL = """

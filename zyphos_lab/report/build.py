@@ -179,10 +179,10 @@ def _alone(
     experiment: Mapping[str, Any],
     expected: Sequence[ExpectationResult],
 ) -> str:
-    """The answer of an experiment that compares cells with themselves only: what it expects, which
-    is A/A itself where nothing else is declared.
+    """The answer of an experiment that compares cells with themselves only: what it expects, but
+    where A/A is what it asks about (it says how many alarms there may be), or nothing else.
     """
-    if experiment.get("expect"):
+    if experiment.get("expect") and aa_checks.settings(experiment).get("alarms") is None:
         return told_alone(expected)
     return aa_checks.sentence(aa, experiment) if aa else ""
 
