@@ -176,12 +176,18 @@ def test_a_slice_keeps_its_time_and_counts_without_its_histogram() -> None:
     assert journal.without_histograms(text) == bare
 
 
+@pytest.mark.parametrize("sealed_before", [False, True])
 def test_histograms_are_left_out_where_asked_and_it_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sealed_before: bool
 ) -> None:
     store = finished(tmp_path, starts=6)
     rows, plain_bytes = store.rows(), (store.path / JOURNAL).stat().st_size
-    seal(store.path, histograms=False)
+    if sealed_before:
+        seal(store.path)
+    sealed = seal(store.path, histograms=False)
+    first = sealed.read_bytes()
+    assert seal(store.path, histograms=False).read_bytes() == first
+    assert not (store.path / JOURNAL).exists()
     found = Store.open(store.path)
     assert found.rows() == rows and not found.damaged
     assert found.histograms("latency_ns").empty and found.intervals("latency_ns").empty

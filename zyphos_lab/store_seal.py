@@ -25,7 +25,8 @@ LEFT_OUT = (
 
 
 def seal(run: Path, histograms: bool = True) -> Path:
-    """Seals the run in folder `run`; the sealed journal. A sealed run stays as it is.
+    """Seals the run in folder `run`; the sealed journal. A sealed run stays as it is, unless it has
+    histograms that are to go.
 
     `histograms`: False leaves them out for good, and a note in the journal says so: what the trials
     say of themselves (rows, with their percentiles) and what probes saw over time stays.
@@ -39,8 +40,11 @@ def seal(run: Path, histograms: bool = True) -> Path:
         raise StoreError(f"{run}: only a complete run is sealed, and this one is {status}")
     file = journal.file_of(run)
     if journal.is_sealed(file):
-        _sound(Store.open(run))
-        return file
+        found = Store.open(run)
+        _sound(found)
+        if histograms or LEFT_OUT_CODE in {event.get("code") for event in found.events()}:
+            return file
+        file = _plain(file)
     with Store.open(run, write=True) as store:
         _sound(store)
         if not histograms:
@@ -56,6 +60,14 @@ def seal(run: Path, histograms: bool = True) -> Path:
 def _sound(store: Store) -> None:
     for damage in store.damaged:
         raise StoreError(f"{store.path}: {damage_text(damage)}", "a damaged run is not kept")
+
+
+def _plain(sealed: Path) -> Path:
+    """The sealed journal's text beside it, where a plain one counts until it is sealed again."""
+    plain = sealed.with_suffix("")
+    with replaced(plain) as temporary:
+        temporary.write_bytes(journal.inflated(sealed.read_bytes())[0])
+    return plain
 
 
 def _replace(plain: Path, histograms: bool) -> Path:
