@@ -98,7 +98,7 @@ def measured_mark(expectation: ExpectationResult) -> Markup:
     one = expectation.deciding
     if one is None:
         return Markup("")
-    marks = Markup(", ").join(
+    marks = Markup(" ").join(  # an interval ends its line
         marked(
             estimate_text(found, measured_unit(name)), (found.value, found.low, found.high),
             kind="measured", expectation=expectation.id, cell=one.cell, metric=name,
