@@ -7,12 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
 from running import refused, served, shared_board
 from spec_samples import ECHO
+from test_bpftrace import probing
 from zyphos_lab import _core, record, spec
 from zyphos_lab.errors import SpecError
 
@@ -134,6 +136,36 @@ def test_shares_are_those_of_the_greatest() -> None:
     row |= {"server_requests_of_worker_2": 10}
     record.derive(row)
     assert row["server_requests_share_most"] == 0.75
+
+
+@pytest.mark.parametrize("accept", ACCEPT)
+def test_workers_forked_while_someone_looks_at_the_points_live(tmp_path: Path, accept: str) -> None:
+    """Linux 6.18 ends with SIGSEGV what was forked after a point was passed and passes one itself
+    (docs/probes.md): the supervisor, which forks, must pass none."""
+    point = "usdt:{program}:zyphos:%s { @%s = count(); }"
+    script = "\n".join(point % (name, name) for name in ("wakeup", "request_end"))
+    with shared_board(_core.board_bytes()) as (fd, board), probing(tmp_path, script) as probe:
+        words = ("engine=prefork", "workers=2", f"accept={accept}", f"board_fd={fd}")
+        with served(*words, pass_fds=(fd,)) as server:
+            probe.attach({"server": [server.process.pid]}, server.port)
+            before = probe.snapshot()
+            for kill in range(1, 4):
+                for _ in range(10):
+                    ask(server.port)
+                os.kill(workers_of(server.process.pid)[0].pid, signal.SIGKILL)
+                eventually(
+                    lambda started=kill + 2: (
+                        _core.board_snapshot(board)["workers_started"] == started
+                    ),
+                    "the next worker",
+                )
+            for _ in range(10):
+                ask(server.port)
+            columns, skipped = probe.columns(before, probe.snapshot(), 40)
+            assert server.end(signal.SIGTERM) == 0
+        assert _core.board_snapshot(board)["workers_lost"] == 3
+    assert not skipped
+    assert columns["bpftrace_request_end"] == 40 and columns["bpftrace_wakeup"]
 
 
 @pytest.mark.parametrize("accept", ACCEPT)
