@@ -10,6 +10,7 @@
 #include "protocol/http1/server.h"
 #include "protocol/slot.h"
 #include "testing/surroundings.h"
+#include "tool/clock_paths.h"
 #include "tool/code_path.h"
 #include "tool/words.h"
 
@@ -197,6 +198,15 @@ std::unique_ptr<CodePath> echo(Bytes input) {
 }
 
 constexpr std::array kPaths = {
+    NamedCodePath{"clock_coarse", "CLOCK_MONOTONIC_COARSE: the time of the kernel's last tick",
+                  made<ClockPath<look_by_vdso<CLOCK_MONOTONIC_COARSE>>>},
+    NamedCodePath{"clock_syscall", "CLOCK_MONOTONIC by a system call",
+                  made<ClockPath<look_by_syscall>>},
+    NamedCodePath{"clock_tsc", "the processor's counter", made<ClockPath<look_at_tsc>>},
+    NamedCodePath{"clock_tsc_ordered", "the processor's counter, when what stands before is done",
+                  made<ClockPath<look_at_tsc_ordered>>},
+    NamedCodePath{"clock_vdso", "CLOCK_MONOTONIC by clock_gettime",
+                  made<ClockPath<look_by_vdso<CLOCK_MONOTONIC>>>},
     NamedCodePath{"echo_server", "a connection of the echo server: the input is one message", echo},
     NamedCodePath{"histogram_record", "Histogram::record, once for each 8 bytes of input",
                   made<HistogramPath>},

@@ -20,6 +20,11 @@ Found = Iterator[Complaint]
 
 # As `zyphos-code list` has them; a test holds the two together.
 CODE_PATHS = (
+    "clock_coarse",
+    "clock_syscall",
+    "clock_tsc",
+    "clock_tsc_ordered",
+    "clock_vdso",
     "echo_server",
     "histogram_record",
     "http1_request",
