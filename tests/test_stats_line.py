@@ -61,6 +61,14 @@ def test_small_values_weigh_as_much_as_large_ones() -> None:
     assert line.error_max > 0.1
 
 
+def test_what_is_proportional_has_nothing_fixed() -> None:
+    values = {(cell, b): (1234.7 + b / 7) * x for cell, x in SIZES.items() for b in range(8)}
+    line = fit_line(frame_of(values), SIZES, "call_ns")
+    assert (line.fixed.value, line.fixed.low, line.fixed.high) == (0.0, 0.0, 0.0)
+    flat = fit_line(frame_of(dict.fromkeys(values, 0.3)), SIZES, "call_ns")
+    assert flat.per_unit.value == 0.0 and flat.fixed.value == pytest.approx(0.3)
+
+
 def test_what_makes_no_line_is_said() -> None:
     two = dict(list(SIZES.items())[:2])
     assert fit_line(noisy(1, 1, 8, 0, 1), two, "call_ns").reason.startswith("2 points")

@@ -241,6 +241,8 @@ def test_plain_enumeration_agrees_with_the_statistics() -> None:
 def test_printed_numbers_with_their_units() -> None:
     assert not misprints("43.9 ms [43.7, 44.1]", [43.91e6, 43.68e6, 44.14e6])
     assert not misprints("203k/s", [203_400.0])
+    assert not misprints("1.02k [925, 1.51k]", [1019.5, 925.0, 1512.0])
+    assert misprints("1.02k [925, 1.51k]", [1019.5, 9250.0, 1512.0]) == ["925"]
     assert not misprints("1.50 KiB", [1536.0])
     assert not misprints("-9.77 and -1.23k", [-9.7677, -1234.0])
     assert misprints("-9.77", [9.7677]) == ["-9.77"]

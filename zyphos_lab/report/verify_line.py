@@ -21,13 +21,17 @@ whole AS (
   GROUP BY block HAVING count(*) = (SELECT count(*) FROM points)),
 sums AS (
   SELECT block, sum(1 / value ^ 2) AS s, sum(x / value ^ 2) AS sx, sum(x ^ 2 / value ^ 2) AS sxx,
-    sum(1 / value) AS t, sum(x / value) AS tx
+    sum(1 / value) AS t, sum(x / value) AS tx, max(value) AS most
   FROM blocks JOIN scaled USING (cell) JOIN whole USING (block)
   WHERE side = 'all' AND metric = $metric GROUP BY block),
+solved AS (
+  SELECT most, (t * sxx - tx * sx) / (s * sxx - sx * sx) AS fixed,
+    (s * tx - sx * t) / (s * sxx - sx * sx) AS slope FROM sums),
 lines AS (
-  SELECT (t * sxx - tx * sx) / (s * sxx - sx * sx) AS fixed,
-    (s * tx - sx * t) / (s * sxx - sx * sx) / (SELECT max(abs(x)) FROM points) AS per_unit
-  FROM sums),
+  SELECT CASE WHEN abs(fixed) < 1e-9 * most THEN 0 ELSE fixed END AS fixed,
+    CASE WHEN abs(slope) < 1e-9 * most THEN 0 ELSE slope END
+      / (SELECT max(abs(x)) FROM points) AS per_unit
+  FROM solved),
 parts AS (SELECT fixed, per_unit, per_unit / 2 AS round_trips FROM lines),
 ordered AS (
   SELECT {part} AS value, row_number() OVER (ORDER BY {part}) - 1 AS position,

@@ -17,6 +17,7 @@ SCALES = {
     "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30,
     "k": 1e3, "M": 1e6, "G": 1e9, "%": 0.01, "x": 1.0, "": 1.0,
 }  # fmt: skip
+THOUSANDS = ("k", "M", "G")
 NUMBER = re.compile(
     r"(?<![\w.=])(-?\d+(?:\.\d+)?)(?: ?(ns|us|ms|min|KiB|MiB|GiB|[sBhkMG%x])(?![A-Za-z]))?"
     r"(?![\w.]*[A-Za-z])"
@@ -84,16 +85,18 @@ class Printed:
 
 
 def printed(text: str) -> Iterator[Printed]:
-    """Each number with its unit taken in. `[43.7, 44.1]` has the unit of the number before it."""
+    """Each number with its unit taken in. `[43.7, 44.1]` has the unit of the number before it, but
+    not its thousands: `1.02k [925, 1.51k]`."""
     last = 1.0
     for found in NUMBER.finditer(text):
         unit, before = found[2] or "", text[: found.start()]
         bracketed = not unit and before.rfind("[") > before.rfind("]")
-        last = last if bracketed else SCALES[unit]
+        scale = last if bracketed else SCALES[unit]
+        last = 1.0 if unit in THOUSANDS else scale
         whole, _, decimals = found[1].partition(".")
         rounded_digits = max(0, len(whole.lstrip("-")) - DIGITS)  # 1230 stands for 1225 to 1235
         half = 0.5 * 10.0 ** (rounded_digits - len(decimals))
-        yield Printed(float(found[1]) * last, half * last, bool(unit) or bracketed)
+        yield Printed(float(found[1]) * scale, half * scale, bool(unit) or bracketed)
 
 
 def misprints(text: str, values: Sequence[float | None]) -> list[str]:

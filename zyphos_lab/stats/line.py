@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 POINTS_MIN = 3
+ROUNDING = 1e-9  # of the largest value: what floating point leaves of a zero
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,10 @@ def _usable(reading: Reading) -> bool:
 
 
 def _solve(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Relative least squares: both sides divided by y, so that every point weighs the same."""
+    """Relative least squares: both sides divided by y, so that every point weighs the same. What is
+    below the last digits of the points is no part of theirs."""
     design = np.column_stack([1 / y, x / y])
     found, *_ = np.linalg.lstsq(design, np.ones_like(y), rcond=None)
-    return float(found[0]), float(found[1])
+    shares = np.abs(found) * (1.0, np.abs(x).max()) / np.abs(y).max()
+    fixed, per_unit = np.where(shares < ROUNDING, 0.0, found)
+    return float(fixed), float(per_unit)
