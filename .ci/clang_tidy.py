@@ -76,7 +76,9 @@ def chosen(sources: list[Path], named: list[str]) -> list[Path]:
 def main() -> None:
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
     entries = json.loads((BUILD / "compile_commands.json").read_text(encoding="utf-8"))
-    commands = {Path(entry["file"]): entry["command"] for entry in entries}
+    every = {Path(entry["file"]): entry["command"] for entry in entries}
+    # Not the precompiled headers' own, which stand in the build.
+    commands = {path: command for path, command in every.items() if CPP in path.parents}
     STAMPS.mkdir(parents=True, exist_ok=True)
 
     def check(source: Path) -> bool:

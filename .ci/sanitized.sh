@@ -14,7 +14,7 @@ export ZYPHOS_BUILD=build/$name ZYPHOS_BIN=$PWD/build/$name/bin
 # TSan dies where the kernel randomises 32 bits of addresses; containers may refuse the call.
 fixed_addresses=()
 if setarch "$(uname -m)" -R true 2>/dev/null; then fixed_addresses=(setarch "$(uname -m)" -R); fi
-pytest=("${fixed_addresses[@]}" .venv/bin/python -m pytest)
+pytest=("${fixed_addresses[@]}" .venv/bin/python -m pytest -n 2)
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1

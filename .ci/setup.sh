@@ -83,7 +83,10 @@ find_tools() {
     tests=OFF
     say "no libgtest-dev: native tests are not built"
   fi
-  if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  # Without the first of these what is compiled after a precompiled header is compiled each time.
+  if command -v ccache >/dev/null; then
+    export CMAKE_CXX_COMPILER_LAUNCHER="env;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache"
+  fi
 }
 
 build_release() {

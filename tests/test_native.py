@@ -191,6 +191,21 @@ def test_every_source_became_a_program(kind: str) -> None:
     assert [path.name for path in built(kind)] == sorted(written(kind))
 
 
+def test_tests_are_compiled_quickly() -> None:
+    """Lost in a merge, this would cost ten minutes and no test would fail."""
+    if not has_tests(BUILD):
+        pytest.skip(f"{BUILD} was built without native tests (libgtest-dev missing?)")
+    entries = json.loads((BUILD / "compile_commands.json").read_text())
+    commands = {one["file"]: one["command"] for one in entries}
+    slow = [
+        name
+        for name, command in commands.items()
+        if name.endswith("_test.cpp") and not ("cmake_pch.hxx" in command and "-O0" in command)
+    ]
+    # Other code generation than the precompiled header's.
+    assert slow == [str(ROOT / "cpp/probe/usdt_test.cpp")]
+
+
 # --- the reader of gtest's own output ------------------------------------------------------------
 
 
