@@ -39,9 +39,9 @@ BlockingDriver::BlockingDriver(BlockingSetup setup)
       moved_(now_) {}
 
 void BlockingDriver::run() {
-  setup_.mailbox->admit(0, 0);
-  slot_.open(std::move(setup_.connection), Waker(setup_.mailbox, 0, 0), *this, setup_.random,
-             counters_, setup_.shared.draining);
+  Waker waker(setup_.mailbox, 0, setup_.mailbox->admit(0));
+  slot_.open(std::move(setup_.connection), std::move(waker), *this, setup_.random, counters_,
+             setup_.shared.draining);
   const Errc connected = setup_.accepted ? Errc::ok : connect();
   now_ = clock_now();
   if (connected != Errc::ok) {

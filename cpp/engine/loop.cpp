@@ -126,14 +126,11 @@ LoopConnection& LoopCore::place(std::unique_ptr<LoopConnection> connection,
   }
   const std::uint32_t index = free_.back();
   free_.pop_back();
-  Place& place = places_[index];
   connection->index = index;
-  connection->generation = place.generation;
-  place.connection = std::move(connection);
+  connection->generation = setup_.mailbox->admit(index);
+  places_[index] = std::move(connection);
   ++live_;
-  LoopConnection& placed = *place.connection;
-  setup_.mailbox->admit(index, placed.generation);
-  // start() may dial: `place` is not to be used after it.
+  LoopConnection& placed = *places_[index];
   placed.slot.open(std::move(protocol), Waker(setup_.mailbox, index, placed.generation), *this,
                    setup_.random, counters_, setup_.draining, setup_.leaving);
   return placed;
@@ -177,9 +174,8 @@ void LoopCore::retire(LoopConnection& connection) {
   }
   setup_.mailbox->dismiss(index);
   // The connection's end may dial or wake: its place is free only afterwards.
-  auto ended = std::move(places_[index].connection);
+  auto ended = std::move(places_[index]);
   ended.reset();
-  ++places_[index].generation;
   free_.push_back(index);
   --live_;
   if (accepted) {
@@ -193,7 +189,7 @@ void LoopCore::retire(LoopConnection& connection) {
 LoopConnection* LoopCore::find(std::uint64_t id) {
   const auto index = static_cast<std::uint32_t>(id);
   if (index >= places_.size()) return nullptr;
-  LoopConnection* connection = places_[index].connection.get();
+  LoopConnection* connection = places_[index].get();
   return connection != nullptr && connection->id() == id ? connection : nullptr;
 }
 
@@ -304,7 +300,7 @@ void LoopCore::begin_drain() {
   setup_.listener.reset();
   if (setup_.dispatcher != nullptr) setup_.dispatcher->close();
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    LoopConnection* connection = places_[i].connection.get();
+    LoopConnection* connection = places_[i].get();
     if (connection != nullptr && !connection->dialing) serve(*connection, Cause::other);
   }
 }
@@ -312,7 +308,7 @@ void LoopCore::begin_drain() {
 void LoopCore::end_drain() {
   drain_deadline_ = Time::never();
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    LoopConnection* connection = places_[i].connection.get();
+    LoopConnection* connection = places_[i].get();
     if (connection == nullptr) continue;
     connection->slot.abort(Errc::drain_timeout);
     drop(*connection);

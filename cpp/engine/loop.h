@@ -134,11 +134,6 @@ class LoopCore : public Loop, public Dialer {
   TimerWheel wheel_;
 
  private:
-  struct Place {
-    std::unique_ptr<LoopConnection> connection;
-    std::uint32_t generation = 0;
-  };
-
   void accept(Fd fd);
   void accept_given();
   void forget_accepted();
@@ -153,7 +148,7 @@ class LoopCore : public Loop, public Dialer {
   void begin_drain();
   void end_drain();
 
-  std::vector<Place> places_;
+  std::vector<std::unique_ptr<LoopConnection>> places_;
   std::vector<std::uint32_t> free_;
   std::vector<Mailbox::Mail> mail_;
   std::vector<std::uint64_t> failed_dials_;
