@@ -29,9 +29,18 @@ Dialed dial_or_fail(const Address& address, const SocketOptions& options) {
 
 }  // namespace
 
-LoopCore::LoopCore(LoopSetup setup)
+LoopCore::LoopCore(LoopSetup setup, bool takes_files)
     : setup_(std::move(setup)),
       counters_(setup_.counters),
+      driver_{.pool = pool_,
+              .dial = *this,
+              .random = setup_.random,
+              .counters = counters_,
+              .draining = setup_.draining,
+              .leaving = setup_.leaving,
+              .wakes = setup_.mailbox,
+              .limits = setup_.options.limits,
+              .takes_files = takes_files},
       now_(clock_now()),
       wheel_(now_),
       reserve_(setup_.options.when_full == WhenFull::refuse && setup_.listener),
@@ -110,6 +119,7 @@ void LoopCore::fail_dial(LoopConnection& connection, Errc error) {
 }
 
 void LoopCore::tell_failed_dials() {
+  if (failed_dials_.empty()) return;
   told_.clear();
   told_.swap(failed_dials_);
   for (const std::uint64_t id : told_) {
@@ -126,13 +136,10 @@ LoopConnection& LoopCore::place(std::unique_ptr<LoopConnection> connection,
   }
   const std::uint32_t index = free_.back();
   free_.pop_back();
-  connection->index = index;
-  connection->generation = setup_.mailbox->admit(index);
   places_[index] = std::move(connection);
   ++live_;
   LoopConnection& placed = *places_[index];
-  placed.slot.open(std::move(protocol), Waker(setup_.mailbox, index, placed.generation), *this,
-                   setup_.random, counters_, setup_.draining, setup_.leaving);
+  placed.slot.open(std::move(protocol), index, setup_.mailbox->admit(index));
   return placed;
 }
 
@@ -166,7 +173,7 @@ void LoopCore::lose(LoopConnection& connection, Errc error) {
 }
 
 void LoopCore::retire(LoopConnection& connection) {
-  const std::uint32_t index = connection.index;
+  const std::uint32_t index = connection.index();
   const bool accepted = connection.accepted;
   const bool was_established = !connection.dialing && connection.dial_error == Errc::ok;
   if (was_established) {
