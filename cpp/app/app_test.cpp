@@ -68,10 +68,10 @@ class Flag final : public WakeTarget {
 
 struct Call {
   std::unique_ptr<Exchange> begin(Handler& handler, const RequestHead& head) {
-    return handler.begin(head, {.wake = waker, .random = random, .counters = counters, .now = now});
+    return handler.begin(
+        head, {.wake = {flag, 0, 0}, .random = random, .counters = counters, .now = now});
   }
   std::shared_ptr<Flag> flag = std::make_shared<Flag>();
-  Waker waker{flag, 0, 0};
   Random random{1};
   Counters counters;
   Time now{0};

@@ -101,7 +101,7 @@ TEST_P(Behaviour, BecomeWhileWaitingKeepsTheWaker) {
           if (peer != Peer::open) return Step{.consumed = held.size(), .next = Next::close};
           if (woken++ == 0) {
             const std::scoped_lock lock(mutex);
-            waker = inner.wake;
+            waker = inner.waker();
             have = true;
             changed.notify_one();
             return Step{.need = Need::wake};
@@ -140,7 +140,7 @@ class Asynchronous final : public Connection {
       return {.consumed = 1};
     }
     if (in.empty()) return {.next = peer == Peer::finished ? Next::close : Next::run};
-    worker_ = std::thread([this, byte = in[0], wake = context_->wake] {
+    worker_ = std::thread([this, byte = in[0], wake = context_->waker()] {
       answer_ = byte;
       answered_ = true;
       for (int i = 0; i < 3; ++i) wake();
@@ -179,7 +179,7 @@ TEST_P(Behaviour, WakersMayOutliveConnectionAndEngine) {
   start_script([&](Bytes in, Peer peer, Outbox& out, Time, Context& context) {
     out.write(in);
     const std::scoped_lock lock(mutex);
-    wakers.push_back(context.wake.tagged(static_cast<std::uint32_t>(wakers.size())));
+    wakers.push_back(context.waker().tagged(static_cast<std::uint32_t>(wakers.size())));
     return Step{.consumed = in.size(), .next = peer == Peer::open ? Next::run : Next::close};
   });
   {
@@ -218,7 +218,7 @@ TEST_P(Behaviour, ManyThreadsMayWakeAtOnce) {
       if (peer != Peer::open) return Step{.consumed = in.size(), .next = Next::close};
       if (!in.empty() && !std::exchange(started, true)) {
         for (std::uint32_t i = 0; i < kThreads; ++i) {
-          threads.emplace_back([done, wake = context.wake.tagged(i)] {
+          threads.emplace_back([done, wake = context.waker().tagged(i)] {
             for (int n = 0; n < 2000; ++n) wake();
             done->fetch_add(1);
             wake();
@@ -354,13 +354,13 @@ class RelayEnd final : public Connection {
 
   void start(Context& context) override {
     const std::scoped_lock lock(pipe_->mutex);
-    mine_.wake = context.wake;
+    mine_.wake = context.waker();
     context_ = &context;
   }
 
   Step advance(Bytes in, Peer peer, Outbox& out, Time) override {
     if (const auto backend = std::exchange(dials_, std::nullopt)) {
-      context_->dial.dial(*backend, std::make_unique<RelayEnd>(pipe_, std::nullopt));
+      context_->dialer().dial(*backend, std::make_unique<RelayEnd>(pipe_, std::nullopt));
     }
     const std::scoped_lock lock(pipe_->mutex);
     const bool ends_now = peer != Peer::open && !std::exchange(mine_.ended, peer != Peer::open);

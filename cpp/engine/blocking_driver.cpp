@@ -19,6 +19,8 @@ namespace zyphos {
 namespace {
 
 constexpr std::size_t kReceive_bytes = 64 * 1024;
+// Of a connection that never was: wakes of it are dropped.
+constexpr std::uint32_t kNoNumber = ~std::uint32_t{0};
 constexpr std::int64_t kFineTimeout_ns = 32 * kMillisecond_ns;
 
 // How long one poll may take: until the deadline; never() is no limit.
@@ -33,15 +35,20 @@ int poll_until(std::span<pollfd> waiting, Time deadline) {
 BlockingDriver::BlockingDriver(BlockingSetup setup)
     : setup_(std::move(setup)),
       counters_(setup_.counters),
+      driver_{.pool = pool_,
+              .dial = *this,
+              .random = setup_.random,
+              .counters = counters_,
+              .draining = setup_.shared.draining,
+              .wakes = setup_.mailbox,
+              .limits = setup_.shared.options.limits},
       buffer_(std::make_unique_for_overwrite<std::byte[]>(kReceive_bytes + kReadPadding)),
-      slot_(pool_, setup_.shared.options.limits),
+      slot_(driver_),
       now_(clock_now()),
       moved_(now_) {}
 
 void BlockingDriver::run() {
-  setup_.mailbox->admit(0, 0);
-  slot_.open(std::move(setup_.connection), Waker(setup_.mailbox, 0, 0), *this, setup_.random,
-             counters_, setup_.shared.draining);
+  slot_.open(std::move(setup_.connection), 0, setup_.mailbox->admit(0));
   const Errc connected = setup_.accepted ? Errc::ok : connect();
   now_ = clock_now();
   if (connected != Errc::ok) {
@@ -134,7 +141,7 @@ bool BlockingDriver::send() {
 }
 
 void BlockingDriver::wait() {
-  const bool only_input = slot_.out().empty() && slot_.wants_input() && setup_.mailbox->event() < 0;
+  const bool only_input = !slot_.has_output() && slot_.wants_input() && setup_.mailbox->event() < 0;
   if (only_input && setup_.shared.options.blocking) {
     wait_for_input();
   } else {
@@ -157,7 +164,7 @@ void BlockingDriver::wait_for_input() {
 void BlockingDriver::wait_for_several() {
   const bool input = slot_.wants_input();
   short events = input ? POLLIN : 0;
-  if (!slot_.out().empty()) events |= POLLOUT;
+  if (slot_.has_output()) events |= POLLOUT;
   std::array waiting{pollfd{.fd = setup_.fd.get(), .events = events, .revents = 0},
                      pollfd{.fd = setup_.mailbox->event(), .events = POLLIN, .revents = 0}};
   if (!setup_.mailbox->sleep()) return;
@@ -249,11 +256,10 @@ void BlockingDriver::dial(const Address& address, std::unique_ptr<Connection> co
 // There was no thread for them: they learn it here.
 void BlockingDriver::fail_dials() {
   while (!failed_dials_.empty()) {
-    Slot slot(pool_, setup_.shared.options.limits);
+    Slot slot(driver_);
     auto connection = std::move(failed_dials_.back());
     failed_dials_.pop_back();
-    slot.open(std::move(connection), Waker(), *this, setup_.random, counters_,
-              setup_.shared.draining);
+    slot.open(std::move(connection), kNoNumber);
     slot.peer(Peer::lost);
     slot.pump(now_);
     slot.abort(Errc::connect_failed);

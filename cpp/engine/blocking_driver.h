@@ -77,6 +77,7 @@ class BlockingDriver final : public Dialer {
   BlockingSetup setup_;
   Counters& counters_;
   BlockPool pool_;
+  Driver driver_;
   std::unique_ptr<std::byte[]> buffer_;
   Slot slot_;
   Time now_;

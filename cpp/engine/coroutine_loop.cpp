@@ -35,6 +35,7 @@ class CoroutineLoop final : public PollerLoop {
 
   // Awaited: suspended until something has happened to the connection, or for a turn.
   auto event(CoroutineConnection& self) {
+    self.slot.rest();
     wheel_.schedule(self, self.slot.deadline());
     return std::suspend_always{};
   }
@@ -98,7 +99,7 @@ bool CoroutineLoop::receive_late(CoroutineConnection& self) {
 // --- the scheduler's ---
 
 std::unique_ptr<LoopConnection> CoroutineLoop::make() {
-  return std::make_unique<CoroutineConnection>(pool_, setup_.options.limits, true);
+  return std::make_unique<CoroutineConnection>(driver_);
 }
 
 void CoroutineLoop::begin(LoopConnection& base) {

@@ -124,7 +124,7 @@ class MessageEcho final : public Connection {
     if (peer == Peer::finished) {
       step.next = Next::close;
       if (partial) step.error = Errc::truncated;
-    } else if (!partial && context_->draining.load()) {
+    } else if (!partial && context_->draining()) {
       step.next = Next::close;
     } else if (idle_ns_ > 0) {
       wait_idle(step, now);
@@ -138,7 +138,7 @@ class MessageEcho final : public Connection {
     std::size_t done = 0;
     for (; in.size() - done >= size_ && out.room() >= size_; done += size_) {
       out.write(in.subspan(done, size_));
-      context_->counters.add(Counter::requests);
+      context_->counters().add(Counter::requests);
     }
     return done;
   }

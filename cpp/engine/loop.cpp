@@ -29,9 +29,18 @@ Dialed dial_or_fail(const Address& address, const SocketOptions& options) {
 
 }  // namespace
 
-LoopCore::LoopCore(LoopSetup setup)
+LoopCore::LoopCore(LoopSetup setup, bool takes_files)
     : setup_(std::move(setup)),
       counters_(setup_.counters),
+      driver_{.pool = pool_,
+              .dial = *this,
+              .random = setup_.random,
+              .counters = counters_,
+              .draining = setup_.draining,
+              .leaving = setup_.leaving,
+              .wakes = setup_.mailbox,
+              .limits = setup_.options.limits,
+              .takes_files = takes_files},
       now_(clock_now()),
       wheel_(now_),
       reserve_(setup_.options.when_full == WhenFull::refuse && setup_.listener),
@@ -110,6 +119,7 @@ void LoopCore::fail_dial(LoopConnection& connection, Errc error) {
 }
 
 void LoopCore::tell_failed_dials() {
+  if (failed_dials_.empty()) return;
   told_.clear();
   told_.swap(failed_dials_);
   for (const std::uint64_t id : told_) {
@@ -126,16 +136,10 @@ LoopConnection& LoopCore::place(std::unique_ptr<LoopConnection> connection,
   }
   const std::uint32_t index = free_.back();
   free_.pop_back();
-  Place& place = places_[index];
-  connection->index = index;
-  connection->generation = place.generation;
-  place.connection = std::move(connection);
+  places_[index] = std::move(connection);
   ++live_;
-  LoopConnection& placed = *place.connection;
-  setup_.mailbox->admit(index, placed.generation);
-  // start() may dial: `place` is not to be used after it.
-  placed.slot.open(std::move(protocol), Waker(setup_.mailbox, index, placed.generation), *this,
-                   setup_.random, counters_, setup_.draining, setup_.leaving);
+  LoopConnection& placed = *places_[index];
+  placed.slot.open(std::move(protocol), index, setup_.mailbox->admit(index));
   return placed;
 }
 
@@ -169,7 +173,7 @@ void LoopCore::lose(LoopConnection& connection, Errc error) {
 }
 
 void LoopCore::retire(LoopConnection& connection) {
-  const std::uint32_t index = connection.index;
+  const std::uint32_t index = connection.index();
   const bool accepted = connection.accepted;
   const bool was_established = !connection.dialing && connection.dial_error == Errc::ok;
   if (was_established) {
@@ -177,9 +181,8 @@ void LoopCore::retire(LoopConnection& connection) {
   }
   setup_.mailbox->dismiss(index);
   // The connection's end may dial or wake: its place is free only afterwards.
-  auto ended = std::move(places_[index].connection);
+  auto ended = std::move(places_[index]);
   ended.reset();
-  ++places_[index].generation;
   free_.push_back(index);
   --live_;
   if (accepted) {
@@ -193,7 +196,7 @@ void LoopCore::retire(LoopConnection& connection) {
 LoopConnection* LoopCore::find(std::uint64_t id) {
   const auto index = static_cast<std::uint32_t>(id);
   if (index >= places_.size()) return nullptr;
-  LoopConnection* connection = places_[index].connection.get();
+  LoopConnection* connection = places_[index].get();
   return connection != nullptr && connection->id() == id ? connection : nullptr;
 }
 
@@ -304,7 +307,7 @@ void LoopCore::begin_drain() {
   setup_.listener.reset();
   if (setup_.dispatcher != nullptr) setup_.dispatcher->close();
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    LoopConnection* connection = places_[i].connection.get();
+    LoopConnection* connection = places_[i].get();
     if (connection != nullptr && !connection->dialing) serve(*connection, Cause::other);
   }
 }
@@ -312,7 +315,7 @@ void LoopCore::begin_drain() {
 void LoopCore::end_drain() {
   drain_deadline_ = Time::never();
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    LoopConnection* connection = places_[i].connection.get();
+    LoopConnection* connection = places_[i].get();
     if (connection == nullptr) continue;
     connection->slot.abort(Errc::drain_timeout);
     drop(*connection);

@@ -57,17 +57,16 @@ using LoopMaker = std::unique_ptr<Loop> (*)(LoopSetup setup);
 
 // A connection with its socket and its place in the loop's table. The Timer is its deadline.
 struct LoopConnection : Timer {
-  LoopConnection(BlockPool& pool, const SlotLimits& limits, bool takes_files)
-      : slot(pool, limits, takes_files) {}
+  explicit LoopConnection(Driver& driver) : slot(driver) {}
   virtual ~LoopConnection() = default;
 
   // Names it for the kernel: stale events of an earlier user of the slot are told apart.
-  std::uint64_t id() const { return std::uint64_t{generation} << 32 | index; }
+  std::uint64_t id() const { return std::uint64_t{slot.context().generation()} << 32 | index(); }
+  // Its place in the loop's table.
+  std::uint32_t index() const { return slot.context().number(); }
 
   Slot slot;
   Fd fd;
-  std::uint32_t index = 0;
-  std::uint32_t generation = 0;
   bool accepted = false;
   bool dialing = false;        // its connect is in progress
   Errc dial_error = Errc::ok;  // how it failed
@@ -81,7 +80,7 @@ class LoopCore : public Loop, public Dialer {
   // Why a connection is served.
   enum class Cause : std::uint8_t { wire, other };
 
-  explicit LoopCore(LoopSetup setup);
+  LoopCore(LoopSetup setup, bool takes_files);
   ~LoopCore() override;
 
   // --- what a loop must be able to do ---
@@ -130,15 +129,11 @@ class LoopCore : public Loop, public Dialer {
   LoopSetup setup_;
   Counters& counters_;
   BlockPool pool_;
+  Driver driver_;
   Time now_;
   TimerWheel wheel_;
 
  private:
-  struct Place {
-    std::unique_ptr<LoopConnection> connection;
-    std::uint32_t generation = 0;
-  };
-
   void accept(Fd fd);
   void accept_given();
   void forget_accepted();
@@ -153,7 +148,7 @@ class LoopCore : public Loop, public Dialer {
   void begin_drain();
   void end_drain();
 
-  std::vector<Place> places_;
+  std::vector<std::unique_ptr<LoopConnection>> places_;
   std::vector<std::uint32_t> free_;
   std::vector<Mailbox::Mail> mail_;
   std::vector<std::uint64_t> failed_dials_;

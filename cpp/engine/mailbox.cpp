@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace zyphos {
 
@@ -19,12 +20,23 @@ void Mailbox::wake(std::uint32_t slot, std::uint32_t generation, std::uint32_t t
     const std::scoped_lock lock(mutex_);
     if (slot >= cells_.size()) return;
     Cell& cell = cells_[slot];
-    if (!cell.admitted || cell.generation != generation) return;
-    if (std::ranges::find(cell.tags, tag) != cell.tags.end()) return;
-    cell.tags.push_back(tag);
+    if (cell.generation != generation || !cell.put(tag)) return;
     mail_.push_back({.slot = slot, .generation = generation, .tag = tag});
   }
   ring();
+}
+
+bool Mailbox::Cell::put(std::uint32_t tag) {
+  if (tag == 0) return !std::exchange(plain, true);
+  if (!tags) tags = std::make_unique<std::vector<std::uint32_t>>();
+  if (std::ranges::find(*tags, tag) != tags->end()) return false;
+  tags->push_back(tag);
+  return true;
+}
+
+void Mailbox::Cell::empty() {
+  plain = false;
+  if (tags) tags->clear();
 }
 
 void Mailbox::poke() noexcept { ring(); }
@@ -50,16 +62,17 @@ void Mailbox::clear_event() {
   eventfd_read(event_.get(), &count);
 }
 
-void Mailbox::admit(std::uint32_t slot, std::uint32_t generation) {
+std::uint32_t Mailbox::admit(std::uint32_t slot) {
   const std::scoped_lock lock(mutex_);
   if (slot >= cells_.size()) cells_.resize(slot + 1);
-  cells_[slot].generation = generation;
-  cells_[slot].admitted = true;
+  return cells_[slot].generation;
 }
 
+// What its last user has in the box is nothing to the next one.
 void Mailbox::dismiss(std::uint32_t slot) {
   const std::scoped_lock lock(mutex_);
-  cells_[slot].admitted = false;
+  ++cells_[slot].generation;
+  cells_[slot].empty();
 }
 
 void Mailbox::collect(std::vector<Mail>& mail) {
@@ -68,12 +81,12 @@ void Mailbox::collect(std::vector<Mail>& mail) {
   const std::scoped_lock lock(mutex_);
   anything_.store(false);
   mail.swap(mail_);
-  for (const Mail& letter : mail) cells_[letter.slot].tags.clear();
+  for (const Mail& letter : mail) cells_[letter.slot].empty();
 }
 
 void Mailbox::close() {
   const std::scoped_lock lock(mutex_);
-  for (Cell& cell : cells_) cell.admitted = false;
+  cells_.clear();
   mail_.clear();
   event_.reset();
 }

@@ -2,14 +2,15 @@
 // blocking connection).
 //
 // Thread safety: wake() and poke() from any thread at any time, also after close(); everything else
-// by the driver. Invariants: (1) mail for a slot that is not admitted under that generation is
-// dropped where it is sent; (2) a slot's tag lies in the box at most once; (3) the event descriptor
+// by the driver. Invariants: (1) mail for a slot whose generation is over is dropped where it is
+// sent; (2) a tag of a slot's present user lies in the box at most once; (3) the event descriptor
 // is written only while the driver sleeps, so a busy driver costs its wakers no system call. Cost:
 // a short lock; no allocation once each slot has been woken.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -37,7 +38,8 @@ class Mailbox final : public WakeTarget {
   // --- for the driver ---
 
   int event() const { return event_.get(); }
-  void admit(std::uint32_t slot, std::uint32_t generation);
+  // The slot has a user: mail for it comes under the generation that is returned, until dismiss().
+  std::uint32_t admit(std::uint32_t slot);
   void dismiss(std::uint32_t slot);
   // Replaces `mail` by what has come.
   void collect(std::vector<Mail>& mail);
@@ -52,9 +54,13 @@ class Mailbox final : public WakeTarget {
 
  private:
   struct Cell {
-    std::uint32_t generation = 0;
-    bool admitted = false;
-    std::vector<std::uint32_t> tags;  // in the box
+    // False: it is in the box already.
+    bool put(std::uint32_t tag);
+    void empty();
+
+    std::uint32_t generation = 0;                      // of its present user, or the next
+    bool plain = false;                                // tag 0 is in the box, as it is for most
+    std::unique_ptr<std::vector<std::uint32_t>> tags;  // and these others; made with the first
   };
 
   void ring() noexcept;

@@ -33,7 +33,7 @@ int milliseconds_until(Time time) {
 }  // namespace
 
 PollerLoop::PollerLoop(LoopSetup setup, std::unique_ptr<Poller> poller)
-    : LoopCore(std::move(setup)),
+    : LoopCore(std::move(setup), true),
       poller_(std::move(poller)),
       trigger_(poller_->tells_edges() ? setup_.options.readiness.trigger.value_or(Trigger::edge)
                                       : Trigger::level),

@@ -84,6 +84,9 @@ class PollerLoop : public LoopCore {
   void watch_listener(bool on) override;
   void catch_up() override;
 
+  // False: the peer was lost.
+  bool flush_once(PolledConnection& connection);
+
   std::span<const Ready> wait();
   void handle(const Ready& ready);
   void serve_queued();
@@ -105,18 +108,21 @@ class PollerLoop : public LoopCore {
 
 // --- the bytes of every request, so inlined ---
 
+inline bool PollerLoop::flush_once(PolledConnection& connection) {
+  Outbox& out = connection.slot.out();
+  const std::size_t pending = out.pending();
+  const Flush flushed = flush(connection.fd.get(), out, counters_);
+  if (out.pending() < pending) connection.slot.progressed(now_);
+  connection.blocked = flushed == Flush::blocked;
+  if (flushed == Flush::done || connection.blocked) return true;
+  connection.lost = lost_error(flushed);
+  return false;
+}
+
 inline PollerLoop::Moved PollerLoop::send(PolledConnection& connection) {
   Slot& slot = connection.slot;
   for (int n = 0; !connection.blocked; ++n) {
-    const std::size_t pending = slot.out().pending();
-    const Flush flushed = flush(connection.fd.get(), slot.out(), counters_);
-    if (slot.out().pending() < pending) slot.progressed(now_);
-    if (flushed == Flush::blocked) {
-      connection.blocked = true;
-    } else if (flushed != Flush::done) {
-      connection.lost = lost_error(flushed);
-      return Moved::lost;
-    }
+    if (slot.has_output() && !flush_once(connection)) return Moved::lost;
     if (!slot.wants_pump()) return Moved::on;
     if (n == kPumpsPerTurn) return Moved::more;
     slot.pump(now_);

@@ -24,7 +24,7 @@ class ReadinessLoop final : public PollerLoop {
 };
 
 std::unique_ptr<LoopConnection> ReadinessLoop::make() {
-  return std::make_unique<ReadyConnection>(pool_, setup_.options.limits, true);
+  return std::make_unique<ReadyConnection>(driver_);
 }
 
 // After bytes have moved. False: the peer was lost, the connection is gone.
@@ -74,6 +74,7 @@ void ReadinessLoop::conclude(PolledConnection& connection) {
     return;
   }
   if (trigger() != Trigger::edge && !watch(connection)) return;
+  slot.rest();
   wheel_.schedule(connection, slot.deadline());
 }
 

@@ -101,7 +101,7 @@ TEST_P(Readiness, WhatIsNotWantedWakesNobody) {
   start([&]() -> std::unique_ptr<Connection> {
     if (made++ >= 2) return std::make_unique<MessageEcho>(8);
     return std::make_unique<Scripted>([](Bytes in, Peer peer, Outbox&, Time, Context& context) {
-      const bool over = peer == Peer::lost || context.draining.load();
+      const bool over = peer == Peer::lost || context.draining();
       return Step{.next = over ? Next::abort : Next::run,
                   .need = in.empty() ? Need::input : Need::wake};
     });

@@ -13,26 +13,35 @@ namespace zyphos {
 // What a completion belongs to: in the low bits of its user data, above them the connection (or the
 // Cargo; 0: the loop itself).
 enum class Op : std::uint64_t { none, accept, mailbox, receive, send, connect, flight };
-constexpr std::uint64_t kOpMask = 7;
+constexpr std::uint64_t kOpMask = 7;  // below the alignment of what the allocator gives
 
 struct Cargo;
 
-// A connection is not freed before its last operation has completed, so its address can name it.
-struct alignas(16) UringConnection final : LoopConnection, Recycled<UringConnection> {
-  UringConnection(BlockPool& pool, const SlotLimits& limits)
-      : LoopConnection(pool, limits, false), flying(pool) {}
-
-  // No operation holds its socket.
-  bool quiet() const { return !receiving && !sending && !connecting; }
+// What a connection sends; it has one only while it does.
+struct Sending {
+  explicit Sending(BlockPool& pool) : flying(pool) {}
 
   Outbox flying;              // in flight, while the slot's own is filling
   std::size_t given = 0;      // bytes of the send in flight
   std::size_t gone = 0;       // of `flying`, bytes before it that the kernel has and may still read
   Cargo* cargo = nullptr;     // whose flights those are
-  std::byte* own = nullptr;   // its receive buffer, where the ring has none
   std::uint32_t flights = 0;  // zero-copy sends that the kernel may still read
-  bool receiving = false;     // a receive is armed
-  bool stopping = false;      // and is being cancelled
+  Sending* next = nullptr;    // of those that wait for a connection
+};
+
+// A connection is not freed before its last operation has completed, so its address can name it.
+struct UringConnection final : LoopConnection, Recycled<UringConnection> {
+  using LoopConnection::LoopConnection;
+
+  // No operation holds its socket.
+  bool quiet() const { return !receiving && !sending && !connecting; }
+
+  // Does the kernel still read what it has sent?
+  bool in_flight() const { return sends != nullptr && sends->flights > 0; }
+
+  Sending* sends = nullptr;
+  bool receiving = false;  // a receive is armed
+  bool stopping = false;   // and is being cancelled
   bool sending = false;
   bool landing = false;     // the rest of what flies waits for these
   bool fin_linked = false;  // the FIN follows the send in flight

@@ -10,6 +10,7 @@
 
 #include "engine/uring_connection.h"
 #include "engine/uring_ring.h"
+#include "memory/kept.h"
 
 namespace zyphos {
 
@@ -36,6 +37,8 @@ class UringLoop final : public LoopCore {
   void adopt_waiting();
   void connected(UringConnection& connection);
   void conclude(UringConnection& connection);
+  void rest(UringConnection& connection);
+  void forget_sends(UringConnection& connection);
   bool still_sends(const UringConnection& connection) const;
   void bury(UringConnection& connection);
   // What the kernel may do without a word.
@@ -50,12 +53,15 @@ class UringLoop final : public LoopCore {
   void count_received(UringConnection& connection, const io_uring_cqe& completion);
   void take(UringConnection& connection, const io_uring_cqe& completion);
   void show(UringConnection& connection, Bytes bytes);
-  void prepare_receive(io_uring_sqe& entry, UringConnection& connection) const;
+  void prepare_receive(io_uring_sqe& entry, UringConnection& connection);
   void arm_receive(UringConnection& connection);
   void stop_receive(UringConnection& connection);
+  std::byte* own_buffer(const UringConnection& connection);
+  void give_own_buffer(const UringConnection& connection);
 
   // --- sending ---
   void push(UringConnection& connection);
+  Sending& sends_of(UringConnection& connection);
   void submit_send(UringConnection& connection);
   void submit_parts(UringConnection& connection, std::span<const ConstBytes> parts);
   bool fin_may_follow(const UringConnection& connection) const;
@@ -71,9 +77,11 @@ class UringLoop final : public LoopCore {
 
   const UringOptions& uring_;
   Ring ring_;
-  BlockPool receive_pool_;  // for connections with a receive buffer of their own
-  std::vector<int> files_;  // i at i: what registering a file points to
-  Bytes mapped_;            // of the pool's memory, what the kernel keeps mapped
+  BlockPool receive_pool_;       // for connections with a receive buffer of their own,
+  std::vector<std::byte*> own_;  // where the ring has none: by their place
+  std::vector<int> files_;       // i at i: what registering a file points to
+  Bytes mapped_;                 // of the pool's memory, what the kernel keeps mapped
+  Kept<Sending> sends_;
   io_uring_sqe* last_send_ = nullptr;
   std::uint64_t last_send_number_ = 0;
   const UringConnection* last_sender_ = nullptr;

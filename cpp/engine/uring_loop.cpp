@@ -55,7 +55,7 @@ bool has_input(int fd) {
 }  // namespace
 
 UringLoop::UringLoop(LoopSetup setup)
-    : LoopCore(std::move(setup)),
+    : LoopCore(std::move(setup), false),
       uring_(setup_.options.uring),
       ring_(uring_, counters_),
       receive_pool_(uring_.buffer_bytes) {
@@ -215,7 +215,7 @@ void UringLoop::accept_again(int result) {
 // --- connections ---
 
 std::unique_ptr<LoopConnection> UringLoop::make() {
-  return std::make_unique<UringConnection>(pool_, setup_.options.limits);
+  return std::make_unique<UringConnection>(driver_);
 }
 
 void UringLoop::begin(LoopConnection& base) {
@@ -261,8 +261,21 @@ void UringLoop::serve(LoopConnection& base, Cause cause) {
 // What flies belongs to the slot's output, although its outbox is empty.
 bool UringLoop::still_sends(const UringConnection& connection) const {
   const Slot& slot = connection.slot;
-  const bool flies = connection.sending || connection.flights > 0;
+  const bool flies = connection.sending || connection.in_flight();
   return flies && !slot.abortive() && slot.peer_state() != Peer::lost;
+}
+
+[[gnu::always_inline]] inline void UringLoop::forget_sends(UringConnection& connection) {
+  Sending* sends = std::exchange(connection.sends, nullptr);
+  if (sends->cargo != nullptr) delete std::exchange(sends->cargo, nullptr);
+  sends_.give(sends);
+}
+
+// Nothing to send and nothing held: no memory for it.
+[[gnu::always_inline]] inline void UringLoop::rest(UringConnection& connection) {
+  connection.slot.rest();
+  const Sending* sends = connection.sends;
+  if (sends != nullptr && sends->flying.empty() && sends->flights == 0) forget_sends(connection);
 }
 
 // After every change: FIN, end, the receive that should or should not be armed, the deadline.
@@ -283,6 +296,7 @@ void UringLoop::conclude(UringConnection& connection) {
   } else if (connection.receiving && !connection.stopping) {
     stop_receive(connection);
   }
+  rest(connection);
   wheel_.schedule(connection, slot.deadline());
 }
 
@@ -306,11 +320,14 @@ void UringLoop::bury(UringConnection& connection) {
     if (connection.slot.abortive()) reset_on_close(connection.fd.get());
     static constexpr int kNothing = -1;
     if (uring_.registered_files) know_file(connection.fd.get(), &kNothing);
-    if (connection.flights > 0) connection.fd.reset();
+    if (connection.in_flight()) connection.fd.reset();
   }
-  if (connection.flights > 0) return;
-  delete std::exchange(connection.cargo, nullptr);
-  if (connection.own != nullptr) receive_pool_.give(connection.own);
+  if (connection.in_flight()) return;
+  if (connection.sends != nullptr) {
+    connection.sends->flying.clear();
+    forget_sends(connection);
+  }
+  give_own_buffer(connection);
   retire(connection);
 }
 

@@ -42,13 +42,20 @@ Errc loss(int result) {
   return result == -EPIPE ? Errc::peer_gone : Errc::system;
 }
 
+[[gnu::always_inline]] inline Sending& UringLoop::sends_of(UringConnection& connection) {
+  if (connection.sends == nullptr) connection.sends = sends_.take();
+  if (connection.sends == nullptr) connection.sends = new Sending(pool_);
+  return *connection.sends;
+}
+
 // Gives the kernel what there is when it has nothing; pumps while that makes room.
 void UringLoop::push(UringConnection& connection) {
   Slot& slot = connection.slot;
   for (;;) {
-    if (!connection.sending && !connection.landing && !slot.out().empty()) {
-      connection.flying.swap(slot.out());
-      connection.corked = connection.flying.corked();
+    if (!connection.sending && !connection.landing && slot.has_output()) {
+      Sending& sends = sends_of(connection);
+      sends.flying.swap(slot.out());
+      connection.corked = sends.flying.corked();
       if (connection.corked) set_cork(connection.fd.get(), true);
       submit_send(connection);
     }
@@ -58,16 +65,17 @@ void UringLoop::push(UringConnection& connection) {
 }
 
 void UringLoop::submit_send(UringConnection& connection) {
+  const Sending& sends = *connection.sends;
   // Few parts are the rule, and preparing room for many is not free.
   std::array<ConstBytes, 4> few;
-  const std::size_t count = connection.flying.gather(few);
-  if (count < few.size() && connection.gone == 0) {
+  const std::size_t count = sends.flying.gather(few);
+  if (count < few.size() && sends.gone == 0) {
     submit_parts(connection, std::span(few).first(count));
     return;
   }
   std::array<ConstBytes, Ring::kParts> parts;
-  const std::span all = std::span(parts).first(connection.flying.gather(parts));
-  const std::span rest = without(all, connection.gone);
+  const std::span all = std::span(parts).first(sends.flying.gather(parts));
+  const std::span rest = without(all, sends.gone);
   if (rest.empty()) {
     // All of this batch is gone and the next is not in sight before it is let go.
     connection.landing = true;
@@ -78,10 +86,11 @@ void UringLoop::submit_send(UringConnection& connection) {
 
 void UringLoop::submit_parts(UringConnection& connection, std::span<const ConstBytes> parts) {
   ZY_DCHECK(!parts.empty());
-  connection.given = 0;
-  for (const ConstBytes part : parts) connection.given += part.size();
+  std::size_t& given = connection.sends->given;
+  given = 0;
+  for (const ConstBytes part : parts) given += part.size();
   connection.sending = true;
-  if (uring_.send_zc_bytes && connection.given >= *uring_.send_zc_bytes) {
+  if (uring_.send_zc_bytes && given >= *uring_.send_zc_bytes) {
     submit_zero_copy(connection, parts);
     return;
   }
@@ -105,8 +114,9 @@ void UringLoop::submit_parts(UringConnection& connection, std::span<const ConstB
 
 // Is this send the last, so that the FIN is due behind it?
 bool UringLoop::fin_may_follow(const UringConnection& connection) const {
-  return connection.slot.wants_fin() && connection.given <= kWithFin_bytes &&
-         connection.given + connection.gone == connection.flying.pending() && !connection.corked;
+  const Sending& sends = *connection.sends;
+  return connection.slot.wants_fin() && sends.given <= kWithFin_bytes &&
+         sends.given + sends.gone == sends.flying.pending() && !connection.corked;
 }
 
 void UringLoop::link_fin(UringConnection& connection, io_uring_sqe& send) {
@@ -125,16 +135,16 @@ void UringLoop::sent(UringConnection& connection, int result) {
 
 // So much of what flies is the kernel's; while flights read what is before it, nothing is let go.
 void UringLoop::taken(UringConnection& connection, int result) {
-  if (result > 0) connection.gone += static_cast<std::size_t>(result);
-  Cargo* cargo = connection.cargo;
-  if (cargo != nullptr && cargo->flights > 0) {
-    if (connection.gone < connection.flying.pending()) return;
-    cargo->box.swap(connection.flying);
-    connection.cargo = nullptr;
+  Sending& sends = *connection.sends;
+  if (result > 0) sends.gone += static_cast<std::size_t>(result);
+  if (sends.cargo != nullptr && sends.cargo->flights > 0) {
+    if (sends.gone < sends.flying.pending()) return;
+    sends.cargo->box.swap(sends.flying);
+    sends.cargo = nullptr;
   } else {
-    connection.flying.sent(connection.gone);
+    sends.flying.sent(sends.gone);
   }
-  connection.gone = 0;
+  sends.gone = 0;
 }
 
 void UringLoop::account(UringConnection& connection, int result) {
@@ -143,9 +153,9 @@ void UringLoop::account(UringConnection& connection, int result) {
   if (result < 0) return;
   const auto size = static_cast<std::size_t>(result);
   counters_.add(Counter::bytes_out, size);
-  if (size < connection.given) counters_.add(Counter::partial_writes);
+  if (size < connection.sends->given) counters_.add(Counter::partial_writes);
   // Sent short, its link was cut.
-  if (connection.fin_linked && size == connection.given) connection.slot.fin_sent();
+  if (connection.fin_linked && size == connection.sends->given) connection.slot.fin_sent();
   connection.slot.progressed(now_);
 }
 
@@ -159,7 +169,7 @@ void UringLoop::go_on(UringConnection& connection, int result) {
     lose(connection, loss(result));
     return;
   }
-  if (!connection.flying.empty()) {
+  if (!connection.sends->flying.empty()) {
     submit_send(connection);  // the rest, or the call after a boundary
     return;
   }
@@ -186,11 +196,12 @@ void UringLoop::submit_zero_copy(UringConnection& connection, std::span<const Co
     io_uring_prep_sendmsg_zc(&entry, fd, message, MSG_NOSIGNAL);
     entry.ioprio |= kReportUsage;
   }
-  if (connection.cargo == nullptr) connection.cargo = new Cargo(connection, pool_);
+  Sending& sends = *connection.sends;
+  if (sends.cargo == nullptr) sends.cargo = new Cargo(connection, pool_);
   address(entry, Op::flight, connection);
-  io_uring_sqe_set_data64(&entry, tagged(Op::flight, connection.cargo));
-  ++connection.cargo->flights;
-  ++connection.flights;
+  io_uring_sqe_set_data64(&entry, tagged(Op::flight, sends.cargo));
+  ++sends.cargo->flights;
+  ++sends.flights;
 }
 
 bool UringLoop::is_mapped(ConstBytes part) const {
@@ -209,16 +220,16 @@ void UringLoop::flown(Cargo& cargo, const io_uring_cqe& completion) {
   UringConnection& connection = cargo.connection;
   if ((completion.flags & IORING_CQE_F_MORE) == 0) {  // nothing will follow
     --cargo.flights;
-    --connection.flights;
+    --connection.sends->flights;
   }
   sent(connection, completion.res);
 }
 
 void UringLoop::landed(Cargo& cargo) {
   UringConnection& connection = cargo.connection;
-  --connection.flights;
+  --connection.sends->flights;
   if (--cargo.flights > 0) return;
-  if (&cargo != connection.cargo) delete &cargo;
+  if (&cargo != connection.sends->cargo) delete &cargo;
   if (connection.ending) {
     bury(connection);
   } else if (std::exchange(connection.landing, false)) {

@@ -37,7 +37,7 @@ TEST_P(UringTrouble, OverflowedCompletionsAreAnsweredToo) {
           if (!in.empty() && !held.exchange(true)) {
             while (!go) ::sched_yield();
           }
-          context.counters.add(Counter::requests);
+          context.counters().add(Counter::requests);
           out.write(in);
           return Step{.consumed = in.size(), .next = peer == Peer::open ? Next::run : Next::close};
         });

@@ -39,6 +39,11 @@ Worker::Worker(const LoadOptions& options, const Clients& clients, Counters& cou
       receive_bytes_(receive_bytes(options)),
       epoll_(must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      driver_{.pool = pool_,
+              .dial = *this,
+              .random = random_,
+              .counters = counters_,
+              .draining = draining_},
       buffer_(new std::byte[kReceive_bytes + kReadPadding]()),
       channels_(share(options.connections, thread, options.threads)),
       flights_(channels_.size() * options.pipeline),
@@ -209,7 +214,7 @@ void Worker::handle(const epoll_event& event) {
     channel.hung_up |= (event.events & (EPOLLRDHUP | EPOLLHUP | look_at_error(event))) != 0;
     receive_all(number);
   }
-  if (channel.state == Channel::State::open && !channel.slot->out().empty()) mark(number);
+  if (channel.state == Channel::State::open && channel.slot->has_output()) mark(number);
   // Now, not after the batch: the answers behind this one must not make its successor late.
   flush_marked();
 }

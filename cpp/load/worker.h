@@ -130,6 +130,7 @@ class Worker final : private Dialer {
   std::atomic<bool> interrupted_ = false;
   const std::atomic<bool> draining_ = false;
   BlockPool pool_;
+  Driver driver_;
   std::unique_ptr<std::byte[]> buffer_;
   std::vector<Channel> channels_;
   std::vector<std::uint32_t> marked_;

@@ -76,8 +76,8 @@ void Worker::established(std::uint32_t number, Time now) {
   channel.unsent_first = channel.unsent_last = Flights::kNone;
   auto client = clients_.make();
   channel.client = client.get();
-  channel.slot = std::make_unique<Slot>(pool_, SlotLimits{});
-  channel.slot->open(std::move(client), Waker{}, *this, random_, counters_, draining_);
+  channel.slot = std::make_unique<Slot>(driver_);
+  channel.slot->open(std::move(client));
   source_->joined(number, now);
   mark(number);
   flush_marked();

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "memory/block_pool.h"
+#include "memory/kept.h"
 #include "memory/recycled.h"
 
 namespace zyphos {
@@ -83,6 +84,28 @@ TEST(Recycled, MayDieOnAnotherThread) {
   std::jthread([moved = std::move(object)]() mutable { moved.reset(); }).join();
   std::unique_ptr<Base> next = std::make_unique<Small>();
   EXPECT_NE(next, nullptr);
+}
+
+struct Waiting {
+  ~Waiting() { ++*ended; }
+  int* ended;
+  Waiting* next = nullptr;
+};
+
+TEST(Kept, GivesTheLastFirstAndEndsTheRest) {
+  int ended = 0;
+  {
+    Kept<Waiting> kept;
+    EXPECT_EQ(kept.take(), nullptr);
+    auto* first = new Waiting{&ended};
+    auto* second = new Waiting{&ended};
+    kept.give(first);
+    kept.give(second);
+    EXPECT_EQ(kept.take(), second);
+    kept.give(second);
+    EXPECT_EQ(ended, 0);
+  }
+  EXPECT_EQ(ended, 2);
 }
 
 }  // namespace

@@ -14,16 +14,14 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
-#include "base/counters.h"
 #include "base/error.h"
-#include "base/random.h"
 #include "base/time.h"
+#include "protocol/driver.h"
 #include "protocol/waker.h"
 
 namespace zyphos {
 
-class Outbox;
-struct Context;
+class Context;
 
 // What is known of the peer's sending side. Sticky: never goes back.
 enum class Peer : std::uint8_t {
@@ -82,21 +80,25 @@ class Dialer {
 };
 
 // What a connection may hold of its driver; lives as long as the connection's slot.
-struct Context {
-  Waker wake;
-  Dialer& dial;
-  Random& random;
-  Counters& counters;
-  // True once the driver drains: finish what is under way, take nothing new.
-  const std::atomic<bool>& draining;
-  // Set once the driver leaves to a successor, where one can: a peer that can be told that its
-  // answer is the last on this connection is told so; who waits for nothing may go on waiting.
-  const std::atomic<bool>* leaving;
+class Context {
+ public:
+  explicit Context(Driver& driver) : driver_(driver) {}
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
 
-  // Is this answer the last one?
+  // For use on any thread; and what one can be made of, or none.
+  Waker waker() const { return wake_source(); }
+  WakeSource wake_source() const { return {driver_.wakes, number_, generation_}; }
+  Dialer& dialer() const { return driver_.dial; }
+  Random& random() const { return driver_.random; }
+  Counters& counters() const { return driver_.counters; }
+  // True once the driver drains: finish what is under way, take nothing new.
+  bool draining() const { return driver_.draining.load(std::memory_order_relaxed); }
+  // Is this answer the last one? So it is too where the driver leaves to a successor: who can be
+  // told is told; who waits for nothing may go on waiting.
   bool last_answer() const {
-    return draining.load(std::memory_order_relaxed) ||
-           (leaving != nullptr && leaving->load(std::memory_order_relaxed));
+    return draining() ||
+           (driver_.leaving != nullptr && driver_.leaving->load(std::memory_order_relaxed));
   }
 
   // Replaces the calling connection by `successor` after the present advance or start returns. Held
@@ -104,20 +106,23 @@ struct Context {
   // not consumed.
   void become(std::unique_ptr<Connection> successor) { successor_ = std::move(successor); }
 
-  // For the driver.
+  // --- for the driver ---
+
+  Driver& driver() const { return driver_; }
+  // Which of its connections this is, and whose turn under that number.
+  void number(std::uint32_t number, std::uint32_t generation) {
+    number_ = number;
+    generation_ = generation;
+  }
+  std::uint32_t number() const { return number_; }
+  std::uint32_t generation() const { return generation_; }
   std::unique_ptr<Connection> take_successor() { return std::move(successor_); }
   bool has_successor() const { return successor_ != nullptr; }
 
-  Context(Waker waker, Dialer& dialer, Random& randomness, Counters& board,
-          const std::atomic<bool>& drain, const std::atomic<bool>* leave = nullptr)
-      : wake(std::move(waker)),
-        dial(dialer),
-        random(randomness),
-        counters(board),
-        draining(drain),
-        leaving(leave) {}
-
  private:
+  Driver& driver_;
+  std::uint32_t number_ = 0;
+  std::uint32_t generation_ = 0;
   std::unique_ptr<Connection> successor_;
 };
 

@@ -82,7 +82,7 @@ enum class Produce : std::uint8_t {
 
 // What an Exchange may hold of its connection.
 struct ExchangeContext {
-  const Waker& wake;  // copy it for use on other threads
+  WakeSource wake;  // make a Waker of it
   Random& random;
   Counters& counters;
   Time now;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "base/check.h"
 
@@ -12,24 +11,7 @@ namespace zyphos {
 // `mirrored_` bytes of chunk_. As soon as consumption passes the older bytes, the view goes on in
 // place, in the chunk.
 
-void Inbox::receive(Bytes chunk) {
-  ZY_DCHECK(chunk_.empty());
-  chunk_ = chunk;
-  mirrored_ = 0;
-  if (stored_size() > 0) top_up();
-}
-
-Bytes Inbox::view() {
-  if (stored_size() == 0) return chunk_;
-  return {store_ + begin_, stored_size()};
-}
-
-void Inbox::consume(std::size_t n) {
-  if (stored_size() == 0) {
-    ZY_CHECK(n <= chunk_.size());
-    chunk_ = chunk_.subspan(n);
-    return;
-  }
+void Inbox::consume_stored(std::size_t n) {
   ZY_CHECK(n <= stored_size());
   begin_ += n;
   if (stored_size() > mirrored_) return;
@@ -48,19 +30,11 @@ bool Inbox::top_up() {
   return true;
 }
 
-void Inbox::settle() {
-  if (chunk_.size() > mirrored_) append(chunk_.subspan(mirrored_));
-  chunk_ = {};
-  mirrored_ = 0;
-}
-
 void Inbox::clear() {
   chunk_ = {};
   mirrored_ = 0;
   release();
 }
-
-std::uint64_t Inbox::take_bytes_copied() { return std::exchange(copied_, 0); }
 
 void Inbox::append(ConstBytes bytes) {
   reserve(bytes.size());

@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "memory/block_pool.h"
 
 namespace zyphos {
@@ -24,15 +26,34 @@ class Inbox {
   ~Inbox() { clear(); }
 
   // Newer bytes, in the driver's memory, with kReadPadding readable bytes behind them.
-  void receive(Bytes chunk);
+  void receive(Bytes chunk) {
+    ZY_DCHECK(chunk_.empty());
+    chunk_ = chunk;
+    mirrored_ = 0;
+    if (stored_size() > 0) top_up();
+  }
   // All that is contiguous now; invalidated by every other call.
-  Bytes view();
-  void consume(std::size_t n);
+  Bytes view() {
+    if (stored_size() == 0) return chunk_;
+    return {store_ + begin_, stored_size()};
+  }
+  void consume(std::size_t n) {
+    if (stored_size() > 0) {
+      consume_stored(n);
+      return;
+    }
+    ZY_CHECK(n <= chunk_.size());
+    chunk_ = chunk_.subspan(n);
+  }
   // Brings more of the chunk into the view, when a message straddles. False when everything is in
   // view.
   bool top_up();
   // Copies what remains of the chunk. Afterwards the driver may reuse its memory.
-  void settle();
+  void settle() {
+    if (chunk_.size() > mirrored_) append(chunk_.subspan(mirrored_));
+    chunk_ = {};
+    mirrored_ = 0;
+  }
   // Forgets everything (discard until EOF).
   void clear();
 
@@ -40,7 +61,7 @@ class Inbox {
   bool empty() const { return held() == 0; }
   bool full() const { return held() >= limit_; }
   // Since the last take; the driver adds them to its counter.
-  std::uint64_t take_bytes_copied();
+  std::uint64_t take_bytes_copied() { return std::exchange(copied_, 0); }
 
  private:
   // How much is topped up at a time: enough for most remainders of a head, small beside a receive
@@ -48,6 +69,7 @@ class Inbox {
   static constexpr std::size_t kPiece_bytes = 512;
 
   std::size_t stored_size() const { return end_ - begin_; }
+  void consume_stored(std::size_t n);
   void append(ConstBytes bytes);
   void reserve(std::size_t more);
   void release();

@@ -7,7 +7,7 @@
 namespace zyphos {
 
 void Outbox::swap(Outbox& other) noexcept {
-  std::swap(pool_, other.pool_);
+  ZY_DCHECK(pool_ == other.pool_ && takes_files_ == other.takes_files_);
   std::swap(block_, other.block_);
   std::swap(used_, other.used_);
   std::swap(pending_, other.pending_);
@@ -15,7 +15,6 @@ void Outbox::swap(Outbox& other) noexcept {
   std::swap(last_, other.last_);
   std::swap(joins_, other.joins_);
   std::swap(corked_, other.corked_);
-  std::swap(takes_files_, other.takes_files_);
 }
 
 void Outbox::begin_segment(std::size_t n) {
@@ -87,6 +86,10 @@ const FileRange* Outbox::next_file() const {
 
 void Outbox::sent(std::size_t n) {
   ZY_CHECK(n <= pending_);
+  if (n == pending_) {  // the rule
+    clear();
+    return;
+  }
   pending_ -= n;
   while (n > 0) {
     Segment& front = segment(first_);
@@ -103,7 +106,6 @@ void Outbox::sent(std::size_t n) {
     front.~Segment();
     ++first_;
   }
-  if (first_ == last_) release();
 }
 
 void Outbox::clear() {

@@ -114,7 +114,7 @@ class Outbox {
   // What follows belongs to another send call.
   void boundary();
   // Everything pending is sent under TCP_CORK (several send calls, whole segments on the wire).
-  void cork() { corked_ = true; }
+  void cork() { corked_ = !empty(); }
   bool takes_files() const { return takes_files_; }
   // As refer(), for a file; only where takes_files().
   bool file(FileRange range, Hold hold);

@@ -4,43 +4,38 @@
 //
 // A round of a driver: [input(chunk)] [peer(..)] pump(now); send what `out()` holds, telling
 // sent(); pump again while wants_pump(); settle() before the chunk's memory is reused; then act on
-// wants_fin(), finished(), deadline(). Not thread-safe. Allocates nothing in steady state.
+// wants_fin(), finished(), deadline(); rest() until the next. Not thread-safe. Allocates nothing in
+// steady state.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <utility>
 
 #include "protocol/connection.h"
-#include "protocol/inbox.h"
-#include "protocol/outbox.h"
+#include "protocol/driver.h"
 
 namespace zyphos {
 
-struct SlotLimits {
-  std::size_t inbox_bytes = 64 * 1024;  // a message that does not fit is Errc::input_limit
-  std::int64_t linger_ns =
-      2 * kSecond_ns;   // how long a closed connection discards input before it is dropped
-  bool lingers = true;  // off: once all is with the kernel it is dropped, unread input or not
-};
-
 class Slot {
  public:
-  Slot(BlockPool& pool, const SlotLimits& limits, bool takes_files = false)
-      : limits_(limits), in_(pool, limits.inbox_bytes), out_(pool, takes_files) {}
+  explicit Slot(Driver& driver) : context_(driver) {}
+  ~Slot();
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 
-  // Takes a connection; the first advance is the first pump(). The references in Context outlive
-  // the slot.
-  void open(std::unique_ptr<Connection> connection, Waker wake, Dialer& dial, Random& random,
-            Counters& counters, const std::atomic<bool>& draining,
-            const std::atomic<bool>* leaving = nullptr);
+  // Takes a connection; the first advance is the first pump(). Wakes of it name its number and
+  // generation.
+  void open(std::unique_ptr<Connection> connection, std::uint32_t number = 0,
+            std::uint32_t generation = 0);
 
   // Bytes just received, in the driver's memory (kReadPadding readable behind). At most once before
   // settle().
-  void input(Bytes chunk);
+  void input(Bytes chunk) {
+    context_.counters().add(Counter::bytes_in, chunk.size());
+    if (phase_ == Phase::run) buffers().in.receive(chunk);
+  }
   void peer(Peer state);
   void woken(std::uint32_t tag) { connection_->woken(tag); }
 
@@ -48,26 +43,36 @@ class Slot {
   void pump(Time now);
   // A flush has made room that the connection waits for.
   bool wants_pump() const {
-    return phase_ == Phase::run && need_ == Need::room && out_.room() > room_at_pump_;
+    return phase_ == Phase::run && need_ == Need::room && room() > room_at_pump_;
   }
-  void settle();
+  void settle() {
+    if (buffers_ == nullptr) return;
+    buffers_->in.settle();
+    const std::uint64_t copied = buffers_->in.take_bytes_copied();
+    if (copied > 0) context_.counters().add(Counter::bytes_copied, copied);
+  }
+  // After a round, settled: while nothing is held, no buffers are.
+  void rest() {
+    if (buffers_ != nullptr && buffers_->in.empty() && buffers_->out.empty()) give_buffers();
+  }
 
-  Outbox& out() { return out_; }
-  const Outbox& out() const { return out_; }
+  Outbox& out() { return buffers().out; }
+  bool has_output() const { return buffers_ != nullptr && !buffers_->out.empty(); }
   Connection& connection() { return *connection_; }
+  const Context& context() const { return context_; }
 
   // Should the driver receive? (Back-pressure; a lingering connection reads to discard.)
   bool wants_input() const {
     return peer_ == Peer::open && phase_ != Phase::abort &&
-           (phase_ == Phase::linger || !in_.full());
+           (phase_ == Phase::linger || buffers_ == nullptr || !buffers_->in.full());
   }
   // Everything is flushed and a FIN is due; the driver sends it and tells fin_sent().
-  bool wants_fin() const { return fin_ == Fin::due && out_.empty(); }
+  bool wants_fin() const { return fin_ == Fin::due && !has_output(); }
   void fin_sent() { fin_ = Fin::sent; }
   // The kernel took some of the output, or the FIN: a closed connection lingers from now on, so
   // that a slow reader gets its answer whole.
   void progressed(Time now) {
-    if (phase_ == Phase::linger) deadline_ = now + limits_.linger_ns;
+    if (phase_ == Phase::linger) deadline_ = now + limits().linger_ns;
   }
   // The driver closes the socket: `abortive()` with a RST.
   bool finished() const;
@@ -89,14 +94,24 @@ class Slot {
   void swap_in_successor();
   void fail(Errc error);
 
-  SlotLimits limits_;
-  Inbox in_;
-  Outbox out_;
-  std::optional<Context> context_;  // outlives the connections
+  const SlotLimits& limits() const { return context_.driver().limits; }
+  SlotBuffers& buffers() {
+    if (buffers_ == nullptr) buffers_ = context_.driver().take_buffers();
+    return *buffers_;
+  }
+  void give_buffers() { context_.driver().buffers.give(std::exchange(buffers_, nullptr)); }
+  void clear_output() {
+    if (buffers_ != nullptr) buffers_->out.clear();
+  }
+  std::size_t room() const {
+    return buffers_ == nullptr ? Outbox::capacity() : buffers_->out.room();
+  }
+
+  Context context_;  // outlives the connections
+  SlotBuffers* buffers_ = nullptr;
   std::unique_ptr<Connection> connection_;
-  std::unique_ptr<Connection> replaced_;
   Time deadline_ = Time::never();
-  std::size_t room_at_pump_ = 0;
+  std::uint16_t room_at_pump_ = 0;  // a block has less than 64 KiB
   Peer peer_ = Peer::open;
   Phase phase_ = Phase::run;
   Fin fin_ = Fin::none;

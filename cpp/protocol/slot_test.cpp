@@ -54,6 +54,62 @@ TEST(Slot, ShowsTheUnconsumedAgainBeforeNewerBytes) {
   EXPECT_EQ(scripted.seen, (std::vector<std::string>{"", "abcdef", "ef", "efgh"}));
 }
 
+// Are the slot's buffers with its driver, for others to take?
+bool rests(OnePeer& peer) {
+  auto& waiting = peer.around().driver.buffers;
+  SlotBuffers* one = waiting.take();
+  if (one != nullptr) waiting.give(one);
+  return one != nullptr;
+}
+
+TEST(Slot, AtRestItHasBuffersOnlyForBytes) {
+  Scripted scripted([](Bytes in, Peer, Outbox& out, Time) {
+    const Bytes whole = in.first(in.size() / 4 * 4);
+    out.write(whole);
+    return Step{.consumed = whole.size()};
+  });
+  EXPECT_TRUE(rests(scripted.peer));
+  scripted.peer.feed("ab");
+  EXPECT_FALSE(rests(scripted.peer)) << "a part of a message is held";
+  scripted.peer.feed("cd");
+  EXPECT_TRUE(rests(scripted.peer));
+  scripted.peer.hold_output(true);
+  scripted.peer.feed("efgh");
+  EXPECT_FALSE(rests(scripted.peer)) << "an answer is not yet sent";
+  scripted.peer.hold_output(false);
+  scripted.peer.pump();
+  EXPECT_TRUE(rests(scripted.peer));
+  EXPECT_EQ(scripted.peer.output(), "abcdefgh");
+}
+
+TEST(Slot, WhatItHeldIsNotTheNextOnes) {
+  testing::Surroundings around;
+  std::vector<std::string> seen;
+  const auto open = [&](Slot& slot) {
+    slot.open(std::make_unique<Script>(
+        [](Bytes in, Peer, Outbox& out, Time) {
+          out.write(in);
+          return Step{};
+        },
+        seen));
+  };
+  {
+    Slot first(around.driver);
+    open(first);
+    std::string bytes = "left" + std::string(kReadPadding, ' ');
+    first.input(Bytes(reinterpret_cast<std::byte*>(bytes.data()), 4));
+    first.pump(Time{1});
+    first.settle();
+    first.rest();
+    EXPECT_EQ(first.out().pending(), 4U);
+  }
+  Slot next(around.driver);
+  open(next);
+  next.pump(Time{1});
+  EXPECT_EQ(next.out().pending(), 0U);
+  EXPECT_EQ(seen, (std::vector<std::string>{"left", ""}));
+}
+
 TEST(Slot, NeedWakeLeavesInputAlone) {
   Scripted scripted([](Bytes, Peer, Outbox&, Time) { return Step{.need = Need::wake}; });
   scripted.peer.feed(std::string(70'000, 'x'));

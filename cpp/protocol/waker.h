@@ -44,4 +44,14 @@ class Waker {
   std::uint32_t tag_ = 0;
 };
 
+// What Wakers of a connection are made of: costs nothing until one is. Ends with the call that it
+// was handed to.
+struct WakeSource {
+  operator Waker() const { return {loop, slot, generation}; }
+
+  const std::shared_ptr<WakeTarget>& loop;
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+};
+
 }  // namespace zyphos

@@ -20,9 +20,9 @@ namespace {
 class Pair {
  public:
   Pair(std::unique_ptr<Client> client, std::unique_ptr<Connection> server)
-      : client_(client.get()), client_slot_(around_.pool, {}), server_slot_(around_.pool, {}) {
-    around_.open(client_slot_, std::move(client));
-    around_.open(server_slot_, std::move(server));
+      : client_(client.get()), client_slot_(around_.driver), server_slot_(around_.driver) {
+    client_slot_.open(std::move(client));
+    server_slot_.open(std::move(server));
   }
 
   // `depth` requests and their answers, whole on the wire. Returns how many completed as expected.

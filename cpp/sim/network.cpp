@@ -27,6 +27,15 @@ class Network::Loop final : public WakeTarget {
   Network* network_;
 };
 
+Network::Host::Host(Network& network)
+    : driver{.pool = network.pool_,
+             .dial = network,
+             .random = network.random_,
+             .counters = counters,
+             .draining = draining,
+             .wakes = network.loop_,
+             .limits = network.options_.limits} {}
+
 Network::Network(const NetworkOptions& options)
     : options_(options),
       random_(options.seed),
@@ -46,10 +55,9 @@ EndId Network::add_end(Host& host) {
 
 void Network::open(EndId id, std::unique_ptr<Connection> connection) {
   End& end = *ends_[id];
-  end.slot.emplace(pool_, options_.limits);
+  end.slot.emplace(end.host.driver);
   ++open_;
-  end.slot->open(std::move(connection), Waker(loop_, id, 0), *this, random_, end.host.counters,
-                 end.host.draining);
+  end.slot->open(std::move(connection), id);
 }
 
 EndId Network::connect(const Address& address, std::unique_ptr<Connection> connection,
@@ -206,6 +214,7 @@ void Network::round(EndId id) {
       transmit(end);
     }
     end.slot->settle();
+    end.slot->rest();
     again = end.after_round && end.after_round(id);
   }
   after(id);

@@ -83,8 +83,11 @@ class Network final : public app::Timers, public Dialer {
  private:
   class Loop;
   struct Host {
+    explicit Host(Network& network);
+
     Counters counters;
     std::atomic<bool> draining{false};
+    Driver driver;
   };
   struct End {
     End(Host& on, const LinkOptions& link) : host(on), out(link) {}
@@ -121,9 +124,9 @@ class Network final : public app::Timers, public Dialer {
   Random random_;
   BlockPool pool_;
   Events events_;
-  Host accepting_;
-  Host dialing_;
   std::shared_ptr<Loop> loop_;
+  Host accepting_{*this};
+  Host dialing_{*this};
   std::map<std::string, Factory> listeners_;
   std::map<EndId, std::string> dialed_;  // connection requests under way
   std::vector<std::unique_ptr<End>> ends_;

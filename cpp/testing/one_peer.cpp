@@ -12,8 +12,11 @@ constexpr std::size_t kReceive_bytes_max = 256 * 1024;
 }  // namespace
 
 OnePeer::OnePeer(std::unique_ptr<Connection> connection, const OnePeerOptions& options)
-    : options_(options), buffer_(kReceive_bytes_max), slot_(around_.pool, options.limits) {
-  around_.open(slot_, std::move(connection));
+    : options_(options),
+      around_(options.limits),
+      buffer_(kReceive_bytes_max),
+      slot_(around_.driver) {
+  slot_.open(std::move(connection));
   pump();
 }
 
@@ -60,6 +63,7 @@ void OnePeer::round() {
   }
   slot_.settle();
   buffer_.spoil();
+  slot_.rest();
   if (slot_.wants_fin()) {
     slot_.fin_sent();
     fin_ = true;

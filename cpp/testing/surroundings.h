@@ -33,17 +33,24 @@ class NoDialer final : public Dialer {
 };
 
 struct Surroundings {
+  explicit Surroundings(const SlotLimits& limits = {})
+      : driver{.pool = pool,
+               .dial = dialer,
+               .random = random,
+               .counters = counters,
+               .draining = draining,
+               .wakes = wakes,
+               .limits = limits} {}
+
+  Waker waker(std::uint32_t slot = 0) { return {wakes, slot, 0}; }
+
   BlockPool pool;
   Random random{1};
   Counters counters;
   std::atomic<bool> draining{false};
   NoDialer dialer;
   std::shared_ptr<WakeLog> wakes = std::make_shared<WakeLog>();
-
-  Waker waker(std::uint32_t slot = 0) { return {wakes, slot, 0}; }
-  void open(Slot& slot, std::unique_ptr<Connection> connection, std::uint32_t id = 0) {
-    slot.open(std::move(connection), waker(id), dialer, random, counters, draining);
-  }
+  Driver driver;
 };
 
 }  // namespace zyphos::testing

@@ -13,8 +13,8 @@ TwoPeers::TwoPeers(std::unique_ptr<Client> client, std::unique_ptr<Connection> s
       client_(client.get()),
       client_side_(options.limits),
       server_side_(options.limits) {
-  client_side_.around.open(client_side_.slot, std::move(client));
-  server_side_.around.open(server_side_.slot, std::move(server));
+  client_side_.slot.open(std::move(client));
+  server_side_.slot.open(std::move(server));
 }
 
 void TwoPeers::run() {
@@ -42,6 +42,7 @@ bool TwoPeers::pump(Side& side) {
   }
   side.slot.settle();
   side.buffer.spoil();
+  side.slot.rest();
   if (side.slot.wants_fin()) {
     side.slot.fin_sent();
     side.fin = true;

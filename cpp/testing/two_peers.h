@@ -43,7 +43,7 @@ class TwoPeers {
 
  private:
   struct Side {
-    explicit Side(const SlotLimits& limits) : slot(around.pool, limits) {}
+    explicit Side(const SlotLimits& limits) : around(limits), slot(around.driver) {}
     Surroundings around;
     GuardBuffer buffer{64 * 1024};
     Slot slot;

@@ -123,7 +123,7 @@ class ResponsePath final : public CodePath {
 class ConnectionPath : public CodePath {
  public:
   ConnectionPath(Bytes input, std::unique_ptr<Connection> connection) : input_(input) {
-    around_.open(slot_, std::move(connection));
+    slot_.open(std::move(connection));
     slot_.pump(Time{1});
     slot_.settle();
   }
@@ -136,6 +136,7 @@ class ConnectionPath : public CodePath {
       slot_.out().sent(slot_.out().pending());
     } while (slot_.wants_pump());
     slot_.settle();
+    slot_.rest();
     if (slot_.error() != Errc::ok) {
       throw CodeRefused("what the connection refuses: " + std::string(errc_name(slot_.error())));
     }
@@ -145,7 +146,7 @@ class ConnectionPath : public CodePath {
  private:
   Bytes input_;
   testing::Surroundings around_;
-  Slot slot_{around_.pool, SlotLimits{}};
+  Slot slot_{around_.driver};
 };
 
 // A base, so that it is there before the connection that refers to it.

@@ -80,7 +80,8 @@ EngineOptions engine_options(const ServeSetting& setting) {
   options.ipv6_only = place->ipv6_only;
   options.device = setting.listen.device;
   // A whole message must fit before it is answered.
-  options.limits.inbox_bytes = std::max(options.limits.inbox_bytes, 2 * setting.message_bytes);
+  options.limits.inbox_bytes =
+      std::max(options.limits.inbox_bytes, std::size_t{2} * setting.message_bytes);
   options.when_full = when_full(setting.when_full);
   options.blocking_threads.when_busy = when_busy(setting.when_busy);
   options.blocking_threads.queue_order =
@@ -146,9 +147,9 @@ Words serve_words(ServeSetting& setting) {
   add_listening(words, setting.listen);
   words.number("threads", "loops, or threads of a pool", options.threads, 1U);
   words.list("cpus", "loop i runs on the i-th of these", options.cpus);
-  words.number("message_bytes", "echo: size of a message", setting.message_bytes, std::size_t{1});
+  words.number("message_bytes", "echo: size of a message", setting.message_bytes, std::uint32_t{1});
   words.number("response_bytes", "size of an answer (echo: as the message; hello: 13)",
-               setting.response_bytes, std::size_t{0});
+               setting.response_bytes, std::uint32_t{0});
   words.number("delay_ns", "app=delay: from request to answer", setting.delay_ns, std::int64_t{0});
   words.choice("counter", "app=counter: how the threads count together", setting.counter,
                counter_names());

@@ -25,12 +25,12 @@ struct ServeSetting {
   std::string protocol = "http1";
   std::string app = "hello";
   ListenSetting listen;
-  EngineOptions options;           // what `listen` says, and the limits, follow from the others
-  std::size_t message_bytes = 64;  // echo
-  std::optional<std::size_t> response_bytes;  // echo: as message_bytes; hello: 13
-  std::int64_t delay_ns = kMillisecond_ns;    // app=delay
-  std::string counter = "mutex";              // app=counter
-  std::size_t counter_steps = 0;              // app=counter
+  EngineOptions options;             // what `listen` says, and the limits, follow from the others
+  std::uint32_t message_bytes = 64;  // echo
+  std::optional<std::uint32_t> response_bytes;  // echo: as message_bytes; hello: 13
+  std::int64_t delay_ns = kMillisecond_ns;      // app=delay
+  std::string counter = "mutex";                // app=counter
+  std::size_t counter_steps = 0;                // app=counter
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;
   std::optional<std::int64_t> header_timeout_ns;  // http1: 10 s
   std::optional<std::int64_t> body_timeout_ns;    // http1: none

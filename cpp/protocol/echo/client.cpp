@@ -82,7 +82,7 @@ Step EchoClient::advance(Bytes in, Peer peer, Outbox& out, Time) {
     return end(in.size(), outstanding_ > 0 ? Errc::truncated : Errc::ok, Next::close);
   }
   write_messages(out);
-  if (outstanding_ == 0 && context_->draining.load(std::memory_order_relaxed)) {
+  if (outstanding_ == 0 && context_->draining()) {
     return end(in.size(), Errc::ok, Next::close);
   }
   return {.consumed = in.size(), .need = unwritten_ > 0 ? Need::room : Need::input};
@@ -134,7 +134,7 @@ void EchoClient::complete(Errc error) {
                         .body_bytes = received_,
                         .body_expected = as_expected_ && error == Errc::ok});
   seen_ = false;
-  if (error == Errc::ok) context_->counters.add(Counter::requests);
+  if (error == Errc::ok) context_->counters().add(Counter::requests);
   first_ = (first_ + 1) % tags_.size();
   --outstanding_;
   received_ = 0;

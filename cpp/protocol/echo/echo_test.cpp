@@ -37,8 +37,8 @@ TEST(EchoServer, WritesNothingBeforeTheLastByte) {
 }
 
 TEST(EchoServer, IsTheSameInEverySplit) {
-  for (const std::size_t size : {1U, 7U, 64U}) {
-    for (const std::size_t response : {0U, 3U, 200U}) {
+  for (const std::uint32_t size : {1U, 7U, 64U}) {
+    for (const std::uint32_t response : {0U, 3U, 200U}) {
       const auto run = [&](const testing::Pieces& pieces) {
         OnePeer peer(std::make_unique<EchoServer>(
                          ServerOptions{.message_bytes = size, .response_bytes = response}),
@@ -102,10 +102,10 @@ TEST(EchoServer, IdlesOutAndDrains) {
 std::vector<std::vector<std::size_t>> send_calls(WritePattern pattern, std::size_t size,
                                                  std::size_t count, bool& corked) {
   testing::Surroundings around;
-  Slot slot(around.pool, SlotLimits{});
+  Slot slot(around.driver);
   auto made = std::make_unique<EchoClient>(size, pattern, count);
   EchoClient& client = *made;
-  around.open(slot, std::move(made));
+  slot.open(std::move(made));
   for (std::size_t i = 0; i < count; ++i) client.submit({}, i);
   slot.pump(Time{1});
   corked = slot.out().corked();

@@ -12,8 +12,7 @@ namespace zyphos::echo {
 EchoServer::EchoServer(const ServerOptions& options)
     : message_(options.message_bytes),
       response_(options.response_bytes == 0 ? options.message_bytes : options.response_bytes),
-      idle_timeout_ns_(options.idle_timeout_ns),
-      in_place_(message_ == response_ && message_ <= kInPlace_bytes) {
+      idle_timeout_ns_(options.idle_timeout_ns) {
   ZY_CHECK(message_ > 0);
 }
 
@@ -24,8 +23,7 @@ Step EchoServer::advance(Bytes in, Peer peer, Outbox& out, Time now) {
   const std::size_t pending_before = out.pending();
   const std::size_t consumed = echo(in, out);
   const bool progress = consumed > 0 || out.pending() != pending_before;
-  if (progress || !started_) active_ = now;
-  started_ = true;
+  if (progress || active_.is_never()) active_ = now;
   Step step{.consumed = consumed, .deadline = active_ + idle_timeout_ns_};
   if (answering()) {
     step.need = Need::room;
@@ -45,21 +43,21 @@ void EchoServer::end_if_asked(Step& step, Peer peer, bool whole) const {
   if (peer == Peer::finished) {
     step.next = Next::close;
     if (!whole) step.error = Errc::truncated;
-  } else if (whole && context_->draining.load(std::memory_order_relaxed)) {
+  } else if (whole && context_->draining()) {
     step.next = Next::close;
   }
 }
 
 void EchoServer::answered(std::size_t n) {
-  answer_left_ -= n;
+  answer_left_ -= static_cast<std::uint32_t>(n);
   if (answer_left_ > 0) return;
-  context_->counters.add(Counter::requests);
+  context_->counters().add(Counter::requests);
   ZY_USDT(request_end, this);
 }
 
 // Returns what is consumed.
 std::size_t EchoServer::echo(Bytes in, Outbox& out) {
-  return in_place_ ? echo_in_place(in, out) : echo_stored(in, out);
+  return in_place() ? echo_in_place(in, out) : echo_stored(in, out);
 }
 
 // Echoes from where the bytes are; returns what is consumed.
@@ -80,13 +78,13 @@ std::size_t EchoServer::echo_in_place(Bytes in, Outbox& out) {
 
 // Collects a message in stored_, then writes its answer in as many parts as there is room for.
 std::size_t EchoServer::echo_stored(Bytes in, Outbox& out) {
-  stored_.resize(message_);
+  if (!stored_) stored_ = std::make_unique<std::byte[]>(message_);
   std::size_t at = 0;
   for (;;) {
     if (!answering()) {
-      const std::size_t n = std::min(message_ - stored_size_, in.size() - at);
-      if (n > 0) std::memcpy(stored_.data() + stored_size_, in.data() + at, n);
-      stored_size_ += n;
+      const std::size_t n = std::min<std::size_t>(message_ - stored_size_, in.size() - at);
+      if (n > 0) std::memcpy(stored_.get() + stored_size_, in.data() + at, n);
+      stored_size_ += static_cast<std::uint32_t>(n);
       at += n;
       if (stored_size_ < message_) return at;
       answer_left_ = response_;
@@ -94,7 +92,7 @@ std::size_t EchoServer::echo_stored(Bytes in, Outbox& out) {
     }
     const std::size_t from = (response_ - answer_left_) % message_;
     const std::size_t n =
-        out.write(ConstBytes(stored_).subspan(from, std::min(answer_left_, message_ - from)));
+        out.write({stored_.get() + from, std::min<std::size_t>(answer_left_, message_ - from)});
     if (n == 0) return at;
     answered(n);
     if (!answering()) stored_size_ = 0;

@@ -8,15 +8,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "protocol/connection.h"
 
 namespace zyphos::echo {
 
 struct ServerOptions {
-  std::size_t message_bytes = 64;  // >= 1
-  std::size_t response_bytes =
+  std::uint32_t message_bytes = 64;  // >= 1
+  std::uint32_t response_bytes =
       0;  // 0: as message_bytes; byte i of a response is the message's byte i % message_bytes
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;  // without any progress
 };
@@ -28,13 +28,14 @@ class EchoServer final : public Connection {
 
   // `options` is copied.
   explicit EchoServer(const ServerOptions& options);
-  explicit EchoServer(std::size_t message_bytes)
+  explicit EchoServer(std::uint32_t message_bytes)
       : EchoServer(ServerOptions{.message_bytes = message_bytes}) {}
 
   void start(Context& context) override { context_ = &context; }
   Step advance(Bytes in, Peer peer, Outbox& out, Time now) override;
 
  private:
+  bool in_place() const { return message_ == response_ && message_ <= kInPlace_bytes; }
   // What is left of the input and of the answer under way in one call of advance().
   std::size_t echo(Bytes in, Outbox& out);
   std::size_t echo_in_place(Bytes in, Outbox& out);
@@ -43,16 +44,15 @@ class EchoServer final : public Connection {
   bool answering() const { return answer_left_ > 0; }
   void answered(std::size_t n);
 
-  std::size_t message_;
-  std::size_t response_;
+  // Small: there is one for each idle connection.
+  std::uint32_t message_;
+  std::uint32_t response_;
+  std::uint32_t stored_size_ = 0;
+  std::uint32_t answer_left_ = 0;        // bytes of the complete message's answer not yet written
+  std::unique_ptr<std::byte[]> stored_;  // of message_ bytes, once one has to be stored
   std::int64_t idle_timeout_ns_;
-  bool in_place_;
   Context* context_ = nullptr;
-  std::vector<std::byte> stored_;
-  std::size_t stored_size_ = 0;
-  std::size_t answer_left_ = 0;  // bytes of the complete message's answer not yet written
-  Time active_{};
-  bool started_ = false;
+  Time active_ = Time::never();  // never: not yet called
 };
 
 }  // namespace zyphos::echo

@@ -59,7 +59,7 @@ Step Http1Client::advance(Bytes in, Peer peer, Outbox& out, Time) {
 }
 
 Step Http1Client::ongoing(std::size_t consumed) {
-  if (outstanding_ == 0 && context_->draining.load(std::memory_order_relaxed)) {
+  if (outstanding_ == 0 && context_->draining()) {
     return end(consumed, Errc::ok, Next::close);
   }
   return {.consumed = consumed, .need = unwritten_ > 0 ? Need::room : Need::input};
@@ -208,7 +208,7 @@ void Http1Client::complete(Errc error) {
                         .body_bytes = response_.size,
                         .body_expected = whole && response_.as_expected && error == Errc::ok});
   seen_ = false;
-  if (error == Errc::ok) context_->counters.add(Counter::requests);
+  if (error == Errc::ok) context_->counters().add(Counter::requests);
   if (outstanding_ == unwritten_) {
     // Answered before it was whole on the wire: what follows could not be told from its rest.
     --unwritten_;

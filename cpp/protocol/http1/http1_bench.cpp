@@ -115,8 +115,8 @@ void serve(benchmark::State& state, std::string_view text) {
   testing::Surroundings around;
   Answer handler;
   const ServerOptions options;
-  Slot slot(around.pool, SlotLimits{});
-  around.open(slot, std::make_unique<Http1Server>(handler, options));
+  Slot slot(around.driver);
+  slot.open(std::make_unique<Http1Server>(handler, options));
   std::uint64_t hash = 0;
   for (auto _ : state) {
     slot.input(input.bytes());
@@ -135,13 +135,13 @@ void ask(benchmark::State& state) {
   const auto pipelined = static_cast<std::size_t>(state.range(0));
   Padded input(kAnswer, pipelined);
   testing::Surroundings around;
-  Slot slot(around.pool, SlotLimits{});
+  Slot slot(around.driver);
   auto client = std::make_unique<Http1Client>(
       ClientOptions{.pipeline = pipelined,
                     .limits = {},
                     .expected_body = as_bytes(kAnswer.substr(kAnswer.size() - 13))});
   Http1Client& asked = *client;
-  around.open(slot, std::move(client));
+  slot.open(std::move(client));
   const Request request{
       .method = "GET", .target = "/", .authority = "127.0.0.1:8080", .headers = {}, .body = {}};
   std::uint64_t done = 0;

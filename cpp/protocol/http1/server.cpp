@@ -24,9 +24,9 @@ constexpr std::string_view kSwitching =
 }  // namespace
 
 Step Http1Server::advance(Bytes in, Peer peer, Outbox& out, Time now) {
-  if (!std::exchange(started_, true)) active_ = now;
+  if (active_.is_never()) active_ = now;
   if (peer == Peer::lost) {
-    exchange_.reset();
+    message_.reset();
     return {.consumed = in.size(), .next = Next::abort, .error = Errc::peer_reset};
   }
   Round round{.rest = in, .peer = peer, .out = out, .now = now};
@@ -38,9 +38,8 @@ Step Http1Server::advance(Bytes in, Peer peer, Outbox& out, Time now) {
 }
 
 Http1Server::Turn Http1Server::turn(Round& round) {
-  if (exchange_) return exchange(round);
-  if (!request_.body.done()) return discard(round);
-  return next_request(round);
+  if (!message_) return next_request(round);
+  return message_->exchange ? exchange(round) : discard(round);
 }
 
 Step Http1Server::step(const Round& round, Turn turn, std::size_t consumed) {
@@ -64,22 +63,21 @@ Time Http1Server::deadline(Turn turn) const {
 
 // When what has come of a request has to be all of it, however it trickles in.
 Time Http1Server::request_due(Turn turn) const {
-  if (!head_since_.is_never()) return head_since_ + options_.header_timeout_ns;
-  const bool for_body = turn == Turn::input && !request_.body.done();
+  if (head_partial()) return head_since_ + options_.header_timeout_ns;
+  const bool for_body = turn == Turn::input && message_ && !message_->request.body.done();
   if (!for_body || !options_.body_timeout_ns) return Time::never();
-  return body_since_ + *options_.body_timeout_ns;
+  return message_->since + *options_.body_timeout_ns;
 }
 
 Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
-  const bool waits_for_request = !exchange_ && request_.body.done();
-  if (waits_for_request && head_since_.is_never() && turn == Turn::input) {
+  if (!message_ && !head_partial() && turn == Turn::input) {
     round.error = Errc::idle_timeout;
     return Turn::close;
   }
-  const bool unanswered = waits_for_request || (exchange_ && !response_.head_written);
+  const bool unanswered = !message_ || (message_->exchange && !message_->response.head_written);
   if (turn == Turn::input && unanswered) return refuse(round, 408, Errc::request_timeout);
-  exchange_.reset();
   round.error = round.now >= request_due(turn) ? Errc::request_timeout : Errc::idle_timeout;
+  message_.reset();
   return Turn::abort;
 }
 
@@ -89,14 +87,12 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
                                                                    const RequestHead& head,
                                                                    const Framing& framing) {
   ZY_USDT(request_start, this);
-  response_ = {};
-  response_.close = framing.close;
-  request_.body.open(framing.body, framing.content_length);
-  request_.end_shown = !head.has_body;
-  request_.head_only = head.method == "HEAD";
-  request_.version_minor = framing.version_minor;
-  request_.size = 0;
-  discarded_ = 0;
+  RequestState request{.body = {},
+                       .end_shown = !head.has_body,
+                       .head_only = head.method == "HEAD",
+                       .version_minor = framing.version_minor};
+  request.body.open(framing.body, framing.content_length);
+  ResponseState response{.close = framing.close};
   if (head.method == "CONNECT") return refuse(round, 501, Errc::ok);
   if (head.has_body) {
     if (framing.content_length > options_.body_bytes_max) {
@@ -109,13 +105,14 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
     }
   } else if (framing.upgrade && options_.upgrader != nullptr && upgrade(round, head)) {
     return Turn::input;
-  } else if (ResponseSink sink = open_sink(round); handler_.answer(head, sink)) {
-    return answered(round);
+  } else if (ResponseSink sink = open_sink(round, request, response); handler_.answer(head, sink)) {
+    return answered(round, response);
   }
-  exchange_ = handler_.begin(head, {.wake = context_->wake,
-                                    .random = context_->random,
-                                    .counters = context_->counters,
-                                    .now = round.now});
+  message_.reset(new Message(request, response, round.now));
+  message_->exchange = handler_.begin(head, {.wake = context_->wake_source(),
+                                             .random = context_->random(),
+                                             .counters = context_->counters(),
+                                             .now = round.now});
   return exchange(round);
 }
 
@@ -134,21 +131,19 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
   round.rest = round.rest.subspan(read.size);
   round.progress = true;
   head_since_ = Time::never();
-  body_since_ = round.now;
-  blank_line_skipped_ = false;
   return begin(round, head, framing);
 }
 
 // RFC 9112, 2.2: one empty line before the request line is ignored.
 void Http1Server::skip_blank_line(Round& round) {
-  if (blank_line_skipped_ || !as_text(round.rest).starts_with("\r\n")) return;
-  blank_line_skipped_ = true;
+  if (head_since_ == kAfterBlankLine || !as_text(round.rest).starts_with("\r\n")) return;
+  head_since_ = kAfterBlankLine;
   round.rest = round.rest.subspan(2);
 }
 
 // Not a byte of a request has come; a CR may begin the empty line before it.
 bool Http1Server::nothing_yet(Bytes rest) const {
-  return rest.empty() || (!blank_line_skipped_ && as_text(rest) == "\r");
+  return rest.empty() || (head_since_ != kAfterBlankLine && as_text(rest) == "\r");
 }
 
 // A head that trickles in is read from its start each time, which its size limit bounds: so a wrong
@@ -158,10 +153,10 @@ Http1Server::Turn Http1Server::partial_request(Round& round) {
     return nothing_yet(round.rest) ? Turn::close : refuse(round, 400, Errc::truncated);
   }
   if (round.rest.empty()) {
-    if (context_->draining.load(std::memory_order_relaxed)) return Turn::close;
+    if (context_->draining()) return Turn::close;
     return Turn::input;
   }
-  if (head_since_.is_never()) head_since_ = round.now;
+  if (!head_partial()) head_since_ = round.now;
   return Turn::input;
 }
 
@@ -172,7 +167,7 @@ bool Http1Server::upgrade(Round& round, const RequestHead& head) {
   fields.insert(0, kSwitching);
   fields += "\r\n";
   ZY_CHECK(round.out.write_control(as_bytes(fields)));
-  context_->counters.add(Counter::requests);
+  context_->counters().add(Counter::requests);
   ZY_USDT(request_end, this);
   context_->become(std::move(successor));
   return true;
@@ -180,7 +175,7 @@ bool Http1Server::upgrade(Round& round, const RequestHead& head) {
 
 // The protocol's own answer, then the end.
 Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc error) {
-  exchange_.reset();
+  message_.reset();
   round.error = error;
   return write_error(round.out, status, options_.date) ? Turn::close : Turn::abort;
 }
@@ -189,19 +184,20 @@ Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc e
 
 // Who has its head already cannot be told any more that this is the last answer, and may have sent
 // its next request.
-ResponseSink Http1Server::open_sink(Round& round) {
-  if (!response_.head_written && context_->last_answer()) response_.close = true;
-  return {request_, response_, options_, round.out};
+ResponseSink Http1Server::open_sink(Round& round, const RequestState& request,
+                                    ResponseState& response) {
+  if (!response.head_written && context_->last_answer()) response.close = true;
+  return {request, response, options_, round.out};
 }
 
 Http1Server::Turn Http1Server::exchange(Round& round) {
   const std::size_t before = round.rest.size();
-  if (!request_.end_shown && !feed(round)) return refuse_body(round);
-  ResponseSink sink = open_sink(round);
-  const Produce produced = exchange_->produce(sink, round.now);
+  if (!message_->request.end_shown && !feed(round)) return refuse_body(round);
+  ResponseSink sink = open_sink(round, message_->request, message_->response);
+  const Produce produced = message_->exchange->produce(sink, round.now);
   const bool moved = sink.touched() || round.rest.size() != before;
   round.progress |= moved;
-  if (response_.failed || produced == Produce::failed) return fail_exchange(round);
+  if (message_->response.failed || produced == Produce::failed) return fail_exchange(round);
   if (produced == Produce::done) return finish_exchange(round, sink.end());
   if (moved) return Turn::again;
   return produced == Produce::more ? Turn::room : wait(round);
@@ -209,7 +205,7 @@ Http1Server::Turn Http1Server::exchange(Round& round) {
 
 // The exchange is pending: on its body, or on a wake.
 Http1Server::Turn Http1Server::wait(Round& round) {
-  const bool for_body = !request_.body.done() && round.rest.empty();
+  const bool for_body = !message_->request.body.done() && round.rest.empty();
   if (!for_body) return Turn::wake;
   if (round.peer == Peer::open) return Turn::input;
   round.error = Errc::truncated;
@@ -218,76 +214,84 @@ Http1Server::Turn Http1Server::wait(Round& round) {
 
 // Shows the exchange what has come of its body. False: round.error says what is wrong with it.
 bool Http1Server::feed(Round& round) {
+  RequestState& request = message_->request;
   for (;;) {
-    const Bytes data = request_.body.data(round.rest);
-    if (request_.body.bad()) {
+    const Bytes data = request.body.data(round.rest);
+    if (request.body.bad()) {
       round.error = Errc::bad_chunk;
       return false;
     }
     if (data.empty()) break;
-    const std::size_t n = show(data, request_.body.ends_with(data.size()));
-    request_.body.took(round.rest, n);
-    request_.size += n;
-    if (request_.size > options_.body_bytes_max) {
+    const std::size_t n = show(data, request.body.ends_with(data.size()));
+    request.body.took(round.rest, n);
+    request.size += n;
+    if (request.size > options_.body_bytes_max) {
       round.error = Errc::body_too_large;
       return false;
     }
     if (n < data.size()) return true;
   }
-  request_.end_shown = request_.body.done();
-  if (request_.end_shown && request_.body.body() == Body::chunked) show({}, true);
+  request.end_shown = request.body.done();
+  if (request.end_shown && request.body.body() == Body::chunked) show({}, true);
   return true;
 }
 
 std::size_t Http1Server::show(Bytes bytes, bool end) {
-  const std::size_t n = exchange_->body(bytes, end);
+  const std::size_t n = message_->exchange->body(bytes, end);
   ZY_CHECK(n <= bytes.size());
   return n;
 }
 
 // What is wrong with the body is answered, unless an answer has begun: then its end is missing.
 Http1Server::Turn Http1Server::refuse_body(Round& round) {
-  if (!response_.head_written) {
+  if (!message_->response.head_written) {
     return refuse(round, round.error == Errc::body_too_large ? 413 : 400, round.error);
   }
-  exchange_.reset();
+  message_.reset();
   return Turn::close;
 }
 
 Http1Server::Turn Http1Server::finish_exchange(Round& round, bool whole) {
   if (!whole) return fail_exchange(round);
-  exchange_.reset();
-  return answered(round);
+  message_->exchange.reset();
+  const Turn next = answered(round, message_->response);
+  if (message_->request.body.done()) message_.reset();
+  return next;
 }
 
-Http1Server::Turn Http1Server::answered(Round& round) {
-  ZY_CHECK(response_.head_written);
+Http1Server::Turn Http1Server::answered(Round& round, const ResponseState& response) {
+  ZY_CHECK(response.head_written);
   round.progress = true;
-  context_->counters.add(Counter::requests);
+  context_->counters().add(Counter::requests);
   ZY_USDT(request_end, this);
-  return response_.close ? Turn::close : Turn::again;
+  return response.close ? Turn::close : Turn::again;
 }
 
 Http1Server::Turn Http1Server::fail_exchange(Round& round) {
-  if (!response_.head_written) return refuse(round, 500, Errc::handler_failed);
-  exchange_.reset();
+  if (!message_->response.head_written) return refuse(round, 500, Errc::handler_failed);
+  message_.reset();
   round.error = Errc::handler_failed;
   return Turn::abort;
 }
 
 // Reads on what the exchange left of its request's body.
 Http1Server::Turn Http1Server::discard(Round& round) {
+  BodyReader& body = message_->request.body;
   const std::size_t before = round.rest.size();
-  const Bytes data = request_.body.data(round.rest);
-  request_.body.took(round.rest, data.size());
-  discarded_ += before - round.rest.size();
+  const Bytes data = body.data(round.rest);
+  body.took(round.rest, data.size());
+  message_->discarded += before - round.rest.size();
   round.progress |= before != round.rest.size();
-  if (request_.body.bad()) {
+  if (body.bad()) {
     round.error = Errc::bad_chunk;
     return Turn::close;
   }
-  if (discarded_ > kDiscarded_bytes_max) return Turn::close;
-  if (request_.body.done() || !round.rest.empty()) return Turn::again;
+  if (message_->discarded > kDiscarded_bytes_max) return Turn::close;
+  if (body.done()) {
+    message_.reset();
+    return Turn::again;
+  }
+  if (!round.rest.empty()) return Turn::again;
   if (round.peer == Peer::open) return Turn::input;
   round.error = Errc::truncated;
   return Turn::close;

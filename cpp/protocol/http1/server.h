@@ -5,8 +5,10 @@
 // Cost: nothing is allocated per request beyond what the handler's exchange does.
 #pragma once
 
+#include <limits>
 #include <memory>
 
+#include "memory/recycled.h"
 #include "protocol/connection.h"
 #include "protocol/handler.h"
 #include "protocol/http1/response_sink.h"
@@ -33,6 +35,18 @@ class Http1Server final : public Connection {
     bool progress = false;
     Errc error = Errc::ok;
   };
+  // A request whose exchange is under way, or the rest of whose body is read on. In between, and
+  // for what is answered at once, a connection has none.
+  struct Message : Recycled<Message> {
+    Message(const RequestState& asked, const ResponseState& answer, Time now)
+        : request(asked), response(answer), since(now) {}
+
+    RequestState request;
+    ResponseState response;
+    std::unique_ptr<Exchange> exchange;
+    std::uint64_t discarded = 0;  // of a body that nobody reads
+    Time since;                   // end of the head
+  };
   // What the connection does next: again is another turn now, the others end the call.
   enum class Turn : std::uint8_t { again, input, room, wake, close, abort };
 
@@ -45,34 +59,35 @@ class Http1Server final : public Connection {
   Turn next_request(Round& round);
   void skip_blank_line(Round& round);
   bool nothing_yet(Bytes rest) const;
+  bool head_partial() const { return head_since_ < kAfterBlankLine; }
   Turn partial_request(Round& round);
   Turn begin(Round& round, const RequestHead& head, const Framing& framing);
   bool upgrade(Round& round, const RequestHead& head);
   Turn refuse(Round& round, std::uint16_t status, Errc error);
 
-  ResponseSink open_sink(Round& round);
+  ResponseSink open_sink(Round& round, const RequestState& request, ResponseState& response);
   Turn exchange(Round& round);
   bool feed(Round& round);
   Turn wait(Round& round);
   Turn refuse_body(Round& round);
   std::size_t show(Bytes bytes, bool end);
   Turn finish_exchange(Round& round, bool whole);
-  Turn answered(Round& round);
+  Turn answered(Round& round, const ResponseState& response);
   Turn fail_exchange(Round& round);
   Turn discard(Round& round);
 
+  // Later than any time but never().
+  static constexpr Time kAfterBlankLine{std::numeric_limits<std::int64_t>::max() - 1};
+
+  // Small: there is one for each idle connection.
   Handler& handler_;
   const ServerOptions& options_;
   Context* context_ = nullptr;
-  std::unique_ptr<Exchange> exchange_;
-  RequestState request_;
-  ResponseState response_;
-  std::uint64_t discarded_ = 0;      // of a body that nobody reads
-  Time active_{};                    // last progress
-  Time head_since_ = Time::never();  // first byte of a partial head
-  Time body_since_{};                // end of the last head
-  bool started_ = false;
-  bool blank_line_skipped_ = false;
+  std::unique_ptr<Message> message_;
+  Time active_ = Time::never();  // last progress; never: not yet called
+  // First byte of a partial head. Before that: never, or that the empty line has come which is
+  // ignored.
+  Time head_since_ = Time::never();
 };
 
 }  // namespace zyphos::http1
