@@ -1,5 +1,7 @@
 #include "protocol/http1/read.h"
 
+#include <optional>
+
 #include "protocol/http1/head_reader.h"
 #include "protocol/http1/skip.h"
 
@@ -8,9 +10,9 @@ namespace {
 
 class RequestReader : public HeadReader {
  public:
-  RequestReader(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
-                Framing& framing)
-      : HeadReader(in, limits, fields, framing), head_(head) {}
+  RequestReader(ConstBytes in, const ReadLimits& limits, Parser parser, Fields& fields,
+                RequestHead& head, Framing& framing)
+      : HeadReader(in, limits, parser, fields, framing), head_(head) {}
 
   ReadResult read() {
     const bool done = request_line() && field_section() && check_host();
@@ -18,14 +20,51 @@ class RequestReader : public HeadReader {
     return result(done);
   }
 
+  // The same of a head that has been read before, if it is not whole or refused.
+  std::optional<ReadResult> go_on(HeadProgress& progress) {
+    resume(progress);
+    if (field_lines()) return std::nullopt;
+    return keep(progress, result(false));
+  }
+  ReadResult keep(HeadProgress& to, const ReadResult& read) const {
+    if (read.state == ReadState::partial) to = progress();
+    return read;
+  }
+
  private:
   // method SP request-target SP HTTP-version CRLF (RFC 9112, 3)
   bool request_line() {
+    if (kernel_ != nullptr && look(at_) && marked_request_line()) return true;
     open_line();
     if (usual_request_line()) return true;
     return method() && literal(' ', Errc::bad_request_line) && target() &&
            literal(' ', Errc::bad_request_line) && version(Errc::bad_request_line) &&
            line_end(Errc::bad_request_line);
+  }
+
+  // In origin-form, HTTP/1.x, and whole. False: it may be another, or wrong.
+  bool marked_request_line() {
+    constexpr std::string_view kVersion = " HTTP/1.";  // and the minor digit
+    constexpr std::size_t kSize_min = 11;              // "A / HTTP/1."
+    const char* const line = at_;
+    const char* end = LineEnds(window_, line).next(line);
+    while (end == nullptr && look(line)) end = LineEnds(window_, line).next(line);
+    if (end == nullptr || !ends_line(end)) return false;
+    const auto size = static_cast<std::size_t>(end - line);
+    if (size <= kSize_min || size + 2 > limits_.line_bytes_max) return false;
+    const std::size_t method_size = window_.name_size(line);
+    const char* const target = line + method_size + 1;
+    const char* const target_end = end - kVersion.size() - 1;
+    if (method_size == 0 || target >= target_end || target[-1] != ' ' || *target != '/') {
+      return false;
+    }
+    if (window_.target_end(target) != target_end) return false;
+    if (std::string_view(target_end, end - 1) != kVersion || !is_digit(end[-1])) return false;
+    head_.method = {line, method_size};
+    head_.target = {target, target_end};
+    framing_.version_minor = end[-1] == '0' ? 0 : 1;
+    at_ = end + 2;
+    return true;
   }
 
   // As nearly all are: in origin-form, HTTP/1.1, and whole. False: it may be another, or wrong.
@@ -102,9 +141,9 @@ class RequestReader : public HeadReader {
 
 class ResponseReader : public HeadReader {
  public:
-  ResponseReader(ConstBytes in, const ReadLimits& limits, Fields& fields, ResponseLine& line,
-                 Framing& framing)
-      : HeadReader(in, limits, fields, framing), line_out_(line) {}
+  ResponseReader(ConstBytes in, const ReadLimits& limits, Parser parser, Fields& fields,
+                 ResponseLine& line, Framing& framing)
+      : HeadReader(in, limits, parser, fields, framing), line_out_(line) {}
 
   ReadResult read() {
     const bool done = status_line() && field_section();
@@ -147,20 +186,35 @@ class ResponseReader : public HeadReader {
   ResponseLine& line_out_;
 };
 
+// Apart from read_request(), which mostly has no progress to look at.
+[[gnu::noinline]] ReadResult read_on(ConstBytes in, const ReadLimits& limits, Fields& fields,
+                                     RequestHead& head, Framing& framing, Parser parser,
+                                     HeadProgress& progress) {
+  if (progress.line > 0) {
+    RequestReader reader(in, limits, parser, fields, head, framing);
+    if (const auto read = reader.go_on(progress)) return *read;
+  }
+  fields.clear();
+  framing = {};
+  RequestReader reader(in, limits, parser, fields, head, framing);
+  return reader.keep(progress, reader.read());
+}
+
 }  // namespace
 
 ReadResult read_request(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
-                        Framing& framing) {
+                        Framing& framing, Parser parser, HeadProgress* progress) {
+  if (progress != nullptr) return read_on(in, limits, fields, head, framing, parser, *progress);
   fields.clear();
   framing = {};
-  return RequestReader(in, limits, fields, head, framing).read();
+  return RequestReader(in, limits, parser, fields, head, framing).read();
 }
 
 ReadResult read_response(ConstBytes in, const ReadLimits& limits, Fields& fields,
-                         ResponseLine& line, Framing& framing) {
+                         ResponseLine& line, Framing& framing, Parser parser) {
   fields.clear();
   framing = {};
-  return ResponseReader(in, limits, fields, line, framing).read();
+  return ResponseReader(in, limits, parser, fields, line, framing).read();
 }
 
 }  // namespace zyphos::http1

@@ -2,7 +2,9 @@
 // a time, in order; further pipelined requests wait in the inbox, and as many as there is room for
 // are answered in one advance.
 //
-// Cost: nothing is allocated per request beyond what the handler's exchange does.
+// Cost: nothing is allocated per request beyond what the handler's exchange does. Of pipelined
+// requests that came together, a head of the same bytes as the one before is not read again, only
+// compared: it says the same.
 #pragma once
 
 #include <memory>
@@ -32,6 +34,11 @@ class Http1Server final : public Connection {
     Time now;
     bool progress = false;
     Errc error = Errc::ok;
+    // The head that was read last and what it said, as long as its bytes stay: until the call ends.
+    ConstBytes known{};
+    Fields fields{};
+    RequestHead head{};
+    Framing framing{};
   };
   // What the connection does next: again is another turn now, the others end the call.
   enum class Turn : std::uint8_t { again, input, room, wake, close, abort };
@@ -43,10 +50,11 @@ class Http1Server final : public Connection {
   Turn timed_out(Round& round, Turn turn);
 
   Turn next_request(Round& round);
+  static bool same_head_again(const Round& round);
   void skip_blank_line(Round& round);
   bool nothing_yet(Bytes rest) const;
   Turn partial_request(Round& round);
-  Turn begin(Round& round, const RequestHead& head, const Framing& framing);
+  Turn begin(Round& round);
   bool upgrade(Round& round, const RequestHead& head);
   Turn refuse(Round& round, std::uint16_t status, Errc error);
 
@@ -67,10 +75,11 @@ class Http1Server final : public Connection {
   std::unique_ptr<Exchange> exchange_;
   RequestState request_;
   ResponseState response_;
-  std::uint64_t discarded_ = 0;      // of a body that nobody reads
-  Time active_{};                    // last progress
-  Time head_since_ = Time::never();  // first byte of a partial head
-  Time body_since_{};                // end of the last head
+  std::uint64_t discarded_ = 0;             // of a body that nobody reads
+  Time active_{};                           // last progress
+  Time head_since_ = Time::never();         // first byte of a partial head
+  Time body_since_{};                       // end of the last head
+  std::unique_ptr<HeadProgress> progress_;  // of a large head that trickles in
   bool started_ = false;
   bool blank_line_skipped_ = false;
 };
