@@ -104,8 +104,13 @@ std::string lack() {
 
 }  // namespace
 
-const Kernel kAvx2Kernel{
-    .name = "avx2", .find = find, .skip = skip, .skip_text = skip_text, .mark = mark, .lack = lack};
+const Kernel kAvx2Kernel{.name = "avx2",
+                         .width_bytes = kWidth_bytes,
+                         .find = find,
+                         .skip = skip,
+                         .skip_text = skip_text,
+                         .mark = mark,
+                         .lack = lack};
 
 }  // namespace zyphos::scan
 

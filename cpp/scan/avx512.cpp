@@ -96,6 +96,7 @@ std::string lack() {
 }  // namespace
 
 const Kernel kAvx512Kernel{.name = "avx512",
+                           .width_bytes = kWidth_bytes,
                            .find = find,
                            .skip = skip,
                            .skip_text = skip_text,

@@ -30,6 +30,7 @@ struct Marks {
 
 struct Kernel {
   std::string_view name;
+  std::size_t width_bytes = 1;  // looked at together
 
   // First character of [at, end) that ..., or end. O(end - at).
   const char* (*find)(const char* at, const char* end, char wanted) = nullptr;        // is this one

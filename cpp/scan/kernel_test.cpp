@@ -39,6 +39,7 @@ TEST(Kernels, AreThePlainestFirstAndTheBestOfThoseThatRun) {
   const Kernel* last = nullptr;
   for (const Kernel& kernel : kernels()) {
     EXPECT_EQ(find_kernel(kernel.name), &kernel);
+    EXPECT_TRUE(last == nullptr || kernel.width_bytes > last->width_bytes);
     if (kernel.lack().empty()) last = &kernel;
   }
   EXPECT_EQ(&best_kernel(), last);

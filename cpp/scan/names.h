@@ -38,7 +38,7 @@ class NameSet {
   static constexpr std::size_t kSlots = 32;
   static constexpr std::uint64_t kLower = 0x2020202020202020U;
 
-  struct Slot {
+  struct alignas(64) Slot {
     std::uint32_t size = 0;  // 0: no name is here
     std::uint32_t index = N;
     std::array<std::uint64_t, kSize_max / kWord_bytes> text{};

@@ -100,6 +100,7 @@ std::string lack() {
 }  // namespace
 
 const Kernel kSse42Kernel{.name = "sse4.2",
+                          .width_bytes = kWidth_bytes,
                           .find = find,
                           .skip = skip,
                           .skip_text = skip_text,

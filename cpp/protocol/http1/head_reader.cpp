@@ -105,12 +105,6 @@ bool HeadReader::other_version(Errc error) {
   return true;
 }
 
-bool HeadReader::host_field(std::string_view value) {
-  ++seen_.hosts;
-  host_ = value;
-  return true;
-}
-
 bool HeadReader::known_field(std::size_t known, std::string_view value) {
   switch (known) {
     case kHost: return host_field(value);
@@ -155,6 +149,15 @@ bool HeadReader::known_field(std::size_t known, std::string_view value) {
   return is_host ? host_field(value) : known_field(kKnownNames.find(name), value);
 }
 
+// What stands between a field's colon and its line's CR, without the blanks around it.
+[[gnu::always_inline]] inline std::string_view marked_value(const char* from, const char* end) {
+  const auto low = [](char c) { return static_cast<unsigned char>(c) <= ' '; };  // in text: a blank
+  if (*from == ' ') ++from;
+  if (low(*from) || low(end[-1])) [[unlikely]]
+    return trim({from, end});
+  return {from, end};
+}
+
 // A line from its first character to its CR: field-name ":" OWS field-value OWS, with a name of
 // less than 64 characters.
 [[gnu::always_inline]] inline HeadReader::Lines HeadReader::marked_line(const char* line,
@@ -167,18 +170,17 @@ bool HeadReader::known_field(std::size_t known, std::string_view value) {
   if (static_cast<std::size_t>(end - line) + kLineEnd.size() > limits_.line_bytes_max) {
     return Lines::other;
   }
-  const char* from = line + name_size + 1;
-  if (*from == ' ') ++from;
-  const auto low = [](char c) { return static_cast<unsigned char>(c) <= ' '; };  // in text: a blank
-  std::string_view value(from, end);
-  if (low(*from) || low(end[-1])) [[unlikely]]
-    value = trim({from, end});
+  const std::string_view value = marked_value(line + name_size + 1, end);
   if (!fields_.add(name, value)) {
     fail(Errc::head_too_large, 431);
     return Lines::refused;
   }
   const std::size_t known = kKnownNames.find(name);
   if (known == kKnownCount) return Lines::done;
+  if (known == kHost) {
+    host_field(value);
+    return Lines::done;
+  }
   return known_field(known, value) ? Lines::done : Lines::refused;
 }
 

@@ -104,7 +104,11 @@ class HeadReader {
   bool field_value(const char* at, std::string_view& value);
   bool check_framing();
   bool known_field(std::size_t known, std::string_view value);
-  bool host_field(std::string_view value);
+  bool host_field(std::string_view value) {
+    ++seen_.hosts;
+    host_ = value;
+    return true;
+  }
   bool content_length(std::string_view value);
   bool transfer_encoding(std::string_view value);
   bool expect(std::string_view value);

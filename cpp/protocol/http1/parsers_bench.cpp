@@ -12,7 +12,7 @@
 
 #ifdef ZYPHOS_HAVE_PICOHTTPPARSER
 extern "C" {
-#include "picohttpparser.h"
+#include <picohttpparser.h>
 }
 #endif
 

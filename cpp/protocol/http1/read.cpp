@@ -1,5 +1,6 @@
 #include "protocol/http1/read.h"
 
+#include <cstring>
 #include <optional>
 
 #include "protocol/http1/head_reader.h"
@@ -42,24 +43,32 @@ class RequestReader : public HeadReader {
            line_end(Errc::bad_request_line);
   }
 
-  // In origin-form, HTTP/1.x, and whole. False: it may be another, or wrong.
-  bool marked_request_line() {
-    constexpr std::string_view kVersion = " HTTP/1.";  // and the minor digit
-    constexpr std::size_t kSize_min = 11;              // "A / HTTP/1."
-    const char* const line = at_;
+  // The CR of the first line, if that is whole and no longer than it may be; else null.
+  const char* marked_end(const char* line) {
     const char* end = LineEnds(window_, line).next(line);
     while (end == nullptr && look(line)) end = LineEnds(window_, line).next(line);
-    if (end == nullptr || !ends_line(end)) return false;
-    const auto size = static_cast<std::size_t>(end - line);
-    if (size <= kSize_min || size + 2 > limits_.line_bytes_max) return false;
+    if (end == nullptr || !ends_line(end)) return nullptr;
+    return static_cast<std::size_t>(end - line) + 2 <= limits_.line_bytes_max ? end : nullptr;
+  }
+
+  static constexpr std::size_t kVersion_bytes = 9;  // " HTTP/1.1"
+  static bool is_version(const char* at) {
+    return std::memcmp(at, " HTTP/1.", kVersion_bytes - 1) == 0 && is_digit(at[kVersion_bytes - 1]);
+  }
+
+  // In origin-form, HTTP/1.x, and whole. False: it may be another, or wrong.
+  bool marked_request_line() {
+    constexpr std::ptrdiff_t kSize_min = 12;  // "A / HTTP/1.1"
+    const char* const line = at_;
+    const char* const end = marked_end(line);
+    if (end == nullptr || end - line < kSize_min) return false;
     const std::size_t method_size = window_.name_size(line);
     const char* const target = line + method_size + 1;
-    const char* const target_end = end - kVersion.size() - 1;
-    if (method_size == 0 || target >= target_end || target[-1] != ' ' || *target != '/') {
-      return false;
-    }
-    if (window_.target_end(target) != target_end) return false;
-    if (std::string_view(target_end, end - 1) != kVersion || !is_digit(end[-1])) return false;
+    const char* const target_end = end - kVersion_bytes;
+    const bool usual =
+        method_size > 0 && target < target_end && target[-1] == ' ' && *target == '/';
+    if (!usual || window_.target_end(target) != target_end) return false;
+    if (!is_version(target_end)) return false;
     head_.method = {line, method_size};
     head_.target = {target, target_end};
     framing_.version_minor = end[-1] == '0' ? 0 : 1;
@@ -200,21 +209,34 @@ class ResponseReader : public HeadReader {
   return reader.keep(progress, reader.read());
 }
 
+// An input so short is read faster by descent than marked.
+constexpr std::size_t kMarked_bytes_min = 80;
+
+Parser parser_for(ConstBytes in, Parser parser) {
+  return in.size() < kMarked_bytes_min ? kDescent : parser;
+}
+
 }  // namespace
+
+Parser best_parser() {
+  constexpr std::size_t kWidth_bytes_min = 32;
+  const scan::Kernel& best = scan::best_kernel();
+  return best.width_bytes >= kWidth_bytes_min ? &best : kDescent;
+}
 
 ReadResult read_request(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
                         Framing& framing, Parser parser, HeadProgress* progress) {
   if (progress != nullptr) return read_on(in, limits, fields, head, framing, parser, *progress);
   fields.clear();
   framing = {};
-  return RequestReader(in, limits, parser, fields, head, framing).read();
+  return RequestReader(in, limits, parser_for(in, parser), fields, head, framing).read();
 }
 
 ReadResult read_response(ConstBytes in, const ReadLimits& limits, Fields& fields,
                          ResponseLine& line, Framing& framing, Parser parser) {
   fields.clear();
   framing = {};
-  return ResponseReader(in, limits, parser, fields, line, framing).read();
+  return ResponseReader(in, limits, parser_for(in, parser), fields, line, framing).read();
 }
 
 }  // namespace zyphos::http1

@@ -30,6 +30,8 @@ struct ReadLimits {
 // Null: descent. Else simd, by this kernel.
 using Parser = const scan::Kernel*;
 inline constexpr Parser kDescent = nullptr;
+// The faster one here: simd by a kernel of at least 32 bytes, descent where there is none.
+Parser best_parser();
 
 // Header fields of one head. Left uninitialised until used: 100 of them are 3 KB.
 class Fields {

@@ -88,6 +88,13 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
 
 // --- heads ---
 
+// Who has its head already cannot be told any more that this is the last answer, and may have sent
+// its next request.
+[[gnu::always_inline]] inline ResponseSink Http1Server::open_sink(Round& round) {
+  if (!response_.head_written && context_->last_answer()) response_.close = true;
+  return {request_, response_, options_, round.out};
+}
+
 [[gnu::always_inline]] inline Http1Server::Turn Http1Server::begin(Round& round) {
   const RequestHead& head = round.head;
   const Framing& framing = round.framing;
@@ -203,13 +210,6 @@ Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc e
 }
 
 // --- the exchange under way ---
-
-// Who has its head already cannot be told any more that this is the last answer, and may have sent
-// its next request.
-ResponseSink Http1Server::open_sink(Round& round) {
-  if (!response_.head_written && context_->last_answer()) response_.close = true;
-  return {request_, response_, options_, round.out};
-}
 
 Http1Server::Turn Http1Server::exchange(Round& round) {
   const std::size_t before = round.rest.size();

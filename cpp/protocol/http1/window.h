@@ -27,7 +27,7 @@ class Window {
     if (blocks == 0 || (line == base_ && blocks == blocks_)) return false;
     base_ = line;
     blocks_ = blocks;
-    next_ = std::min(2 * next_, kBlocks_max);
+    next_ = kBlocks_max;
     kernel.mark(line, blocks, kNameClass, kTargetClass, marks_.data());
     marks_[blocks].not_name = ~std::uint64_t{0};
     return true;
@@ -56,7 +56,7 @@ class Window {
   }
 
  private:
-  static constexpr std::size_t kBlocks_first = 2;
+  static constexpr std::size_t kBlocks_first = 4;
   static constexpr std::size_t kBlocks_max = 16;
 
   const char* base_;
@@ -80,7 +80,7 @@ class LineEnds {
       if (++index_ >= window_->blocks()) return nullptr;
       enter(line);
     }
-    return window_->base() + index_ * scan::kBlock_bytes + std::countr_zero(stops_);
+    return block_ + std::countr_zero(stops_);
   }
   // The character was CR, and LF follows.
   void pass() {
@@ -91,14 +91,14 @@ class LineEnds {
  private:
   // The stops of a block, without those before the line.
   void enter(const char* line) {
-    const std::size_t before = index_ * scan::kBlock_bytes;
-    const std::size_t offset = window_->offset(line);
+    block_ = window_->base() + index_ * scan::kBlock_bytes;
     stops_ = window_->block(index_).not_text;
-    if (offset > before) stops_ &= ~std::uint64_t{0} << (offset - before);
+    if (line > block_) stops_ &= ~std::uint64_t{0} << (line - block_);
   }
 
   const Window* window_;
   std::size_t index_;
+  const char* block_ = nullptr;
   std::uint64_t stops_ = 0;
 };
 
