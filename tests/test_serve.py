@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from typing import get_args
 
 import psutil
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from running import refused, served, shared_board
 from zyphos_lab import _core
 from zyphos_lab.native import program
+from zyphos_lab.spec.target_models import Scan
 
 pytestmark = pytest.mark.native
 
@@ -52,6 +54,24 @@ def test_echo_answers_any_method_and_path(engine: str) -> None:
     with served(f"engine={engine}", "app=echo") as server:
         for method in ("POST", "PUT", "PATCH", "DELETE", "BREW"):
             assert ask(server.port, method, f"/{method}?a=b", body) == body
+
+
+@pytest.mark.parametrize("scan", get_args(Scan))
+def test_each_kernel_reads_requests_or_says_why_not(scan: str) -> None:
+    words = ("parser=simd", f"scan={scan}")
+    kernels = _core.scan_kernels()
+    assert kernels["scalar"] is True
+    able = kernels.get(scan, scan == "best" or "is none of this processor's")
+    if able is True:
+        with served(*words) as server:
+            assert ask(server.port) == b"Hello, world!"
+    elif scan in kernels:
+        code, _, said = refused("zyphos-serve", *words)
+        assert code == 1 and str(able) in said
+        pytest.skip(f"kernel {scan}: {able}")
+    else:
+        assert refused("zyphos-serve", *words)[0] == 2
+        pytest.skip(f"kernel {scan} {able}")
 
 
 @pytest.mark.parametrize(

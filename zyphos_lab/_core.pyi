@@ -78,6 +78,9 @@ class Server:
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
 
+def scan_kernels() -> dict[str, bool | str]:
+    """Each kernel of parser simd, the plainest first: True, or why it cannot run here."""
+
 def engines() -> dict[str, bool | str]:
     """Each engine: True, or the reason why it cannot run here."""
 

@@ -11,6 +11,7 @@
 
 #include "engine/uring_features.h"
 #include "load/generator.h"
+#include "scan/kernel.h"
 #include "tool/load_words.h"
 #include "tool/mapped_board.h"
 #include "tool/server.h"
@@ -108,6 +109,16 @@ py::dict read_trace_file(const std::string& path) {
   return out;
 }
 
+py::dict scan_kernels() {
+  py::dict out;
+  for (const scan::Kernel& kernel : scan::kernels()) {
+    const std::string lack = kernel.lack();
+    out[py::cast(kernel.name)] =
+        lack.empty() ? py::object(py::bool_(true)) : py::object(py::cast(lack));
+  }
+  return out;
+}
+
 py::dict engines() {
   py::dict out;
   for (const EngineAbility& ability : engine_abilities()) {
@@ -164,6 +175,8 @@ void bind_run(py::module_& module) {
         server.stop();
       });
   module.def("engines", &engines, "Each engine: True, or the reason why it cannot run here.");
+  module.def("scan_kernels", &scan_kernels,
+             "Each kernel of parser simd, the plainest first: True, or why it cannot run here.");
   module.def("uring_features", &features,
              "Each switch of engine uring that needs something of the kernel: True, or the reason "
              "why it cannot be used here. Tries them: some 10 ms.");

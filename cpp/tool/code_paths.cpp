@@ -9,6 +9,7 @@
 #include "protocol/http1/read.h"
 #include "protocol/http1/server.h"
 #include "protocol/slot.h"
+#include "scan/kernel.h"
 #include "testing/surroundings.h"
 #include "tool/clock_paths.h"
 #include "tool/code_path.h"
@@ -67,16 +68,17 @@ void require_done(const http1::ReadResult& read) {
 }
 
 // Every message of the input, as a server reads it: head, then body.
-class RequestPath final : public CodePath {
+class RequestPath : public CodePath {
  public:
-  explicit RequestPath(Bytes input) : input_(input) {}
+  explicit RequestPath(Bytes input, http1::Parser parser = http1::kDescent)
+      : input_(input), parser_(parser) {}
   std::uint64_t run() override {
     std::uint64_t sum = 0;
     for (Bytes rest = input_; !rest.empty();) {
       http1::Fields fields;
       RequestHead head;
       http1::Framing framing;
-      const auto read = http1::read_request(rest, limits_, fields, head, framing);
+      const auto read = http1::read_request(rest, limits_, fields, head, framing, parser_);
       require_done(read);
       rest = rest.subspan(read.size);
       body_.open(framing.body, framing.content_length);
@@ -87,8 +89,14 @@ class RequestPath final : public CodePath {
 
  private:
   Bytes input_;
+  http1::Parser parser_;
   http1::ReadLimits limits_;
   http1::BodyReader body_;
+};
+
+class SimdRequestPath final : public RequestPath {
+ public:
+  explicit SimdRequestPath(Bytes input) : RequestPath(input, &scan::best_kernel()) {}
 };
 
 class ResponsePath final : public CodePath {
@@ -151,14 +159,21 @@ class ConnectionPath : public CodePath {
 
 // A base, so that it is there before the connection that refers to it.
 struct HelloServer {
+  explicit HelloServer(http1::Parser parser) { options.parser = parser; }
   app::Hello hello{kHello_bytes};
   http1::ServerOptions options;
 };
 
-class ServerPath final : private HelloServer, public ConnectionPath {
+class ServerPath : private HelloServer, public ConnectionPath {
  public:
-  explicit ServerPath(Bytes input)
-      : ConnectionPath(input, std::make_unique<http1::Http1Server>(hello, options)) {}
+  explicit ServerPath(Bytes input, http1::Parser parser = http1::kDescent)
+      : HelloServer(parser),
+        ConnectionPath(input, std::make_unique<http1::Http1Server>(hello, options)) {}
+};
+
+class SimdServerPath final : public ServerPath {
+ public:
+  explicit SimdServerPath(Bytes input) : ServerPath(input, &scan::best_kernel()) {}
 };
 
 // Each 8 bytes of input are a time in ns, least significant byte first.
@@ -212,9 +227,11 @@ constexpr std::array kPaths = {
     NamedCodePath{"histogram_record", "Histogram::record, once for each 8 bytes of input",
                   made<HistogramPath>},
     NamedCodePath{"http1_request", "reading requests, heads and bodies", made<RequestPath>},
+    NamedCodePath{"http1_request_simd", "the same by parser simd", made<SimdRequestPath>},
     NamedCodePath{"http1_response", "reading responses, heads and bodies", made<ResponsePath>},
     NamedCodePath{"http1_server", "a connection of the HTTP/1 server: requests to answers",
                   made<ServerPath>},
+    NamedCodePath{"http1_server_simd", "the same by parser simd", made<SimdServerPath>},
     NamedCodePath{"nothing", "what the measuring loop itself costs", made<NothingPath>},
     NamedCodePath{"spin", "two instructions for each byte of input, one of them a branch",
                   made<SpinPath>},

@@ -14,6 +14,7 @@
 
 #include "app/handlers.h"
 #include "app/tally.h"
+#include "scan/kernel.h"
 #include "tool/prefork_words.h"
 #include "tool/readiness_words.h"
 #include "tool/uring_words.h"
@@ -93,6 +94,27 @@ EngineOptions engine_options(const ServeSetting& setting) {
   return options;
 }
 
+http1::Parser parser_of(const ServeSetting& setting) {
+  if (setting.parser == "descent") return http1::kDescent;
+  if (setting.parser == "best" && setting.scan == "best") return http1::best_parser();
+  if (setting.scan == "best") return &scan::best_kernel();
+  const scan::Kernel* kernel = scan::find_kernel(setting.scan);
+  if (const std::string lack = kernel->lack(); !lack.empty()) {
+    throw std::runtime_error("scan=" + setting.scan + ": " + lack);
+  }
+  return kernel;
+}
+
+void add_parser(Words& words, ServeSetting& setting) {
+  std::vector<std::string> kernels{"best"};
+  for (const scan::Kernel& kernel : scan::kernels()) kernels.emplace_back(kernel.name);
+  words.choice("parser", "http1: best, descent, simd", setting.parser, {"best", "descent", "simd"});
+  words.flag("known_heads",
+             "http1: a pipelined head of the same bytes as the one before is compared",
+             setting.known_heads);
+  words.choice("scan", "parser=simd: its kernel, best or by name", setting.scan, kernels);
+}
+
 // When a connection ends, what happens where there is no room for one, and what is forgotten of it.
 void add_ends(Words& words, ServeSetting& setting) {
   EngineOptions& options = setting.options;
@@ -155,6 +177,7 @@ Words serve_words(ServeSetting& setting) {
                counter_names());
   words.number("counter_steps", "app=counter: work before each addition", setting.counter_steps,
                std::size_t{0});
+  add_parser(words, setting);
   words.number("backlog", "of the listening socket", options.backlog, 1);
   add_blocking(words, setting);
   add_readiness(words, options.readiness);
@@ -172,6 +195,8 @@ Server::Server(const ServeSetting& setting) : setting_(setting), board_(setting.
   http_.idle_timeout_ns = setting.idle_timeout_ns;
   http_.header_timeout_ns = setting.header_timeout_ns.value_or(http_.header_timeout_ns);
   http_.body_timeout_ns = setting.body_timeout_ns;
+  http_.parser = parser_of(setting);
+  http_.known_heads = setting.known_heads;
   if (setting.protocol == "http1") {
     http_.date = &date_.get();
     set_now(date_.get());

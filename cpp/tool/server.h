@@ -31,6 +31,9 @@ struct ServeSetting {
   std::int64_t delay_ns = kMillisecond_ns;      // app=delay
   std::string counter = "mutex";                // app=counter
   std::size_t counter_steps = 0;                // app=counter
+  std::string parser = "best";                  // http1
+  bool known_heads = true;                      // http1
+  std::string scan = "best";                    // http1, parser=simd: its kernel
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;
   std::optional<std::int64_t> header_timeout_ns;  // http1: 10 s
   std::optional<std::int64_t> body_timeout_ns;    // http1: none

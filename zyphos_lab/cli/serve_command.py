@@ -18,6 +18,7 @@ from zyphos_lab.spec.target_models import (
     Engine,
     HandOut,
     Listens,
+    Parser,
     Trigger,
     WorkerAccept,
 )
@@ -71,6 +72,9 @@ and end the server with exit code 0. SIGHUP makes engine prefork replace its wor
     show_default=True,
     help="What answers HTTP requests: a fixed text, or the request's own body.",
 )
+@click.option(
+    "--parser", type=click.Choice(get_args(Parser)), help="What reads HTTP heads. Default: best."
+)
 @click.option("--address", default="", help="Default: loopback of the family; dual: all there is.")
 @click.option(
     "--family",
@@ -123,7 +127,7 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
 
     names = ["engine", "protocol", "address", "family", "device", "port", "threads", "cpus"]
     names += ["message_bytes"] if given["protocol"] == "echo" else ["app", "response_bytes"]
-    names += ["trigger", "accepting", "hand_out", "workers", "accept"]
+    names += ["parser", "trigger", "accepting", "hand_out", "workers", "accept"]
     yield from (f"{name}={given[name]}" for name in names if given[name] not in ("", None))
     if given["exclusive"]:
         yield "exclusive=true"

@@ -86,7 +86,7 @@ TARGET_KEYS = {
     "echo": ("message_bytes",),
     "http1": (
         *("app", "response_bytes", "delay", "counter", "counter_steps"),
-        *("header_timeout", "body_timeout"),
+        *("header_timeout", "body_timeout", "parser", "scan", "known_heads"),
     ),
 }
 
@@ -155,6 +155,9 @@ def app_keys(cell: Cell, source: Source) -> Found:
         if cell.target.app != "counter" and _given(source, (*owner, key)):
             message = f"`{key}` is for app counter, this is app {cell.target.app}"
             yield source.key_mark((*owner, key)).complaint(message)
+    if cell.target.parser == "descent" and _given(source, (*owner, "scan")):
+        message = "`scan` is for parser simd, this is parser descent"
+        yield source.key_mark((*owner, "scan")).complaint(message)
 
 
 def reference_delay(cell: Cell, source: Source) -> Found:

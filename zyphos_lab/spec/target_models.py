@@ -51,6 +51,9 @@ Family = Literal["ipv4", "ipv6"]  # versions of IP
 Listens = Literal["ipv4", "ipv6", "dual"]  # as cpp/tool/listen_words.h has them
 App = Literal["hello", "echo", "delay", "counter"]
 Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
+Parser = Literal["best", "descent", "simd"]  # as cpp/protocol/http1/read.h has them
+# Kernels, as cpp/scan/kernel.h has them.
+Scan = Literal["best", "scalar", "sse4.2", "avx2", "avx512"]
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
 
 Backlog = Annotated[int, Field(ge=1, lt=2**31)]  # what listen(2) takes
@@ -131,6 +134,9 @@ class EngineTarget(Model):
     delay_ns: Annotated[Duration, Field(alias="delay")] = 0
     counter: Counter = "mutex"
     counter_steps: Whole = 0
+    parser: Parser = "best"
+    scan: Scan = "best"
+    known_heads: bool = True
     threads: Count = 1
     cpus: Cpus = ()
     address: Address = LOOPBACK

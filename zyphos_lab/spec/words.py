@@ -56,6 +56,7 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     words += _nested("", target, names)
     names = ["descriptors_max", "when_full", "lingering_close"]
     words += _nested("", target, names)
+    words += _nested("", target, ["parser", "scan", "known_heads"])
     words += _nested("", target, ["trigger", "exclusive", "accepting", "hand_out"])
     words += _nested("", target, ["workers", "workers_max", "accept"])
     words += _nested("", target, ["steer", "recycle_requests"])

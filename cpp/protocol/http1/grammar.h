@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "scan/ascii_class.h"
+
 namespace zyphos::http1 {
 
 enum Class : std::uint8_t {
@@ -52,9 +54,15 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
 
 inline constexpr std::array<std::uint8_t, 256> kClasses = make_classes();
 
-inline bool is(char c, Class which) {
+constexpr bool is(char c, Class which) {
   return (kClasses[static_cast<unsigned char>(c)] & which) != 0;
 }
+
+// The same for kernels.
+inline constexpr scan::AsciiClass kNameClass =
+    scan::make_ascii_class([](char c) { return is(c, kTokenChar); });
+inline constexpr scan::AsciiClass kTargetClass =
+    scan::make_ascii_class([](char c) { return is(c, kTargetChar); });
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

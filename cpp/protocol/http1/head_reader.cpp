@@ -5,11 +5,26 @@
 #include <limits>
 
 #include "protocol/http1/skip.h"
+#include "scan/names.h"
 
 namespace zyphos::http1 {
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
+
+// The fields that the protocol itself reads.
+enum Known : std::uint8_t {
+  kHost,
+  kConnection,
+  kContentLength,
+  kTransferEncoding,
+  kExpect,
+  kUpgrade,
+  kKnownCount
+};
+constexpr std::array<std::string_view, kKnownCount> kKnown{
+    "host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"};
+constexpr scan::NameSet<kKnownCount> kKnownNames{kKnown};
 
 std::string_view trim(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -32,7 +47,7 @@ void each_member(std::string_view list, Take take) {
 // uri-host [ ":" port ], possibly empty (RFC 9110, 7.2); "[" IP-literal "]" as RFC 3986, 3.2.2 has
 // it.
 bool valid_host(std::string_view host) {
-  if (is_short_host(host)) return true;
+  if (is_plain_host(host)) return true;
   const char* at = host.data();
   const char* end = at + host.size();
   if (host.starts_with('[')) {
@@ -90,33 +105,16 @@ bool HeadReader::other_version(Errc error) {
   return true;
 }
 
-bool HeadReader::host_field(std::string_view value) {
-  ++hosts_;
-  host_ = value;
-  return true;
-}
-
-// One member of digits: a list, even of equal values, is refused (RFC 9112, 6.3 allows to).
-// The fields that the protocol itself reads differ in length.
-bool HeadReader::known_field(std::string_view name, std::string_view value) {
-  struct Known {
-    std::string_view name;
-    bool (HeadReader::*read)(std::string_view) = nullptr;
-  };
-  static constexpr auto kByLength = [] {
-    std::array<Known, 18> table{};
-    for (const Known& known :
-         {Known{"host", &HeadReader::host_field}, Known{"expect", &HeadReader::expect},
-          Known{"upgrade", &HeadReader::upgrade}, Known{"connection", &HeadReader::connection},
-          Known{"content-length", &HeadReader::content_length},
-          Known{"transfer-encoding", &HeadReader::transfer_encoding}}) {
-      table[known.name.size()] = known;
-    }
-    return table;
-  }();
-  if (name.size() >= kByLength.size()) return true;
-  const Known& known = kByLength[name.size()];
-  return known.read == nullptr || !same_name(name, known.name) || (this->*known.read)(value);
+bool HeadReader::known_field(std::size_t known, std::string_view value) {
+  switch (known) {
+    case kHost: return host_field(value);
+    case kConnection: return connection(value);
+    case kContentLength: return content_length(value);
+    case kTransferEncoding: return transfer_encoding(value);
+    case kExpect: return expect(value);
+    case kUpgrade: return upgrade(value);
+    default: return true;
+  }
 }
 
 // OWS field-value OWS CRLF, from `at` on.
@@ -137,9 +135,9 @@ bool HeadReader::known_field(std::string_view name, std::string_view value) {
 
 // field-name ":" OWS field-value OWS CRLF. A line that begins with a blank (obs-fold) has no name.
 [[gnu::always_inline]] inline bool HeadReader::field_line() {
-  constexpr std::string_view kHost = "Host";
+  constexpr std::string_view kHostName = "Host";
   const bool is_host = reads(at_, "Host:");  // as nearly everybody writes it
-  const char* const colon = is_host ? at_ + kHost.size() : skip(at_, end_, kTokenChar);
+  const char* const colon = is_host ? at_ + kHostName.size() : skip(at_, end_, kTokenChar);
   const std::string_view name(at_, colon);
   if (name.empty() || colon == end_ || *colon != ':') {
     at_ = colon;
@@ -148,40 +146,122 @@ bool HeadReader::known_field(std::string_view name, std::string_view value) {
   std::string_view value;
   if (!field_value(colon + 1, value)) return false;
   if (!fields_.add(name, value)) return fail(Errc::head_too_large, 431);
-  return is_host ? host_field(value) : known_field(name, value);
+  return is_host ? host_field(value) : known_field(kKnownNames.find(name), value);
+}
+
+// What stands between a field's colon and its line's CR, without the blanks around it.
+[[gnu::always_inline]] inline std::string_view marked_value(const char* from, const char* end) {
+  const auto low = [](char c) { return static_cast<unsigned char>(c) <= ' '; };  // in text: a blank
+  if (*from == ' ') ++from;
+  if (low(*from) || low(end[-1])) [[unlikely]]
+    return trim({from, end});
+  return {from, end};
+}
+
+// A line from its first character to its CR: field-name ":" OWS field-value OWS, with a name of
+// less than 64 characters.
+[[gnu::always_inline]] inline HeadReader::Lines HeadReader::marked_line(const char* line,
+                                                                        const char* end) {
+  const std::size_t name_size = window_.name_size(line);
+  const std::string_view name(line, name_size);
+  if (name_size == 0 || name_size >= scan::kBlock_bytes || line[name_size] != ':') {
+    return Lines::other;
+  }
+  if (static_cast<std::size_t>(end - line) + kLineEnd.size() > limits_.line_bytes_max) {
+    return Lines::other;
+  }
+  const std::string_view value = marked_value(line + name_size + 1, end);
+  if (!fields_.add(name, value)) {
+    fail(Errc::head_too_large, 431);
+    return Lines::refused;
+  }
+  const std::size_t known = kKnownNames.find(name);
+  if (known == kKnownCount) return Lines::done;
+  if (known == kHost) {
+    host_field(value);
+    return Lines::done;
+  }
+  return known_field(known, value) ? Lines::done : Lines::refused;
+}
+
+HeadReader::Lines HeadReader::marked_lines() {
+  const char* line = at_;
+  LineEnds ends(window_, line);
+  for (;;) {
+    const char* const end = ends.next(line);
+    if (end == nullptr && look(line)) {
+      ends = LineEnds(window_, line);
+      continue;
+    }
+    if (end == nullptr || !ends_line(end)) break;
+    ends.pass();
+    if (end == line) {
+      at_ = end + kLineEnd.size();
+      return Lines::done;
+    }
+    if (const Lines read = marked_line(line, end); read != Lines::done) {
+      at_ = line;
+      return read;
+    }
+    line = end + kLineEnd.size();
+  }
+  at_ = line;
+  return Lines::other;
 }
 
 [[gnu::always_inline]] inline bool HeadReader::check_framing() {
-  if (hosts_ > 0 && !valid_host(host_)) return fail(Errc::bad_host, 400);
+  if (seen_.hosts > 0 && !valid_host(host_)) return fail(Errc::bad_host, 400);
   const bool old = framing_.version_minor == 0;
-  framing_.upgrade = upgrade_option_ && upgrade_field_;
-  if (old && !keep_alive_) framing_.close = true;
-  if (transfer_codings_ == 0) {
+  framing_.upgrade = seen_.upgrade_option && seen_.upgrade_field;
+  if (old && !seen_.keep_alive) framing_.close = true;
+  if (seen_.transfer_codings == 0) {
     if (framing_.content_length > 0) framing_.body = Body::length;
     return true;
   }
   // With Content-Length it is an attempt to smuggle (6.3); in HTTP/1.0 it is faulty framing (6.1).
-  if (has_length_ || old) return fail(Errc::bad_framing, 400);
+  if (seen_.has_length || old) return fail(Errc::bad_framing, 400);
   framing_.body = Body::chunked;
   return true;
 }
 
-bool HeadReader::field_section() {
+bool HeadReader::field_lines() {
   start_line_ = false;
   for (;;) {
+    if (kernel_ != nullptr) {
+      const Lines read = marked_lines();
+      if (read == Lines::done) return true;
+      if (read == Lines::refused) return false;
+    }
     open_line();
     if (reads(at_, kLineEnd)) {
       at_ += kLineEnd.size();
-      return check_framing();
+      return true;
     }
     if (at_ < end_ && *at_ == '\r') return line_end(Errc::bad_header);
     if (!field_line()) return false;
   }
 }
 
+bool HeadReader::field_section() { return field_lines() && check_framing(); }
+
+void HeadReader::resume(const HeadProgress& progress) {
+  at_ = begin_ + progress.line;
+  seen_ = progress.seen;
+  framing_ = progress.framing;
+  fields_.count(progress.fields);
+}
+
+HeadProgress HeadReader::progress() const {
+  return {.line = static_cast<std::size_t>(line_ - begin_),
+          .fields = fields_.view().size(),
+          .seen = seen_,
+          .framing = framing_};
+}
+
+// One member of digits: a list, even of equal values, is refused (RFC 9112, 6.3 allows to).
 bool HeadReader::content_length(std::string_view value) {
   constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
-  if (has_length_ || value.empty()) return fail(Errc::bad_framing, 400);
+  if (seen_.has_length || value.empty()) return fail(Errc::bad_framing, 400);
   std::uint64_t length = 0;
   for (const char c : value) {
     if (!is_digit(c)) return fail(Errc::bad_framing, 400);
@@ -189,7 +269,7 @@ bool HeadReader::content_length(std::string_view value) {
     if (length > (kMax - digit) / 10) return fail(Errc::bad_framing, 400);
     length = length * 10 + digit;
   }
-  has_length_ = true;
+  seen_.has_length = true;
   framing_.content_length = length;
   return true;
 }
@@ -197,13 +277,14 @@ bool HeadReader::content_length(std::string_view value) {
 // Only "chunked", once (RFC 9112, 6.1): other codings are not implemented here.
 bool HeadReader::transfer_encoding(std::string_view value) {
   bool only_chunked = true;
-  const unsigned before = transfer_codings_;
+  const unsigned before = seen_.transfer_codings;
   each_member(value, [&](std::string_view member) {
-    ++transfer_codings_;
+    ++seen_.transfer_codings;
     only_chunked = only_chunked && member.size() == 7 && same_name(member, "chunked");
   });
   if (!only_chunked) return fail(Errc::bad_framing, 501);
-  if (transfer_codings_ == before || transfer_codings_ > 1) return fail(Errc::bad_framing, 400);
+  if (seen_.transfer_codings == before || seen_.transfer_codings > 1)
+    return fail(Errc::bad_framing, 400);
   return true;
 }
 
@@ -214,15 +295,19 @@ bool HeadReader::expect(std::string_view value) {
 }
 
 bool HeadReader::upgrade(std::string_view) {
-  upgrade_field_ = true;
+  seen_.upgrade_field = true;
   return true;
 }
 
 bool HeadReader::connection(std::string_view value) {
+  if (same_name(value, "keep-alive")) {  // as nearly everybody writes it
+    seen_.keep_alive = true;
+    return true;
+  }
   each_member(value, [&](std::string_view option) {
     if (same_name(option, "close")) framing_.close = true;
-    if (same_name(option, "keep-alive")) keep_alive_ = true;
-    if (same_name(option, "upgrade")) upgrade_option_ = true;
+    if (same_name(option, "keep-alive")) seen_.keep_alive = true;
+    if (same_name(option, "upgrade")) seen_.upgrade_option = true;
   });
   return true;
 }

@@ -1,24 +1,33 @@
 // HeadReader: what requests and responses have in common, the field section (RFC 9112, 5) and its
 // framing fields (6). Each function reads one grammar element at at_; false means that state_ says
 // why it stopped.
+//
+// With a kernel, lines of the usual form are read by marks (window.h); any other line, whatever is
+// unusual about it, is left to the descent from its first byte on. So there is one place that
+// refuses, and both parsers say the same.
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 #include "protocol/http1/grammar.h"
 #include "protocol/http1/read.h"
+#include "protocol/http1/window.h"
 
 namespace zyphos::http1 {
 
 class HeadReader {
  public:
-  HeadReader(ConstBytes in, const ReadLimits& limits, Fields& fields, Framing& framing)
-      : limits_(limits),
+  HeadReader(ConstBytes in, const ReadLimits& limits, Parser parser, Fields& fields,
+             Framing& framing)
+      : kernel_(parser),
+        limits_(limits),
         fields_(fields),
         framing_(framing),
         begin_(as_text(in).data()),
-        at_(begin_) {
+        at_(begin_),
+        window_(begin_) {
     const std::size_t seen = std::min(in.size(), limits.head_bytes_max);
     input_end_ = begin_ + seen;
     clamped_ = seen < in.size();
@@ -53,18 +62,31 @@ class HeadReader {
   bool version(Errc error);
   // Field lines up to and with the empty line, whose framing is consistent.
   bool field_section();
+  bool field_lines();
+  // Goes on behind the lines that were read before; what they said is not there to be shown.
+  void resume(const HeadProgress& progress);
+  HeadProgress progress() const;
 
-  bool has_length() const { return has_length_; }
-  bool has_transfer_coding() const { return transfer_codings_ > 0; }
-  bool keep_alive_asked() const { return keep_alive_; }
+  // Makes the window's marks from `line` on; false: there is nothing more to mark.
+  bool look(const char* line) { return window_.open(*kernel_, line, input_end_); }
+  // Does CRLF stand there, wholly within the input?
+  bool ends_line(const char* at) const {
+    return input_end_ - at >= 2 && std::memcmp(at, "\r\n", 2) == 0;
+  }
+
+  bool has_length() const { return seen_.has_length; }
+  bool has_transfer_coding() const { return seen_.transfer_codings > 0; }
+  bool keep_alive_asked() const { return seen_.keep_alive; }
   std::string_view host() const { return host_; }
-  unsigned hosts() const { return hosts_; }
+  unsigned hosts() const { return seen_.hosts; }
 
+  const Parser kernel_;  // null: by descent alone
   const ReadLimits& limits_;
   Fields& fields_;
   Framing& framing_;
   const char* begin_;
   const char* at_;
+  Window window_;
   const char* end_ = nullptr;  // of what may be read of this line
   const char* input_end_ = nullptr;
   const char* line_ = nullptr;
@@ -72,12 +94,21 @@ class HeadReader {
   bool start_line_ = true;
 
  private:
+  // A line, or all up to and with the empty one, was read by marks; or it is another; or refused.
+  enum class Lines : std::uint8_t { done, other, refused };
+
   bool other_version(Errc error);
+  Lines marked_lines();
+  Lines marked_line(const char* line, const char* end);
   bool field_line();
   bool field_value(const char* at, std::string_view& value);
   bool check_framing();
-  bool known_field(std::string_view name, std::string_view value);
-  bool host_field(std::string_view value);
+  bool known_field(std::size_t known, std::string_view value);
+  bool host_field(std::string_view value) {
+    ++seen_.hosts;
+    host_ = value;
+    return true;
+  }
   bool content_length(std::string_view value);
   bool transfer_encoding(std::string_view value);
   bool expect(std::string_view value);
@@ -87,12 +118,7 @@ class HeadReader {
   ReadState state_ = ReadState::partial;
   Errc error_ = Errc::ok;
   std::uint16_t status_ = 0;
-  bool has_length_ = false;
-  bool keep_alive_ = false;
-  bool upgrade_option_ = false;
-  bool upgrade_field_ = false;
-  unsigned transfer_codings_ = 0;
-  unsigned hosts_ = 0;
+  FieldsSeen seen_;
   std::string_view host_;
 };
 

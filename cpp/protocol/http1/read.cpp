@@ -1,5 +1,8 @@
 #include "protocol/http1/read.h"
 
+#include <cstring>
+#include <optional>
+
 #include "protocol/http1/head_reader.h"
 #include "protocol/http1/skip.h"
 
@@ -8,9 +11,9 @@ namespace {
 
 class RequestReader : public HeadReader {
  public:
-  RequestReader(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
-                Framing& framing)
-      : HeadReader(in, limits, fields, framing), head_(head) {}
+  RequestReader(ConstBytes in, const ReadLimits& limits, Parser parser, Fields& fields,
+                RequestHead& head, Framing& framing)
+      : HeadReader(in, limits, parser, fields, framing), head_(head) {}
 
   ReadResult read() {
     const bool done = request_line() && field_section() && check_host();
@@ -18,14 +21,59 @@ class RequestReader : public HeadReader {
     return result(done);
   }
 
+  // The same of a head that has been read before, if it is not whole or refused.
+  std::optional<ReadResult> go_on(HeadProgress& progress) {
+    resume(progress);
+    if (field_lines()) return std::nullopt;
+    return keep(progress, result(false));
+  }
+  ReadResult keep(HeadProgress& to, const ReadResult& read) const {
+    if (read.state == ReadState::partial) to = progress();
+    return read;
+  }
+
  private:
   // method SP request-target SP HTTP-version CRLF (RFC 9112, 3)
   bool request_line() {
+    if (kernel_ != nullptr && look(at_) && marked_request_line()) return true;
     open_line();
     if (usual_request_line()) return true;
     return method() && literal(' ', Errc::bad_request_line) && target() &&
            literal(' ', Errc::bad_request_line) && version(Errc::bad_request_line) &&
            line_end(Errc::bad_request_line);
+  }
+
+  // The CR of the first line, if that is whole and no longer than it may be; else null.
+  const char* marked_end(const char* line) {
+    const char* end = LineEnds(window_, line).next(line);
+    while (end == nullptr && look(line)) end = LineEnds(window_, line).next(line);
+    if (end == nullptr || !ends_line(end)) return nullptr;
+    return static_cast<std::size_t>(end - line) + 2 <= limits_.line_bytes_max ? end : nullptr;
+  }
+
+  static constexpr std::size_t kVersion_bytes = 9;  // " HTTP/1.1"
+  static bool is_version(const char* at) {
+    return std::memcmp(at, " HTTP/1.", kVersion_bytes - 1) == 0 && is_digit(at[kVersion_bytes - 1]);
+  }
+
+  // In origin-form, HTTP/1.x, and whole. False: it may be another, or wrong.
+  bool marked_request_line() {
+    constexpr std::ptrdiff_t kSize_min = 12;  // "A / HTTP/1.1"
+    const char* const line = at_;
+    const char* const end = marked_end(line);
+    if (end == nullptr || end - line < kSize_min) return false;
+    const std::size_t method_size = window_.name_size(line);
+    const char* const target = line + method_size + 1;
+    const char* const target_end = end - kVersion_bytes;
+    const bool usual =
+        method_size > 0 && target < target_end && target[-1] == ' ' && *target == '/';
+    if (!usual || window_.target_end(target) != target_end) return false;
+    if (!is_version(target_end)) return false;
+    head_.method = {line, method_size};
+    head_.target = {target, target_end};
+    framing_.version_minor = end[-1] == '0' ? 0 : 1;
+    at_ = end + 2;
+    return true;
   }
 
   // As nearly all are: in origin-form, HTTP/1.1, and whole. False: it may be another, or wrong.
@@ -102,9 +150,9 @@ class RequestReader : public HeadReader {
 
 class ResponseReader : public HeadReader {
  public:
-  ResponseReader(ConstBytes in, const ReadLimits& limits, Fields& fields, ResponseLine& line,
-                 Framing& framing)
-      : HeadReader(in, limits, fields, framing), line_out_(line) {}
+  ResponseReader(ConstBytes in, const ReadLimits& limits, Parser parser, Fields& fields,
+                 ResponseLine& line, Framing& framing)
+      : HeadReader(in, limits, parser, fields, framing), line_out_(line) {}
 
   ReadResult read() {
     const bool done = status_line() && field_section();
@@ -147,20 +195,48 @@ class ResponseReader : public HeadReader {
   ResponseLine& line_out_;
 };
 
-}  // namespace
-
-ReadResult read_request(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
-                        Framing& framing) {
+// Apart from read_request(), which mostly has no progress to look at.
+[[gnu::noinline]] ReadResult read_on(ConstBytes in, const ReadLimits& limits, Fields& fields,
+                                     RequestHead& head, Framing& framing, Parser parser,
+                                     HeadProgress& progress) {
+  if (progress.line > 0) {
+    RequestReader reader(in, limits, parser, fields, head, framing);
+    if (const auto read = reader.go_on(progress)) return *read;
+  }
   fields.clear();
   framing = {};
-  return RequestReader(in, limits, fields, head, framing).read();
+  RequestReader reader(in, limits, parser, fields, head, framing);
+  return reader.keep(progress, reader.read());
+}
+
+// An input so short is read faster by descent than marked.
+constexpr std::size_t kMarked_bytes_min = 80;
+
+Parser parser_for(ConstBytes in, Parser parser) {
+  return in.size() < kMarked_bytes_min ? kDescent : parser;
+}
+
+}  // namespace
+
+Parser best_parser() {
+  constexpr std::size_t kWidth_bytes_min = 32;
+  const scan::Kernel& best = scan::best_kernel();
+  return best.width_bytes >= kWidth_bytes_min ? &best : kDescent;
+}
+
+ReadResult read_request(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
+                        Framing& framing, Parser parser, HeadProgress* progress) {
+  if (progress != nullptr) return read_on(in, limits, fields, head, framing, parser, *progress);
+  fields.clear();
+  framing = {};
+  return RequestReader(in, limits, parser_for(in, parser), fields, head, framing).read();
 }
 
 ReadResult read_response(ConstBytes in, const ReadLimits& limits, Fields& fields,
-                         ResponseLine& line, Framing& framing) {
+                         ResponseLine& line, Framing& framing, Parser parser) {
   fields.clear();
   framing = {};
-  return ResponseReader(in, limits, fields, line, framing).read();
+  return ResponseReader(in, limits, parser_for(in, parser), fields, line, framing).read();
 }
 
 }  // namespace zyphos::http1

@@ -1,6 +1,7 @@
 #include "protocol/http1/server.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,8 @@ namespace {
 constexpr std::size_t kRoomToBegin_bytes = 512;
 // A body that its exchange did not read to the end is read on this far to save the connection.
 constexpr std::uint64_t kDiscarded_bytes_max = 256 * 1024;
+// Of a partial head of so many bytes, what has been read is kept.
+constexpr std::size_t kKeptHead_bytes_min = 1024;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kSwitching =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n";
@@ -83,9 +86,20 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
 
 // --- heads ---
 
-[[gnu::always_inline]] inline Http1Server::Turn Http1Server::begin(Round& round,
-                                                                   const RequestHead& head,
-                                                                   const Framing& framing) {
+// Who has its head already cannot be told any more that this is the last answer, and may have sent
+// its next request.
+[[gnu::always_inline]] inline ResponseSink Http1Server::open_sink(Round& round,
+                                                                  const RequestState& request,
+                                                                  ResponseState& response) {
+  if (!response.head_written && context_->last_answer()) response.close = true;
+  return {request, response, options_, round.out};
+}
+
+[[gnu::always_inline]] inline Http1Server::Turn Http1Server::begin(Round& round) {
+  const RequestHead& head = round.head;
+  const Framing& framing = round.framing;
+  round.progress = true;
+  head_since_ = Time::never();
   ZY_USDT(request_start, this);
   RequestState request{.body = {},
                        .end_shown = !head.has_body,
@@ -122,16 +136,25 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
     skip_blank_line(round);
     if (nothing_yet(round.rest)) return partial_request(round);
   }
-  Fields fields;
-  RequestHead head;
-  Framing framing;
-  const ReadResult read = read_request(round.rest, options_.limits, fields, head, framing);
-  if (read.state == ReadState::partial) return partial_request(round);
-  if (read.state == ReadState::bad) return refuse(round, read.status, read.error);
-  round.rest = round.rest.subspan(read.size);
-  round.progress = true;
-  head_since_ = Time::never();
-  return begin(round, head, framing);
+  std::size_t size = round.known.size();
+  if (!same_head_again(round)) {
+    round.known = {};
+    const ReadResult read = read_request(round.rest, options_.limits, round.fields, round.head,
+                                         round.framing, options_.parser, progress_.get());
+    if (read.state == ReadState::partial) return partial_request(round);
+    progress_.reset();
+    if (read.state == ReadState::bad) return refuse(round, read.status, read.error);
+    size = read.size;
+    if (options_.known_heads) round.known = round.rest.first(size);
+  }
+  round.rest = round.rest.subspan(size);
+  return begin(round);
+}
+
+inline bool Http1Server::same_head_again(const Round& round) {
+  const std::size_t size = round.known.size();
+  return size > 0 && round.rest.size() >= size &&
+         std::memcmp(round.rest.data(), round.known.data(), size) == 0;
 }
 
 // RFC 9112, 2.2: one empty line before the request line is ignored.
@@ -146,8 +169,8 @@ bool Http1Server::nothing_yet(Bytes rest) const {
   return rest.empty() || (head_since_ != kAfterBlankLine && as_text(rest) == "\r");
 }
 
-// A head that trickles in is read from its start each time, which its size limit bounds: so a wrong
-// byte is answered at once.
+// A head that trickles in is read on each time, so that a wrong byte is answered at once: a small
+// one from its start, a large one from the start of its last line.
 Http1Server::Turn Http1Server::partial_request(Round& round) {
   if (round.peer == Peer::finished) {
     return nothing_yet(round.rest) ? Turn::close : refuse(round, 400, Errc::truncated);
@@ -157,6 +180,9 @@ Http1Server::Turn Http1Server::partial_request(Round& round) {
     return Turn::input;
   }
   if (!head_partial()) head_since_ = round.now;
+  if (progress_ == nullptr && round.rest.size() >= kKeptHead_bytes_min) {
+    progress_ = std::make_unique<HeadProgress>();
+  }
   return Turn::input;
 }
 
@@ -181,14 +207,6 @@ Http1Server::Turn Http1Server::refuse(Round& round, std::uint16_t status, Errc e
 }
 
 // --- the exchange under way ---
-
-// Who has its head already cannot be told any more that this is the last answer, and may have sent
-// its next request.
-ResponseSink Http1Server::open_sink(Round& round, const RequestState& request,
-                                    ResponseState& response) {
-  if (!response.head_written && context_->last_answer()) response.close = true;
-  return {request, response, options_, round.out};
-}
 
 Http1Server::Turn Http1Server::exchange(Round& round) {
   const std::size_t before = round.rest.size();

@@ -2,7 +2,9 @@
 // a time, in order; further pipelined requests wait in the inbox, and as many as there is room for
 // are answered in one advance.
 //
-// Cost: nothing is allocated per request beyond what the handler's exchange does.
+// Cost: nothing is allocated per request beyond what the handler's exchange does. Of pipelined
+// requests that came together, a head of the same bytes as the one before is not read again, only
+// compared: it says the same.
 #pragma once
 
 #include <limits>
@@ -34,6 +36,11 @@ class Http1Server final : public Connection {
     Time now;
     bool progress = false;
     Errc error = Errc::ok;
+    // The head that was read last and what it said, as long as its bytes stay: until the call ends.
+    ConstBytes known{};
+    Fields fields{};
+    RequestHead head{};
+    Framing framing{};
   };
   // A request whose exchange is under way, or the rest of whose body is read on. In between, and
   // for what is answered at once, a connection has none.
@@ -57,11 +64,12 @@ class Http1Server final : public Connection {
   Turn timed_out(Round& round, Turn turn);
 
   Turn next_request(Round& round);
+  static bool same_head_again(const Round& round);
   void skip_blank_line(Round& round);
   bool nothing_yet(Bytes rest) const;
   bool head_partial() const { return head_since_ < kAfterBlankLine; }
   Turn partial_request(Round& round);
-  Turn begin(Round& round, const RequestHead& head, const Framing& framing);
+  Turn begin(Round& round);
   bool upgrade(Round& round, const RequestHead& head);
   Turn refuse(Round& round, std::uint16_t status, Errc error);
 
@@ -88,6 +96,7 @@ class Http1Server final : public Connection {
   // First byte of a partial head. Before that: never, or that the empty line has come which is
   // ignored.
   Time head_since_ = Time::never();
+  std::unique_ptr<HeadProgress> progress_;  // of a large head that trickles in
 };
 
 }  // namespace zyphos::http1

@@ -1,6 +1,6 @@
 // Any bytes, cut in any way, to an HTTP/1 server. The first bytes of the input choose the cuts and
 // the handler; the rest is what the client sends. Nothing may crash or read too far, and the output
-// may not depend on the cuts.
+// may depend neither on the cuts nor on the parser.
 #include <string>
 
 #include "base/check.h"
@@ -14,9 +14,10 @@ namespace zyphos::http1 {
 namespace {
 
 std::string run(const testing::ReportHandler::Options& handling, const testing::Pieces& pieces,
-                std::size_t flush_bytes) {
+                std::size_t flush_bytes, Parser parser) {
   testing::ReportHandler handler(handling);
-  const ServerOptions options;
+  ServerOptions options;
+  options.parser = parser;
   testing::OnePeer peer(std::make_unique<Http1Server>(handler, options),
                         {.limits = {}, .flush_bytes = flush_bytes});
   for (const auto piece : pieces) {
@@ -47,9 +48,11 @@ void check(std::string_view data) {
   const std::size_t piece_max = 1 + control(1);
   const std::size_t flush_bytes = (control(0) & 8) != 0 ? 1 + control(2) : ~std::size_t{0};
   const std::string_view input = data.substr(kControl_bytes);
-  const std::string whole = run(handling, {input}, ~std::size_t{0});
-  ZY_CHECK(run(handling, testing::cut_randomly(input, control(3), piece_max), flush_bytes) ==
-           whole);
+  const std::string whole = run(handling, {input}, ~std::size_t{0}, kDescent);
+  const testing::Pieces pieces = testing::cut_randomly(input, control(3), piece_max);
+  for (const Parser parser : {kDescent, &scan::best_kernel()}) {
+    ZY_CHECK(run(handling, pieces, flush_bytes, parser) == whole);
+  }
 }
 
 }  // namespace

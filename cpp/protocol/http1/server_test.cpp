@@ -73,6 +73,27 @@ TEST(Http1Server, TheWholeAnswerToTheByte) {
   EXPECT_EQ(served.peer.around().counters.value(Counter::requests), 1U);
 }
 
+// Heads of the same bytes, nearly the same, and one that ends where the other goes on.
+TEST(Http1Server, KnownHeadsAreAnsweredAsIfTheyWereRead) {
+  const std::string get(kGet);
+  const std::string post(kPost);
+  std::string input = get + get + "GET /a HTTP/1.1\r\nHost: a\r\n\r\n" + get + get;
+  input += post + "body" + post + "BODY" + get;
+  input += "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n" + get + "GET / HTTP/1.1\r\nHost: a\r\n\n";
+  std::string answers[2];
+  for (const bool known : {false, true}) {
+    ReportHandler handler;
+    ServerOptions options;
+    options.known_heads = known;
+    Served served(handler, options);
+    served.peer.feed(input);
+    EXPECT_EQ(served.peer.around().counters.value(Counter::requests), 10U);
+    EXPECT_EQ(served.peer.slot().error(), Errc::bad_header);
+    answers[known ? 1 : 0] = served.peer.output();
+  }
+  EXPECT_EQ(answers[0], answers[1]);
+}
+
 TEST(Http1Server, ManyPipelinedRequestsAreOneSend) {
   ReportHandler handler;
   Served served(handler);

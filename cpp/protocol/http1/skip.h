@@ -4,7 +4,9 @@
 // They may load up to 16 bytes behind the end (kReadPadding); those never decide anything.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -83,18 +85,22 @@ inline const char* skip_field_text_by_16(const char* at, const char* end) {
   return end;
 }
 
-// Is it a name or an IPv4 address, perhaps with a port, of at most 16 characters?
-inline bool is_short_host_by_16(std::string_view host) {
-  if (host.size() > 16) return false;
-  const Lanes text(host.data());
-  const Lanes digits = text.within('0', '9');
-  const Lanes marks = text.is('-') | text.is('.');
-  const unsigned all = (1U << host.size()) - 1;
-  const unsigned others = ~(text.lower().within('a', 'z') | digits | marks).holds() & all;
-  if (others == 0) return true;
-  const unsigned first = others & -others;
-  const unsigned behind = all & ~(first | (first - 1));
-  return (text.is(':').holds() & first) != 0 && (~digits.holds() & behind) == 0;
+// Is it a name or an IPv4 address, perhaps with a port?
+inline bool is_plain_host_by_16(std::string_view host) {
+  for (std::size_t at = 0; at < host.size(); at += 16) {
+    const Lanes text(host.data() + at);
+    const Lanes digits = text.within('0', '9');
+    const Lanes marks = text.is('-') | text.is('.');
+    const std::size_t left = host.size() - at;
+    const unsigned all = left >= 16 ? 0xffffU : (1U << left) - 1;
+    const unsigned others = ~(text.lower().within('a', 'z') | digits | marks).holds() & all;
+    if (others == 0) continue;
+    const unsigned first = others & -others;
+    const unsigned behind = all & ~(first | (first - 1));
+    if ((text.is(':').holds() & first) == 0 || (~digits.holds() & behind) != 0) return false;
+    return left <= 16 || std::ranges::all_of(host.substr(at + 16), is_digit);
+  }
+  return true;
 }
 
 #endif
@@ -108,10 +114,10 @@ inline const char* skip_field_text(const char* at, const char* end) {
 #endif
 }
 
-// Most hosts are short and plain; of others it is false, and they are to be read.
-inline bool is_short_host([[maybe_unused]] std::string_view host) {
+// Most hosts are plain; of others it is false, and they are to be read.
+inline bool is_plain_host([[maybe_unused]] std::string_view host) {
 #if defined(__SSE2__)
-  return is_short_host_by_16(host);
+  return is_plain_host_by_16(host);
 #else
   return false;
 #endif

@@ -88,9 +88,16 @@ class Pen {
     copy_short(at_, as_bytes(text).data(), text.size());
     at_ += text.size();
   }
-  void number(std::uint64_t value) {
-    auto* to = reinterpret_cast<char*>(at_);
-    at_ += std::to_chars(to, to + 20, value).ptr - to;
+  // Apart for few digits, which most numbers have.
+  [[gnu::always_inline]] void number(std::uint64_t value) {
+    if (value >= 100) {
+      long_number(value);
+      return;
+    }
+    const auto tens = static_cast<unsigned>(value) / 10;
+    *at_ = static_cast<std::byte>('0' + tens);
+    if (tens > 0) ++at_;
+    *at_++ = static_cast<std::byte>('0' + static_cast<unsigned>(value) % 10);
   }
   void line(std::string_view name, std::string_view value) {
     text(name);
@@ -104,6 +111,11 @@ class Pen {
   std::size_t size() const { return static_cast<std::size_t>(at_ - from_); }
 
  private:
+  void long_number(std::uint64_t value) {
+    auto* to = reinterpret_cast<char*>(at_);
+    at_ += std::to_chars(to, to + 20, value).ptr - to;
+  }
+
   std::byte* from_;
   std::byte* at_;
 };
@@ -149,7 +161,9 @@ Written write_response(Outbox& out, const ResponseHead& head, const ResponseFram
   const Bytes place = out.prepare(most);
   if (place.empty()) return most > Outbox::capacity() ? Written::never : Written::no_room;
   Pen pen(place.data());
-  if (first.empty()) {
+  if (head.status == 200) [[likely]] {
+    pen.text("HTTP/1.1 200 OK\r\n");  // of constant length
+  } else if (first.empty()) {
     pen.text(kVersion);
     pen.number(head.status);
     pen.text(" \r\n");

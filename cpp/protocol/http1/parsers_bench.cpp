@@ -1,0 +1,115 @@
+// The parsers beside each other on two requests, and beside picohttpparser where CMake is told
+// where its source is (ZYPHOS_PICOHTTPPARSER): ratios within one run. Ours validates more: the
+// characters of target and host, and Host, Content-Length, Transfer-Encoding and Connection for
+// what they say; picohttpparser checks names, values and line ends.
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "protocol/http1/read.h"
+
+#ifdef ZYPHOS_HAVE_PICOHTTPPARSER
+extern "C" {
+#include <picohttpparser.h>
+}
+#endif
+
+namespace zyphos::http1 {
+namespace {
+
+// picohttpparser's own, bench.c: 703 bytes.
+constexpr std::string_view kBrowser =
+    "GET /wp-content/uploads/2010/03/hello-kitty-darth-vader-pink.jpg HTTP/1.1\r\n"
+    "Host: www.kittyhell.com\r\n"
+    "User-Agent: Mozilla/5.0 (Macintosh; U; Intel Mac OS X 10.6; ja-JP-mac; rv:1.9.2.3) "
+    "Gecko/20100401 Firefox/3.6.3 Pathtraq/0.9\r\n"
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
+    "Accept-Language: ja,en-us;q=0.7,en;q=0.3\r\nAccept-Encoding: gzip,deflate\r\n"
+    "Accept-Charset: Shift_JIS,utf-8;q=0.7,*;q=0.7\r\nKeep-Alive: 115\r\n"
+    "Connection: keep-alive\r\nCookie: wp_ozh_wsa_visits=2; wp_ozh_wsa_visit_lasttime=xxxxxxxxxx; "
+    "__utma=xxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.x; __utmz=xxxxxxxxx.xxxxxxxxxx."
+    "x.x.utmccn=(referral)|utmcsr=reader.livedoor.com|utmcct=/reader/|utmcmd=referral\r\n\r\n";
+static_assert(kBrowser.size() == 703);
+
+constexpr std::string_view kSmall =
+    "GET /api/items/42?page=1&sort=a HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: "
+    "curl/7.88.1\r\n"
+    "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n\r\n";
+static_assert(kSmall.size() == 161);
+
+// What a load generator sends.
+constexpr std::string_view kLeast = "GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
+
+std::string padded(std::string_view text) {
+  std::string bytes(text);
+  bytes.resize(text.size() + kReadPadding);
+  return bytes;
+}
+
+void count(benchmark::State& state, std::string_view text) {
+  state.SetItemsProcessed(state.iterations());
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
+}
+
+void read_by(benchmark::State& state, std::string_view text, std::string_view name) {
+  const Parser parser = scan::find_kernel(name);
+  if (parser != kDescent && !parser->lack().empty()) {
+    state.SkipWithError(parser->lack().c_str());
+    return;
+  }
+  const std::string bytes = padded(text);
+  const ReadLimits limits;
+  for (auto _ : state) {
+    Fields fields;
+    RequestHead head;
+    Framing framing;
+    const ReadResult read =
+        read_request(as_bytes(bytes).first(text.size()), limits, fields, head, framing, parser);
+    benchmark::DoNotOptimize(fields);
+    benchmark::DoNotOptimize(head);
+    if (read.size != text.size()) state.SkipWithError("refused");
+  }
+  count(state, text);
+}
+
+#define ZY_READ(request)                                                   \
+  BENCHMARK_CAPTURE(read_by, request##_descent, k##request, "descent");    \
+  BENCHMARK_CAPTURE(read_by, request##_simd_scalar, k##request, "scalar"); \
+  BENCHMARK_CAPTURE(read_by, request##_simd_sse42, k##request, "sse4.2");  \
+  BENCHMARK_CAPTURE(read_by, request##_simd_avx2, k##request, "avx2");     \
+  BENCHMARK_CAPTURE(read_by, request##_simd_avx512, k##request, "avx512")
+
+ZY_READ(Browser);
+ZY_READ(Small);
+ZY_READ(Least);
+
+#ifdef ZYPHOS_HAVE_PICOHTTPPARSER
+
+void picohttpparser(benchmark::State& state, std::string_view text) {
+  const std::string bytes = padded(text);
+  for (auto _ : state) {
+    std::array<phr_header, 100> headers;
+    const char* method = nullptr;
+    const char* path = nullptr;
+    std::size_t method_size = 0;
+    std::size_t path_size = 0;
+    std::size_t count = headers.size();
+    int version = 0;
+    const int size = phr_parse_request(bytes.data(), text.size(), &method, &method_size, &path,
+                                       &path_size, &version, headers.data(), &count, 0);
+    benchmark::DoNotOptimize(headers);
+    benchmark::DoNotOptimize(path);
+    if (size != static_cast<int>(text.size())) state.SkipWithError("refused");
+  }
+  count(state, text);
+}
+BENCHMARK_CAPTURE(picohttpparser, Browser, kBrowser);
+BENCHMARK_CAPTURE(picohttpparser, Small, kSmall);
+BENCHMARK_CAPTURE(picohttpparser, Least, kLeast);
+
+#endif
+
+}  // namespace
+}  // namespace zyphos::http1
