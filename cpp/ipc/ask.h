@@ -1,5 +1,5 @@
 // The asking side: sends messages through a warm-up and a measured window, and says what came of
-// them. One thread. Order of calls: start(), then converse() or stream(), then end().
+// them. One thread. Order of calls: try_out(), start(), then converse() or stream().
 //
 // What is reported of a conversation is as the load generator's (load/result.h), a message being a
 // request that is due when it is sent and done when its answer is there. A message of a stream is

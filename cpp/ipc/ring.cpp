@@ -25,8 +25,8 @@ long futex(std::atomic<std::uint32_t>& word, int what, std::uint32_t value) {
   throw std::system_error(errno, std::generic_category(), doing);
 }
 
-// The reader's own release of what it has written need not be ordered after the look at whether
-// somebody sleeps where nobody ever does: then it costs no more than a store.
+// Where nobody ever sleeps it need not be ordered before the look at who does (ring.h, 2), and is
+// no more than a store.
 void publish(std::atomic<std::uint64_t>& number, std::uint64_t value, bool sleeps) {
   number.store(value, sleeps ? std::memory_order_seq_cst : std::memory_order_release);
 }
