@@ -166,8 +166,8 @@ def _identity(planned: Planned) -> Row:
 
 
 def _families(cell: Cell) -> Row:
-    """Nothing where there is no server."""
-    if isinstance(cell.target, CodeTarget):
+    """Nothing where there is no network."""
+    if isinstance(cell.target, CodeTarget) or cell.load.ipc is not None:
         return {}
     return {
         "server_family": families.listens(cell.target, cell.link),
@@ -355,8 +355,13 @@ def _against(row: Row, cell: Cell, bench: Bench, measured: Measured) -> list[Rea
         *(Reason(**reason) for reason in verdict_reasons(row, subject)),
         *stationarity.reasons(measured.result.get("intervals", []), law),
     ]
-    expected = (*disturb.expected(measured.events), *bench.subject)
+    expected = (*disturb.expected(measured.events), *bench.subject, *_no_generator(cell))
     return [reason for reason in reasons if reason.code not in expected]
+
+
+def _no_generator(cell: Cell) -> tuple[str, ...]:
+    """Of two processes that talk, the one that asks is half of what is measured, no generator."""
+    return () if cell.load.ipc is None else ("generator_limit",)
 
 
 def _environment(measured: Measured) -> tuple[str | None, dict[str, Any] | None]:

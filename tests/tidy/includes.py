@@ -26,6 +26,7 @@ TABLE: dict[str, set[str]] = {
     "engine": {"base", "memory", "metrics", "sched", "net", "protocol"},
     "load": {"base", "memory", "metrics", "sched", "net", "protocol", PROTOCOLS},
     "fetch": {"base", "memory", "metrics", "net", "load", "protocol", PROTOCOLS},
+    "ipc": {"base", "metrics", "net", "load"},
     "reference": {"base", "memory", "metrics", "net", "protocol", PROTOCOLS},
     "link": {"base", "memory", "metrics", "net"},
     "probe": {"base", "memory", "metrics", "net"},

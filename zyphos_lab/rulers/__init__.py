@@ -1,5 +1,5 @@
-"""Whatever puts the load on a trial: our generator, our fetcher (fetch.py), and other people's
-generators: wrk, h2load, ab, oha, vegeta.
+"""Whatever puts the load on a trial: our generator, our fetcher (fetch.py), messages to another
+process of this machine (ipc.py), and other people's generators: wrk, h2load, ab, oha, vegeta.
 
 `start` gives the run of whichever a cell asks for; all have the face of LoadRun. To add a tool: an
 adapter (base.Adapter) in a file of its own, a line in found.ADAPTERS and in the spec's
@@ -17,6 +17,7 @@ from zyphos_lab.load import LoadRun
 from zyphos_lab.rulers.base import place_of
 from zyphos_lab.rulers.fetch import FetchRun
 from zyphos_lab.rulers.found import find
+from zyphos_lab.rulers.ipc import IpcRun
 from zyphos_lab.rulers.run import ForeignRun
 from zyphos_lab.spec import load_words
 from zyphos_lab.spec.cell import Cell
@@ -41,6 +42,8 @@ def start(
     """The load of a trial against `running`, connected or at rest, at the client's end."""
     if load.fetch is not None:
         return FetchRun(load, repeat, running, seed, children, ends)
+    if load.ipc is not None:
+        return IpcRun(load, repeat, running, children)
     address, port = place_of(load, running, ends), running.port
     namespace = ends.client
     if load.ruler.tool == OURS:

@@ -13,7 +13,13 @@ from zyphos_lab.spec.target_models import (
     ReferenceTarget,
     Socket,
 )
-from zyphos_lab.spec.words import fetch_words, load_words, reference_words, serve_words
+from zyphos_lab.spec.words import (
+    fetch_words,
+    ipc_words,
+    load_words,
+    reference_words,
+    serve_words,
+)
 
 __all__ = [
     "AttachTarget",
@@ -31,6 +37,7 @@ __all__ = [
     "Socket",
     "Statement",
     "fetch_words",
+    "ipc_words",
     "load",
     "load_words",
     "loads",

@@ -189,6 +189,17 @@ class Fetch(Model):
         return self.url.split("/")[2].partition(":")[2]
 
 
+class Ipc(Model):
+    """Messages to a process of this machine, by something other than a network (zyphos-ipc)."""
+
+    by: Literal[
+        "pipe", "unix_stream", "unix_seqpacket", "unix_dgram", "eventfd", "futex", "spin"
+    ]  # as cpp/ipc/options.h has them
+    pattern: Literal["ping_pong", "stream"] = "ping_pong"
+    buffer_bytes: Annotated[PositiveSize, Field(alias="buffer", le=1 << 30)] = 128 * 1024
+    spins: Whole = 0
+
+
 class ClientPool(Model):
     """How the load's connections are kept: dialed when a request needs one, `load.connections` at
     most, and taken again while they last.
@@ -232,6 +243,7 @@ class Load(Model):
     requests: Requests | None = None
     order: Literal["weighted", "sequential"] = "weighted"
     fetch: Fetch | None = None
+    ipc: Ipc | None = None
 
     @property
     def ruler(self) -> Generator:

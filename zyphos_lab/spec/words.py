@@ -1,5 +1,5 @@
 """A target and a load as the `key=value` words of our programs: zyphos-serve, zyphos-reference,
-zyphos-load, zyphos-fetch.
+zyphos-load, zyphos-fetch, zyphos-ipc.
 
 Names are those of the experiment file, dotted for nesting; durations are whole nanoseconds,
 switches `true|false`, lists comma separated. What is not set is not said: the program's default is
@@ -188,3 +188,17 @@ def fetch_words(load: Load, repeat: Repeat, url: SplitResult, *, seed: int) -> l
     for name in ("warmup_ns", "window_ns", "interval_ns"):
         words += words_of(name, getattr(repeat, name))
     return [*words, *words_of("seed", seed)]
+
+
+def ipc_words(load: Load, repeat: Repeat, *, port: int) -> list[str]:
+    """Words for zyphos-ipc as the side that asks; `port` is where the target waits."""
+    if load.ipc is None:
+        return []
+    words = ["role=ask", *words_of("port", port)]
+    for name in ("by", "pattern", "buffer_bytes", "spins"):
+        words += words_of(name, getattr(load.ipc, name))
+    for name in ("message_bytes", "deadline_ns"):
+        words += words_of(name, getattr(load, name))
+    for name in ("warmup_ns", "window_ns", "interval_ns"):
+        words += words_of(name, getattr(repeat, name))
+    return words
