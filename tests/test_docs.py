@@ -53,6 +53,23 @@ def test_page_has_every_command(docs: ModuleType) -> None:
     assert all(f"## zyphos-lab {name}" in page for name in COMMANDS)
 
 
+def test_what_the_page_on_engines_names_exists() -> None:
+    """Each `name()` of docs/reactor_and_proactor.md is one of our functions; links lead somewhere.
+    Two of the systems' calls stand there with their arguments.
+    """
+    page = ROOT / "docs" / "reactor_and_proactor.md"
+    text = page.read_text(encoding="ascii")
+    folders = ("engine", "protocol")
+    headers = [path for folder in folders for path in (ROOT / "cpp" / folder).glob("*.[hc]*")]
+    sources = "\n".join(path.read_text(encoding="ascii") for path in headers)
+    named = set(re.findall(r"`(?:\w+::)?(\w+)\([^`]*\)`", text)) - {"shutdown", "CancelIoEx"}
+    assert {"submit_and_wait", "receive_once", "bury", "settle"} <= named
+    assert [name for name in sorted(named) if not re.search(rf"\b{name}\(", sources)] == []
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert len(links) > 8
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
 def test_what_the_method_page_names_exists() -> None:
     """Each `file::test` of docs/method.md stands in that file, each file is there."""
     page = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")

@@ -109,13 +109,17 @@ def test_the_command_says_them_to_the_program() -> None:
 
 
 def test_ratios_of_the_board_follow_from_its_counters() -> None:
-    names = ("events", "wakeups", "accepts_spurious", "accepted")
+    names = ("events", "wakeups", "accepts_spurious", "accepted", "turns", "turn_ns")
     before = dict.fromkeys(names, 10)
     after = {"events": 40, "wakeups": 20, "accepts_spurious": 17, "accepted": 10}
-    row, skipped = record.board_columns("server", before, after)
+    row, skipped = record.board_columns("server", before, after | {"turns": 14, "turn_ns": 6010})
+    row["window_ns"] = 500_000_000
     record.derive(row)
     assert skipped == {}
     assert row["server_events_per_wakeup"] == 3.0
+    assert row["server_turn_ns_mean"] == 1500.0
+    assert row["server_events_per_second"] == 60.0
+    assert not [name for name in row if name.startswith("server_turn") and "per_request" in name]
     assert row["server_accepts_spurious_per_accept"] is None  # nobody was accepted
     assert lookup("server_events_per_wakeup") is not None
 

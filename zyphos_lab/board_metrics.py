@@ -82,19 +82,34 @@ ring_enters                   count       lower /r io_uring_enter calls of the l
 ring_overflows                count       lower /r waits after which completions had found no room
 ring_rearms                   count       lower /r multishots that the kernel ended, armed again
 ring_mapped_sends             count       -     /r zero-copy sends from registered memory
+turns                         count       -        turns of a loop, from a wait to the next
+turn_ns                       ns          lower    their time, added up
+turns_10us                    count       -        of them, of at most 10 us
+turns_100us                   count       -        longer ones, of at most 100 us
+turns_1ms                     count       lower    longer ones, of at most 1 ms
+turns_10ms                    count       lower    longer ones, of at most 10 ms
+turns_100ms                   count       lower    longer ones, of at most 100 ms
+turns_longer                  count       lower    longer ones
 """
 
-# What follows of them: a counter over another one.
+# What follows of them: a counter over another one, or over time.
 BOARD_RATIOS = """
 events_per_wakeup             ratio       -        events or completions handled per wake-up
+events_per_second             per_second higher    events or completions handled per second
+turn_ns_mean                  ns          lower    time of a loop's turn, from a wait to the next
+ring_sqes_per_enter           ratio       higher   entries submitted per io_uring_enter call
 accepts_spurious_per_accept   ratio       lower    wake-ups to accept for nothing, per connection
 accepted_share_most           ratio       lower    of the worker that accepted most connections
 requests_share_most           ratio       lower    of the worker that answered most requests
 """
 RATIOS = {
     "events_per_wakeup": ("events", "wakeups"),
+    "turn_ns_mean": ("turn_ns", "turns"),
+    "ring_sqes_per_enter": ("ring_sqes", "ring_enters"),
     "accepts_spurious_per_accept": ("accepts_spurious", "accepted"),
 }
+# A counter over the window's seconds.
+RATES = {"events_per_second": "events"}
 # Engine prefork: the greatest over the sum, of the workers that have counters of their own.
 SHARES_MOST = {
     f"{name}_share_most": tuple(f"{name}_of_worker_{place}" for place in range(8))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zyphos_lab.board_metrics import RATIOS, SHARES_MOST
+from zyphos_lab.board_metrics import RATES, RATIOS, SHARES_MOST
 from zyphos_lab.metrics import PHASES, QUANTILES, TIMES, WIRE, lookup
 from zyphos_lab.probes.native import core
 
@@ -254,7 +254,7 @@ def derive(row: Row) -> None:
             per_request = value / done if done and value is not None else None
             row.setdefault(f"{name}_per_request", per_request)
     row.setdefault("requests_error_ratio", _error_ratio(row))
-    row |= _board_ratios(row)
+    row |= _board_ratios(row) | _board_rates(row)
     window_ns = row.get("window_ns")
     for side in ("server", "client"):
         cpu_ns = row.get(f"{side}_cpu_ns")
@@ -275,6 +275,17 @@ def _board_ratios(row: Row) -> Row:
         if any(counts):
             ratios[f"server_{name}"] = max(counts) / sum(counts)
     return ratios
+
+
+def _board_rates(row: Row) -> Row:
+    """The server's counters per second of the window, where there are both."""
+    window_ns = row.get("window_ns")
+    counts = {name: row.get(f"server_{counter}") for name, counter in RATES.items()}
+    return {
+        f"server_{name}": 1e9 * count / window_ns
+        for name, count in counts.items()
+        if count is not None and window_ns
+    }
 
 
 def _error_ratio(row: Row) -> float | None:

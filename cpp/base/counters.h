@@ -68,6 +68,17 @@ namespace zyphos {
   X(ring_rearms, "multishot operations that the kernel ended, armed again") \
   X(ring_mapped_sends, "zero-copy sends from registered memory")
 
+// Of a loop: what it does from the end of a wait to the next one is a turn.
+#define ZYPHOS_TURN_COUNTERS(X)                    \
+  X(turns, "turns of the loop")                    \
+  X(turn_ns, "their time, added up")               \
+  X(turns_10us, "of them, of at most 10 us")       \
+  X(turns_100us, "longer ones, of at most 100 us") \
+  X(turns_1ms, "longer ones, of at most 1 ms")     \
+  X(turns_10ms, "longer ones, of at most 10 ms")   \
+  X(turns_100ms, "longer ones, of at most 100 ms") \
+  X(turns_longer, "longer ones")
+
 // name, meaning. Names are column names (server_<name>, client_<name>).
 #define ZYPHOS_COUNTERS(X)                                                        \
   X(accepted, "connections accepted")                                             \
@@ -108,7 +119,8 @@ namespace zyphos {
   ZYPHOS_QUEUE_COUNTERS(X)                                                        \
   ZYPHOS_COROUTINE_COUNTERS(X)                                                    \
   ZYPHOS_WORKER_COUNTERS(X)                                                       \
-  ZYPHOS_RING_COUNTERS(X)
+  ZYPHOS_RING_COUNTERS(X)                                                         \
+  ZYPHOS_TURN_COUNTERS(X)
 
 enum class Counter : std::uint8_t {
 #define X(name, text) name,
@@ -155,6 +167,14 @@ class Counters : public CounterArray<kBoardCounterCount> {
     add(Counter::wakeups);
     add(Counter::events, events);
     bump(std::min(kFirst + static_cast<std::size_t>(std::bit_width(events)) - 1, kLast), 1);
+  }
+  // A loop's turn has lasted so long.
+  void turned(std::int64_t ns) {
+    std::size_t length = 0;
+    for (std::int64_t most_ns = 10'000; length < 5 && ns > most_ns; most_ns *= 10) ++length;
+    add(Counter::turns);
+    add(Counter::turn_ns, static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0)));
+    bump(static_cast<std::size_t>(Counter::turns_10us) + length, 1);
   }
   void error(Errc code) { bump(kCounterCount + static_cast<std::size_t>(code), 1); }
 

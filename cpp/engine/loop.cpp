@@ -255,6 +255,12 @@ void LoopCore::turn() {
   if (now_ >= drain_deadline_) end_drain();
 }
 
+Time LoopCore::turn_ends() {
+  const Time now = clock_now();
+  counters_.turned(now - now_);
+  return now;
+}
+
 void LoopCore::follow_orders() {
   if (setup_.watch != nullptr) setup_.watch->turned();
   if (!leave_begun_ && setup_.leaving != nullptr && setup_.leaving->load()) begin_leave();

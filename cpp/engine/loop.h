@@ -122,6 +122,9 @@ class LoopCore : public Loop, public Dialer {
 
   // What every turn of the loop does besides moving bytes.
   void turn();
+  // The turn is over, what follows is a wait or the end: counted, and the clock's reading, which
+  // limits the wait.
+  Time turn_ends();
   // When the loop must turn at the latest.
   Time next_turn() const;
   bool drained() const { return (drain_begun_ || leave_begun_) && live_ == 0 && !more_will_come_; }

@@ -23,9 +23,9 @@ constexpr std::uint64_t kMailboxId = kListenerId - 1;
 
 // In whole milliseconds, as pollers take it: rounded up, so that a deadline is never early and at
 // most 1 ms late; -1: no limit.
-int milliseconds_until(Time time) {
+int milliseconds_until(Time time, Time now) {
   if (time.is_never()) return -1;
-  const std::int64_t left_ns = std::max<std::int64_t>(time - clock_now(), 0);
+  const std::int64_t left_ns = std::max<std::int64_t>(time - now, 0);
   const std::int64_t left_ms = (left_ns + kMillisecond_ns - 1) / kMillisecond_ns;
   return static_cast<int>(std::min<std::int64_t>(left_ms, 3'600'000));
 }
@@ -77,11 +77,13 @@ void PollerLoop::run() {
     serve_queued();
     turn();
   }
+  turn_ends();
 }
 
 std::span<const Ready> PollerLoop::wait() {
+  const Time now = turn_ends();
   int timeout_ms = 0;
-  if (queue_.empty() && setup_.mailbox->sleep()) timeout_ms = milliseconds_until(next_turn());
+  if (queue_.empty() && setup_.mailbox->sleep()) timeout_ms = milliseconds_until(next_turn(), now);
   const std::span<const Ready> ready = poller_->wait(timeout_ms);
   setup_.mailbox->awake();
   return ready;

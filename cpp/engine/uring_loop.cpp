@@ -77,6 +77,7 @@ void UringLoop::run() {
     setup_.mailbox->awake();
     turn();
   }
+  turn_ends();
   ring_.submit();  // registered files are let go, or their peers would see no end
   // The polling thread lets go of the listener when it comes to it.
   if (listening_) ::shutdown(listening_.get(), SHUT_RD);
@@ -91,7 +92,7 @@ void UringLoop::catch_up() {
 
 // Submits, waits at most until then, and handles what has completed.
 void UringLoop::wait(Time until) {
-  if (ring_.submit_and_wait(until) == Ring::Woken::interrupted) {
+  if (ring_.submit_and_wait(until, turn_ends()) == Ring::Woken::interrupted) {
     counters_.add(Counter::interrupted);
   }
   now_ = clock_now();

@@ -132,8 +132,8 @@ io_uring_cqe Ring::take_held() {
   return completion;
 }
 
-Ring::Woken Ring::submit_and_wait(Time deadline) {
-  const int result = enter(deadline);
+Ring::Woken Ring::submit_and_wait(Time deadline, Time now) {
+  const int result = enter(deadline, now);
   forget_submitted();
   if (overflowed()) counters_.add(Counter::ring_overflows);
   switch (result) {
@@ -148,7 +148,7 @@ Ring::Woken Ring::submit_and_wait(Time deadline) {
   }
 }
 
-int Ring::enter(Time deadline) {
+int Ring::enter(Time deadline, Time now) {
   // A polling thread needs no call as long as there is something to do.
   if (options_.sqpoll && (io_uring_cq_ready(&ring_) > 0 || !held_.empty())) {
     entered();
@@ -156,7 +156,7 @@ int Ring::enter(Time deadline) {
   }
   counters_.add(Counter::ring_enters);
   if (deadline.is_never()) return io_uring_submit_and_wait(&ring_, 1);
-  const timespec left = to_timespec(deadline - clock_now());
+  const timespec left = to_timespec(deadline - now);
   __kernel_timespec limit{.tv_sec = left.tv_sec, .tv_nsec = left.tv_nsec};
   io_uring_cqe* first = nullptr;
   return io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr);

@@ -48,9 +48,9 @@ class Ring {
   msghdr& message(std::span<const ConstBytes> parts);
 
   enum class Woken : std::uint8_t { ready, timeout, interrupted };
-  // Submits everything and waits for one completion, until `deadline` (never(): without limit;
-  // past: not at all).
-  Woken submit_and_wait(Time deadline);
+  // Submits everything and waits for one completion, from `now` until `deadline` (never(): without
+  // limit; past: not at all).
+  Woken submit_and_wait(Time deadline, Time now);
   // Submits everything.
   void submit();
   // Has the kernel completions that found the queue full? It hands them over with the next wait.
@@ -86,7 +86,7 @@ class Ring {
   };
   static constexpr std::size_t kMessages = 64;
 
-  int enter(Time deadline);
+  int enter(Time deadline, Time now);
   void entered();
   void hold();
   io_uring_cqe take_held();

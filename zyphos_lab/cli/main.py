@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "Hold runs, programs or a saved baseline against each other.",
     "query": "Ask all runs by SQL.",
     "roadmap": "The whole subject, and how far the lab is.",
+    "choose": "When to use which, by what the kept runs say.",
     "report": "Write a run's report.html again.",
     "notebook": "Make and execute a run's notebook again.",
     "init": "Write a commented experiment for your own server.",

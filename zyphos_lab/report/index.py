@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zyphos_lab.errors import StoreError
 from zyphos_lab.files import write_atomically
@@ -53,6 +54,7 @@ def write_index(results: Path, say: Say) -> Path:
         TEMPLATES / "index.html.j2",
         sections=found,
         pages=list(_others(results)),
+        choices=_choices(results),
         count=sum(len(section.entries) for section in found),
     )
     path = results / INDEX_FILE
@@ -77,6 +79,27 @@ def sections(results: Path, say: Say) -> list[Section]:
         questions.setdefault(name, str(facts["question"] or ""))
         found.setdefault(name, []).append(_entry(results, run, facts, answer))
     return [Section(name, questions[name], tuple(found[name])) for name in sorted(found)]
+
+
+def _choices(results: Path) -> list[dict[str, Any]]:
+    """When to use which engine: for each experiment that compares some, its table.
+
+    What cannot be read is said by `sections` already.
+    """
+    from zyphos_lab import runs
+    from zyphos_lab.choices import show, subjects
+
+    return [
+        {
+            "experiment": subject.experiment,
+            "standing": show.standing(subject),
+            "heads": show.HEADS,
+            "rows": list(show.rows(subject)),
+            "remarks": list(show.remarks(subject)),
+            "rule": show.RULE,
+        }
+        for subject in subjects(["engine"], None, runs.all_runs(results), lambda line: None)
+    ]
 
 
 def _others(results: Path) -> Iterator[str]:
