@@ -59,7 +59,8 @@ def packages(cells: Iterable[Cell]) -> dict[str, str | None]:
     """Version by package, of those that targets name; None where dpkg does not know it, or is not
     here. Some 10 ms where there is any.
     """
-    named = {getattr(cell.target, "package", None) for cell in cells} - {None}
+    others = [cell.target for cell in cells if isinstance(cell.target, CommandTarget)]
+    named = {target.package for target in others if target.package is not None}
     if not named:
         return {}
     found: dict[str, str | None] = dict.fromkeys(sorted(named))
