@@ -72,15 +72,7 @@ void read_line(std::string_view line, Request& request) {
   }
 }
 
-// RFC 9112, 5: `Name: value`.
-void read_field(std::string_view line, Request& request) {
-  const std::size_t colon = line.find(':');
-  if (colon == 0 || colon == std::string_view::npos || line[colon - 1] == ' ') {
-    request.refused = 400;
-    return;
-  }
-  const std::string_view name = line.substr(0, colon);
-  const std::string_view value = trimmed(line.substr(colon + 1));
+void take_field(std::string_view name, std::string_view value, Request& request) {
   if (same(name, "host")) {
     request.host = true;
   } else if (same(name, "connection")) {
@@ -92,6 +84,16 @@ void read_field(std::string_view line, Request& request) {
   } else if (same(name, "transfer-encoding")) {
     request.refused = 501;
   }
+}
+
+// RFC 9112, 5: `Name: value`.
+void read_field(std::string_view line, Request& request) {
+  const std::size_t colon = line.find(':');
+  if (colon == 0 || colon == std::string_view::npos || line[colon - 1] == ' ') {
+    request.refused = 400;
+    return;
+  }
+  take_field(line.substr(0, colon), trimmed(line.substr(colon + 1)), request);
 }
 
 // `head` ends with the line end of its last line.
