@@ -82,26 +82,35 @@ apt_install() {
     apt-get install -q -y --no-install-recommends "$@" </dev/null >>build/apt.log 2>&1
 }
 
-# Debian's nginx package starts a server on port 80 and enables it for every boot. The lab wants the
-# program only: the unit is masked while the package is set up (where systemd does not run,
-# RUNLEVEL=1 says "single user" to invoke-rc.d), then disabled. An nginx that was there before is
-# left alone.
-keep_nginx_quiet() {
-  [ -d /run/systemd/system ] || return 0
-  case $1 in
-    before) as_root systemctl mask -q nginx.service ;;
-    after) as_root systemctl unmask -q nginx.service; as_root systemctl disable -q nginx.service ;;
+# Debian's packages of servers start one, on port 80 mostly, and enable it for every boot. The lab
+# wants the programs only: their units are masked while the packages are set up (where systemd does
+# not run, RUNLEVEL=1 says "single user" to invoke-rc.d), then disabled. A server that was there
+# before is left alone.
+servers_of() {
+  local name
+  for name in "$@"; do
+    case $name in nginx | haproxy | h2o | lighttpd) echo "$name.service" ;; esac
+  done
+}
+
+keep_quiet() {
+  local when=$1
+  shift
+  if [ $# = 0 ] || [ ! -d /run/systemd/system ]; then return 0; fi
+  case $when in
+    before) as_root systemctl mask -q "$@" ;;
+    after) as_root systemctl unmask -q "$@"; as_root systemctl disable -q "$@" ;;
   esac
 }
 
 install_all() {
-  local name status=0 nginx=no
-  case " $* " in *" nginx"*) nginx=yes ;; esac
-  if [ $nginx = yes ]; then keep_nginx_quiet before; fi
+  local name status=0 servers
+  mapfile -t servers < <(servers_of "$@")
+  keep_quiet before "${servers[@]}"
   if ! apt_install "$@"; then
     for name in "$@"; do apt_install "$name" || status=1; done
   fi
-  if [ $nginx = yes ]; then keep_nginx_quiet after; fi
+  keep_quiet after "${servers[@]}"
   return $status
 }
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from zyphos_lab import ceiling, child, host, netns, plan, probes, signals, trial
+from zyphos_lab import ceiling, child, host, netns, plan, probes, signals, targets, trial
 from zyphos_lab.calibrate import result as calibration
 from zyphos_lab.calibrate.threat import used_by
 from zyphos_lab.errors import LabError, MeasurementError, StoreError, UsageError
@@ -236,6 +236,7 @@ def _manifest(experiment: Experiment, made: Plan) -> dict[str, Any]:
         },
         "spec_text": request.text,
         "files": load_files.digests(made.cells, experiment.scripts),
+        "packages": targets.packages(made.cells),
         "bpftrace": {script.name: script.text for script in experiment.scripts},
         "seed": made.seed,
         "host": {"server": host.fingerprint(), "client": host.SAME},

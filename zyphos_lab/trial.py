@@ -179,6 +179,7 @@ def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
     cell = planned.cell
     rulers.present(cell.load)  # before anything is started
     links.ipv6_present(cell)
+    targets.present(target)
     with ExitStack() as stack:
         link = links.make(cell.link, links.Setting(bench.children, planned.seed))
         stack.callback(link.down)

@@ -31,6 +31,7 @@ TABLE: dict[str, set[str]] = {
     "link": {"base", "memory", "metrics", "net"},
     "probe": {"base", "memory", "metrics", "net"},
     "attack": {"base", "memory", "metrics", "net", "protocol", PROTOCOLS},
+    "peer": set(),
     "sim": {"base", "memory", "protocol", PROTOCOLS, "app"},
     "testing": {"base", "memory", "protocol"},
     "binding": {EVERYTHING},

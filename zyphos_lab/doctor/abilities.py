@@ -28,6 +28,9 @@ DESCRIPTORS_WANTED = 4096
 
 TOOLS = {
     "nginx": ("nginx-light", "the server that experiments compare ours with"),
+    "haproxy": ("haproxy", "one of the peers of experiments/engines/peers.yaml"),
+    "h2o": ("h2o", "one of the peers of experiments/engines/peers.yaml"),
+    "lighttpd": ("lighttpd", "one of the peers of experiments/engines/peers.yaml"),
     "wrk": ("wrk", "the load generator that ours is checked against"),
     "bpftrace": ("bpftrace", "one-off questions to the kernel beside an experiment"),
     "perf": ("linux-perf", "profiles that explain where CPU goes"),

@@ -79,7 +79,7 @@ def _unusable(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Remark]:
 
 
 def _not_here(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Trials whose generator or link this machine has not: skipped, and said to be."""
+    """Trials whose generator, link or program this machine has not: skipped, and said to be."""
     codes = frame.get("reasons", pd.Series("", index=frame.index)).map(
         lambda text: {reason.get("code") for reason in _decoded(text, [])}
     )

@@ -189,6 +189,7 @@ class CommandTarget(Model):
     env: dict[str, str] = {}
     files: dict[str, str] = {}
     certificate: Annotated[str, Field(pattern=HOST_PATTERN)] | None = None
+    package: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9+.-]+$")] | None = None  # Debian's
     cpus: Cpus = ()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from zyphos_lab import native
 from zyphos_lab.child import Children
 from zyphos_lab.links.base import HERE, Ends
 from zyphos_lab.spec import AttachTarget as AttachSpec
@@ -10,6 +9,7 @@ from zyphos_lab.spec import CommandTarget as CommandSpec
 from zyphos_lab.spec import EngineTarget, ReferenceTarget, reference_words, serve_words
 from zyphos_lab.spec.cell import ServerTarget
 from zyphos_lab.spec.families import ANY
+from zyphos_lab.targets import missing
 from zyphos_lab.targets.attach import AttachTarget
 from zyphos_lab.targets.base import Target
 from zyphos_lab.targets.command import CommandOptions, CommandTarget
@@ -48,14 +48,9 @@ def _device(spec: EngineTarget | ReferenceTarget, ends: Ends) -> list[str]:
     return ["device=lo"] if spec.address in ANY and ends.server is None else []
 
 
-def _program(name: str) -> str:
-    """The lab's own programs are found by their name; LabError when one was not built."""
-    return native.program(name) if name.startswith("zyphos-") else name
-
-
 def _options(spec: CommandSpec, free_port: int) -> CommandOptions:
     return CommandOptions(
-        argv=(_program(spec.command[0]), *spec.command[1:]),
+        argv=(missing.path_of(spec.command[0]), *spec.command[1:]),
         address=spec.address,
         port=free_port if spec.port == "auto" else int(spec.port),
         ready_http=spec.ready.http,
