@@ -55,12 +55,14 @@ int answer(const zyphos::IpcSetting& setting, int signals) {
   print("waiting " + std::to_string(port));
   const zyphos::ipc::Met met = zyphos::ipc::wait_for_asker(place, signals);
   if (!met.channel) return 128 + zyphos::take_signal(signals);
+  zyphos::ipc::Totals totals;
   {
     const zyphos::ipc::Watcher watcher(
         met.control, signals, [signals](const std::string& why) { end(why, signals, false); });
-    const auto totals = zyphos::ipc::answer_all(*met.channel, met.options.pattern);
-    zyphos::ipc::say(met.control, totals);
+    totals = zyphos::ipc::answer_all(*met.channel, met.options.pattern);
   }
+  // The asker may leave as soon as it has them: nobody must be watching for that any more.
+  zyphos::ipc::say(met.control, totals);
   stay(met.control, signals, setting.hold);
   return 0;
 }
