@@ -246,13 +246,14 @@ NO_LOAD = Load.model_construct(protocol=_NO_PROTOCOL)
 
 
 class Disturbance(Model):
-    """Something done to the trial on purpose for `for_ns`: exactly one of stop, link, attack.
+    """Something done to the trial on purpose for `for_ns`: exactly one of stop, kill, link, attack.
 
     `at_ns` counts from the start of the measured window. `rebind` is done in a moment.
     """
 
     at_ns: Annotated[Duration, Field(alias="at")]
     stop: Literal["server"] | None = None
+    kill: Literal["worker"] | None = None
     link: Literal["blackhole", "rebind"] | None = None
     direction: Literal["both", "forward", "backward"] | None = None
     attack: Literal["syn_flood", "reset"] | None = None
@@ -271,7 +272,7 @@ class Disturbance(Model):
         if self.attack is not None:
             how = {"attack": self.attack, "rate": self.rate_per_second, "filter": self.filter}
             return {"kind": "attack", **when, **how, "sequence": self.sequence or "exact"}
-        return {"kind": "stop", **when}
+        return {"kind": "stop" if self.kill is None else "kill", **when}
 
 
 Disturbances = Annotated[tuple[Disturbance, ...], Field(strict=False)]
