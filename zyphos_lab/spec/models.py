@@ -256,7 +256,7 @@ class Disturbance(Model):
     kill: Literal["worker"] | None = None
     link: Literal["blackhole", "rebind"] | None = None
     direction: Literal["both", "forward", "backward"] | None = None
-    attack: Literal["syn_flood", "reset"] | None = None
+    attack: Literal["syn_flood", "reset", "greedy"] | None = None
     rate_per_second: Annotated[Rate | None, Field(alias="rate")] = None
     sequence: Literal["exact", "window", "blind"] | None = None
     filter: Literal["xdp"] | None = None

@@ -143,6 +143,7 @@ class EngineTarget(Model):
     exclusive: bool = False
     accepting: Accepting = "reuse_port"
     hand_out: HandOut = "round_robin"
+    receives_per_turn: Whole = 8
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     workers_max: Annotated[int, Field(ge=0, le=256)] = 0
     accept: WorkerAccept = "reuse_port"

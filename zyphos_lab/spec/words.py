@@ -57,6 +57,7 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     names = ["descriptors_max", "when_full", "lingering_close"]
     words += _nested("", target, names)
     words += _nested("", target, ["trigger", "exclusive", "accepting", "hand_out"])
+    words += _nested("", target, ["receives_per_turn"])
     words += _nested("", target, ["workers", "workers_max", "accept"])
     words += _nested("", target, ["steer", "recycle_requests"])
     if target.leak is not None:
