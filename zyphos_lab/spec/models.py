@@ -59,7 +59,7 @@ Tool = Literal["zyphos", "wrk", "h2load", "ab", "oha", "vegeta"]
 Drops = Literal[
     "listen_drops", "softnet_drops", "socket_drops", "tun_dropped", "retransmits", "captured"
 ]
-Failures = Literal["wrong_answers", "late_answers", "nothing_done"]
+Failures = Literal["wrong_answers", "late_answers", "nothing_done", "target_failed"]
 # What a path that goes dark, or a server that stands still, does to a window. Not the generator's
 # limits: the ruler's own are no experiment's subject.
 Unrest = Literal["censored", "not_stationary", "littles_law", "arrivals_off"]

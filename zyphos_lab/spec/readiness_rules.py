@@ -66,5 +66,5 @@ def _useless_to_workers(target: EngineTarget) -> Iterator[tuple[str, str]]:
     if target.workers_max > target.workers and target.accept == "reuse_port":
         message = "`workers_max` is for `accept: inherited` or `passed`: the kernel would go on"
         yield "workers_max", f"{message} choosing the listener of a worker that has gone"
-    if target.app == "counter":
-        yield "app", "app counter counts in one process, engine prefork has several"
+    if target.app in ("counter", "transfer"):
+        yield "app", f"app {target.app} counts in one process, engine prefork has several"
