@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,28 @@ def _ask(client: socket.socket, peer: socket.socket) -> bool:
     return False
 
 
+@needs("veth")
+def test_a_greedy_peer_asks_on_and_takes_its_answers(network: Network, tmp_path: Path) -> None:
+    _, listener = network
+    read = bytearray()
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            while part := peer.recv(1 << 16):
+                read.extend(part)
+                peer.sendall(b"!" * len(part))  # more than any answer: it has to be taken
+
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve)
+        event = attacked(network, tmp_path, attack="greedy", rate="1000/s")
+        served.result(30)
+    assert 0 < event["packets_sent"] <= 200  # requests: rate x time, at most
+    requests = bytes(read).split(b"\r\n\r\n")
+    assert len(requests) - 1 == event["packets_sent"] == len(read) // 1024
+    assert all(one.startswith(b"GET / HTTP/1.1\r\nHost: 198.18.") for one in requests[:-1])
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -163,7 +186,7 @@ def _ask(client: socket.socket, peer: socket.socket) -> bool:
         ({"address": "server"}, "attacks are only for addresses of 198.18.0.0/15"),
         ({"rate": "1000000"}, "rate must be above 0 and at most 200000 packets a second"),
         ({"for_ns": "61000000000"}, "for_ns must be at most 60 s"),
-        ({"kind": "teardrop"}, "kind=teardrop: must be one of syn_flood reset"),
+        ({"kind": "teardrop"}, "kind=teardrop: must be one of syn_flood reset greedy"),
     ],
 )
 def test_nothing_else_is_attacked(change: dict[str, str], complaint: str) -> None:

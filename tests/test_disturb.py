@@ -1,5 +1,5 @@
 """Disturbances with real processes: stopped at the time asked for, let go whatever happens, and
-what that makes of the latency of a load that keeps its schedule."""
+what that makes of the latency of a load that keeps its schedule; killed, and who follows."""
 
 from __future__ import annotations
 
@@ -212,6 +212,103 @@ def _check_report(store: Store) -> None:
     assert "the truth" in text and max(map(len, text.splitlines())) <= 80
 
 
+# --- kills ---
+
+# A parent that starts another child whenever its last one has ended; it says so.
+SUPERVISOR = """
+import os, time
+while True:
+    if os.fork() == 0:
+        time.sleep(600)
+        os._exit(0)
+    print("up", flush=True)
+    os.wait()
+"""
+LONER = 'import time; print("up", flush=True); time.sleep(600)'
+KILLS = """
+schema: 1
+name: kills
+question: Who serves on?
+targets:
+  s: {engine: prefork, protocol: http1, app: delay, delay: 5ms}
+load:
+  protocol: http1
+  connections: 16
+  arrival: {law: constant, rate: 1000/s}
+  deadline: 2s
+  socket: {so_linger: 0}
+factors:
+  engine: {set: targets.s.engine, values: [prefork, epoll]}
+disturb: [{at: 200ms, kill: worker, for: 400ms}]
+repeat: {starts: 1, warmup: 50ms, window: 700ms}
+probes: [rusage]
+"""
+
+
+def killed(program: str, folder: Path, wait: str) -> tuple[disturb.Event, list[int], list[int]]:
+    """What was done, and the pids before and after."""
+    children = Children(folder)
+    child = Child(Command([sys.executable, "-c", program], pipe_stdout=True), children)
+    try:
+        assert child.stdout.readline() == b"up\n"
+        before = child.pids()
+        kill = Disturbance.model_validate({"at": "60ms", "kill": "worker", "for": wait})
+        running = disturb.make([kill], disturb.Scene(before, links.Ends()), children)
+        try:
+            running.arm(monotonic_ns())
+            [event] = running.events(monotonic_ns() + 1000 * MS)
+        finally:
+            running.close()
+        assert event["killed_ns"] >= kill.at_ns and event["processes"] == 1
+        return event, before, child.pids()
+    finally:
+        child.stop(signal.SIGTERM, 1.0)
+
+
+def test_a_killed_worker_is_followed_by_another(tmp_path: Path) -> None:
+    event, before, after = killed(SUPERVISOR, tmp_path, "20s")  # over as soon as it is there
+    parent, child = before
+    assert event["followed_ns"] > event["killed_ns"]
+    assert parent in after and child not in after and len(after) == 2
+    found = disturb.columns([event], 10**9)
+    assert found["server_killed"] == 1
+    assert found["server_restart_ns"] == event["followed_ns"] - event["killed_ns"]
+    assert disturb.skipped([event]) == {}
+    assert "wrong_answers" in disturb.expected([event])
+
+
+def test_nobody_follows_who_was_alone(tmp_path: Path) -> None:
+    event, before, after = killed(LONER, tmp_path, "20ms")
+    assert len(before) == 1 and after == []
+    assert event["followed_ns"] is None
+    assert disturb.columns([event], 10**9)["server_restart_ns"] is None
+    assert disturb.skipped([event]) == {
+        "server_restart_ns": "nobody took the killed process's place"
+    }
+    assert disturb.columns([], 10**9)["server_killed"] == 0
+    assert disturb.skipped([]) == {"server_restart_ns": "nobody was killed"}
+
+
+@pytest.mark.native
+@pytest.mark.core
+def test_a_trial_goes_on_without_its_server(tmp_path: Path) -> None:
+    """Of workers only one's requests are lost, of one process all that follow."""
+    (tmp_path / "x.yaml").write_text(KILLS)
+    process = start(tmp_path, "--set", "design.ceiling=false", "--no-report")
+    out, error = process.communicate(timeout=END_SECONDS)
+    assert process.returncode in (0, 5), out + error
+    store = Store.open(next((tmp_path / "results/kills").iterdir()))
+    rows = {row["factor_engine"]: row for row in store.rows()}
+    prefork, epoll = rows["prefork"], rows["epoll"]
+    assert prefork["server_workers_lost"] == prefork["server_workers_started"] == 1
+    assert prefork["requests_failed"] <= prefork["server_error_worker_lost"] <= 16
+    assert prefork["server_restart_ns"] > 0
+    assert epoll["server_killed"] == 1 and epoll["server_restart_ns"] is None
+    assert epoll["requests_failed"] + epoll["requests_censored"] > 0
+    codes = {reason["code"] for row in rows.values() for reason in row["reasons"]}
+    assert not codes & {"target_failed", "wrong_answers", "littles_law"}
+
+
 ATTACHED = "attach: {port: 80, pid: 1}"
 
 
@@ -219,6 +316,8 @@ ATTACHED = "attach: {port: 80, pid: 1}"
     ("change", "complaint"),
     [
         ((ENGINE, ATTACHED), "9:49: target `s` is not ours to stop: the lab did not start it"),
+        (("stop: server, for: 400ms", "kill: worker"), "`kill` needs `for`"),
+        (("stop: server", "kill: server"), "one of worker"),
         (("for: 400ms", "for: 950ms"), "the stop ends at 1.05 s, the window at 1.00 s"),
         (("stop: server", "stop: sever"), "one of server"),
         (("for: 400ms", "four: 400ms"), "did you mean `for`?"),
@@ -228,8 +327,8 @@ ATTACHED = "attach: {port: 80, pid: 1}"
         (("stop: server", "link: darkness"), "one of blackhole"),
         ((", for: 400ms", ""), "`stop` needs `for`"),
         (("stop: server", "link: rebind"), "`for` is not for `link: rebind`"),
-        (("stop: server", "link: blackhole, stop: server"), "one of stop, link, attack; it has 2"),
-        (("stop: server, ", ""), "one of stop, link, attack; it has 0"),
+        (("stop: server", "link: blackhole, stop: server"), "stop, kill, link, attack; it has 2"),
+        (("stop: server, ", ""), "stop, kill, link, attack; it has 0"),
         (("stop: server", "stop: server, direction: both"), "`direction` is only for `link`"),
         (("stop: server", "stop: server, rate: 1/s"), "`rate` is only for `attack`"),
         (

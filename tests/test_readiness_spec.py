@@ -19,7 +19,7 @@ from zyphos_lab.metrics import lookup
 
 pytestmark = pytest.mark.native
 ROOT = Path(__file__).resolve().parent.parent
-NEW = ("trigger", "exclusive", "accepting", "hand_out")
+NEW = ("trigger", "exclusive", "accepting", "hand_out", "receives_per_turn")
 
 
 def words_of(keys: str) -> list[str]:
@@ -34,6 +34,8 @@ def test_they_reach_the_program_and_only_where_they_differ_from_its_own() -> Non
     keys = "engine: poll, accepting: acceptor, hand_out: least_connections"
     assert words_of(keys) == ["accepting=acceptor", "hand_out=least_connections"]
     assert words_of("engine: select") == []
+    assert words_of("engine: coroutine, receives_per_turn: 0") == ["receives_per_turn=0"]
+    assert words_of("engine: prefork, receives_per_turn: 8") == []
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,7 @@ def test_they_reach_the_program_and_only_where_they_differ_from_its_own() -> Non
         ("engine: select, exclusive: true", "no EPOLLEXCLUSIVE"),
         ("engine: uring, accepting: shared", "for the engines select, poll, epoll"),
         ("engine: epoll, hand_out: least_connections", "`accepting: acceptor`"),
+        ("engine: uring, receives_per_turn: 1", "engines select, poll, epoll, coroutine, prefork"),
         ("engine: epoll, trigger: edges", "`targets.echo.trigger`"),
     ],
 )
@@ -59,6 +62,7 @@ def test_what_an_engine_has_no_use_for_has_its_place(keys: str, complaint: str) 
     [
         (("engine=poll", "trigger=edge"), "always told by level"),
         (("engine=uring", "accepting=acceptor"), "waits for no readiness"),
+        (("engine=thread", "receives_per_turn=0"), "waits for no readiness"),
         (("engine=epoll", "trigger=edges"), "must be one of level edge oneshot"),
     ],
 )

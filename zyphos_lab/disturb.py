@@ -38,6 +38,7 @@ BROKEN = (
 # What each kind does to a trial by itself is no fault of the trial.
 EXPECTED: dict[str, tuple[str, ...]] = {
     "stop": ("arrivals_off", "not_stationary"),
+    "kill": BROKEN,
     "rebind": ("not_stationary", "wrong_answers", "late_answers", "retransmits"),
     "blackhole": BROKEN,
     "attack": (*BROKEN, "listen_drops", "softnet_drops", "socket_drops", "tun_dropped"),
@@ -107,7 +108,7 @@ class Disturber:
         if len(events) != len(self._steps) or not all(
             event.get("processes", 1) for event in events
         ):
-            raise MeasurementError("disturb: no process of the server could be stopped")
+            raise MeasurementError("disturb: no process of the server could be stopped or killed")
         return events
 
     def close(self) -> None:
@@ -151,7 +152,12 @@ def expected(events: Sequence[Event]) -> Collection[str]:
     return {code for event in events for code in EXPECTED[event["kind"]]}
 
 
-def columns(events: Sequence[Event], window_ns: int) -> dict[str, int]:
+def may_end(steps: Sequence[Disturbance]) -> bool:
+    """Whether these may be the server's end: that is then the trial's subject, and no failure."""
+    return any(step.step()["kind"] == "kill" for step in steps)
+
+
+def columns(events: Sequence[Event], window_ns: int) -> dict[str, int | None]:
     """Columns of a trial of a run with disturbances: those of `stall_columns`, and more."""
     dark_ns = sum(one["light_ns"] - one["dark_ns"] for one in events if one["kind"] == "blackhole")
     attacks = [one for one in events if one["kind"] == "attack"]
@@ -161,7 +167,29 @@ def columns(events: Sequence[Event], window_ns: int) -> dict[str, int]:
         "attack_packets_filtered": sum(one["packets_filtered"] for one in attacks),
         "link_nat_rebindings": sum(one["kind"] == "rebind" for one in events),
     }
-    return {**stall_columns(events, window_ns), **more}
+    return {**stall_columns(events, window_ns), **kill_columns(events), **more}
+
+
+def kill_columns(events: Sequence[Event]) -> dict[str, int | None]:
+    """server_restart_ns: from a kill until another process was there, the longest; None where
+    nobody came, or nobody was killed (`skipped` says which).
+    """
+    kills = [one for one in events if one["kind"] == "kill"]
+    restarts = [one["followed_ns"] - one["killed_ns"] for one in kills if one["followed_ns"]]
+    all_followed = bool(kills) and len(restarts) == len(kills)
+    return {
+        "server_killed": len(kills),
+        "server_restart_ns": max(restarts) if all_followed else None,
+    }
+
+
+def skipped(events: Sequence[Event]) -> dict[str, str]:
+    """Why there is no server_restart_ns, where there is none."""
+    kills = [one for one in events if one["kind"] == "kill"]
+    if kills and all(one["followed_ns"] for one in kills):
+        return {}
+    reason = "nobody took the killed process's place" if kills else "nobody was killed"
+    return {"server_restart_ns": reason}
 
 
 def stall_columns(events: Sequence[Event], window_ns: int) -> dict[str, int]:

@@ -5,10 +5,11 @@
 When its standard input ends (the runner died, even by SIGKILL, or gave up) what it began is ended
 at once.
 
-Kinds: `stop` (SIGSTOP and SIGCONT to the trees below the scene's pids), `blackhole` (the link's
-path goes dark), `rebind` (its NAT forgets every connection), `attack` (zyphos-attack in the run's
-own namespaces). It does not know experiments or records, and imports little: the load is under way
-while it starts. Times are CLOCK_MONOTONIC, in ns.
+Kinds: `stop` (SIGSTOP and SIGCONT to the trees below the scene's pids), `kill` (SIGKILL to one
+process of them), `blackhole` (the link's path goes dark), `rebind` (its NAT forgets every
+connection), `attack` (zyphos-attack in the run's own namespaces). It does not know experiments or
+records, and imports little: the load is under way while it starts. Times are CLOCK_MONOTONIC, in
+ns.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 TREE_ROUNDS = 5
 LOOK_AHEAD_NS = 50_000_000
+LOOK_NS = 1_000_000  # how often for who takes a killed process's place
 FORGED = "198.19.0.0/16"  # sources of a SYN flood; see cpp/attack/attack.cpp
 
 Step = Mapping[str, Any]
@@ -46,6 +48,10 @@ class Action(Protocol):
 
     def begin(self) -> None: ...
 
+    def last(self, until_ns: int) -> bool:
+        """What comes between `begin` and `end`; True when standard input has ended meanwhile."""
+        return _abandoned(until_ns)
+
     def end(self) -> None:
         """Undoes what `begin` did, whatever came between."""
 
@@ -53,7 +59,7 @@ class Action(Protocol):
         """What was really done, times from `start_ns` on."""
 
 
-class Stop:
+class Stop(Action):
     """Every process of the server's tree stands still."""
 
     def __init__(self, step: Step, scene: Mapping[str, Any]) -> None:
@@ -82,7 +88,60 @@ class Stop:
         }
 
 
-class Blackhole:
+class Kill(Action):
+    """The busiest process of the server's tree that has no child: a worker, or all there is.
+
+    `for` is how long is waited for another child of its parent, where that is the server's too.
+    """
+
+    def __init__(self, step: Step, scene: Mapping[str, Any]) -> None:
+        self._pids: list[int] = scene["pids"]
+        self._victim: proc.Process | None = None
+        self._parent: int | None = None
+        self._known: set[int] = set()
+        self._killed = False
+        self._killed_ns = 0
+        self._followed_ns: int | None = None
+
+    def prepare(self) -> None:
+        there = members(self._pids)
+        leaves = [one for one in there if not proc.children(one.pid)]
+        self._victim = max(leaves, key=lambda one: proc.cpu_ns(one.pid) or 0, default=None)
+        if self._victim is not None and self._victim.parent in {one.pid for one in there}:
+            self._parent = self._victim.parent
+            self._known = set(proc.children(self._parent))
+
+    def begin(self) -> None:
+        self._killed_ns = monotonic_ns()
+        if self._victim is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._victim.pid, signal.SIGKILL)
+                self._killed = True
+
+    def last(self, until_ns: int) -> bool:
+        """Over as soon as somebody has come."""
+        while self._parent is not None and monotonic_ns() < until_ns:
+            if set(proc.children(self._parent)) - self._known:
+                self._followed_ns = monotonic_ns()
+                return False
+            if _abandoned(monotonic_ns() + LOOK_NS):
+                return True
+        return _abandoned(until_ns)
+
+    def end(self) -> None:
+        """Who is dead stays so."""
+
+    def event(self, start_ns: int) -> Event:
+        followed_ns = self._followed_ns
+        return {
+            "what": "server",
+            "killed_ns": self._killed_ns - start_ns,
+            "followed_ns": None if followed_ns is None else followed_ns - start_ns,
+            "processes": int(self._killed),
+        }
+
+
+class Blackhole(Action):
     """What one side or both send no longer arrives. The link's namespaces are the run's own."""
 
     def __init__(self, step: Step, scene: Mapping[str, Any]) -> None:
@@ -116,7 +175,7 @@ class Blackhole:
         }
 
 
-class Attack:
+class Attack(Action):
     """zyphos-attack in the client's namespace, against the server: cpp/attack/attack.h."""
 
     def __init__(self, step: Step, scene: Mapping[str, Any]) -> None:
@@ -179,7 +238,7 @@ class Attack:
         }
 
 
-class Rebind:
+class Rebind(Action):
     """The link's NAT forgets every mapping; what is under way gets new ones, or none."""
 
     def __init__(self, step: Step, scene: Mapping[str, Any]) -> None:
@@ -213,6 +272,7 @@ class Rebind:
 
 KINDS: dict[str, Callable[[Step, Mapping[str, Any]], Action]] = {
     "stop": Stop,
+    "kill": Kill,
     "blackhole": Blackhole,
     "attack": Attack,
     "rebind": Rebind,
@@ -268,7 +328,7 @@ def _carry_out(order: Mapping[str, Any]) -> Iterator[Event]:
             return
         try:
             action.begin()
-            given_up = _abandoned(monotonic_ns() + step["for_ns"])
+            given_up = action.last(monotonic_ns() + step["for_ns"])
         finally:
             action.end()
         done = {name: step[name] for name in ("kind", "at_ns", "for_ns")}

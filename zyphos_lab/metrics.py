@@ -116,8 +116,10 @@ requests_in_flight_mean       count       -       requests under way from their 
 little_ratio                  ratio       -       of them / (requests that ended per second x time)
 times_beyond_range            count       lower   times of requests beyond an hour, counted as one
 server_stopped_ns             ns          -       time that the server was stopped on purpose
+server_killed                 count       -       processes of it that were killed on purpose
+server_restart_ns             ns          lower   until another took a killed one's place
 link_dark_ns                  ns          -       time that the link swallowed everything on purpose
-attack_packets_sent           count       -       packets that an attack sent on purpose
+attack_packets_sent           count       -       packets, or requests, of an attack
 attack_packets_filtered       count       -       SYNs that the XDP filter dropped
 client_threads                count       -       threads of the load
 client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU

@@ -187,6 +187,7 @@ def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
         children = _started_for(bench, "server")
         running = targets.make(cell.target_name, target, children, ends).start()
         stack.callback(running.stop)
+        running.may_end = "target_failed" in bench.subject or disturb.may_end(cell.disturb)
         capturing = _capture(planned, bench, running, ends)
         if capturing is not None:
             stack.callback(capturing.close)
@@ -297,6 +298,7 @@ def _record(row: Row, planned: Planned, bench: Bench, measured: Measured) -> Rec
     row["target_killed"] = measured.killed
     if bench.disturbed:
         row.update(disturb.columns(measured.events, result["window_ns"]))
+        skipped |= disturb.skipped(measured.events)
     environment_id, facts = _environment(measured)
     row["environment"] = environment_id
     row["limited_by"] = record.limited_by(row, len(getattr(cell.target, "cpus", ())))

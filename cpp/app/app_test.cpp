@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <numeric>
 #include <semaphore>
 #include <stdexcept>
 #include <string>
@@ -11,8 +13,10 @@
 
 #include "app/delay.h"
 #include "app/handlers.h"
+#include "app/nest.h"
 #include "app/tally.h"
 #include "app/timers.h"
+#include "app/transfer.h"
 
 namespace zyphos::app {
 namespace {
@@ -89,7 +93,8 @@ TEST(Handlers, AreKnownByName) {
     make_handler("helo", {});
     FAIL() << "an unknown name was taken";
   } catch (const std::invalid_argument& error) {
-    EXPECT_STREQ(error.what(), "unknown app 'helo' (known: hello, echo, delay, counter)");
+    EXPECT_STREQ(error.what(),
+                 "unknown app 'helo' (known: hello, echo, delay, counter, transfer, nest)");
   }
 }
 
@@ -242,6 +247,56 @@ TEST(Tally, LosesNothingWhoeverAdds) {
     }
     EXPECT_EQ(tally.total(), 4 * kTimes) << name;
   }
+}
+
+// Without a deadlock, or past each one that is found, everybody gets through, and nothing is lost.
+TEST(TransferApp, MovesAndLosesNothing) {
+  constexpr std::int64_t kHold_ns = 20'000;
+  for (const Locking locking : {Locking::ranked, Locking::retry}) {
+    Transfer transfer(locking, kHold_ns, 13);
+    std::array<std::uint64_t, 4> counted{};
+    {
+      std::vector<std::jthread> threads;
+      for (std::uint64_t& deadlocks : counted) {
+        threads.emplace_back([&] {
+          Call call;
+          for (int i = 0; i < 200; ++i) {
+            Paper paper;
+            const auto exchange = call.begin(transfer, {});
+            ASSERT_EQ(exchange->produce(paper, call.now), Produce::done);
+            ASSERT_EQ(paper.text, "Hello, world!");
+          }
+          deadlocks = call.counters.errors(Errc::deadlock);
+        });
+      }
+    }
+    EXPECT_EQ(transfer.sum(), 0);
+    const std::uint64_t all = std::accumulate(counted.begin(), counted.end(), std::uint64_t{0});
+    EXPECT_EQ(all, transfer.deadlocks());
+    if (locking == Locking::ranked) {
+      EXPECT_EQ(all, 0U);
+    }
+  }
+}
+
+TEST(TransferApp, KnowsItsWays) {
+  for (const auto name : locking_names()) {
+    EXPECT_NE(make_handler("transfer", {.locking = std::string(name)}), nullptr);
+  }
+  EXPECT_THROW(make_handler("transfer", {.locking = "never"}), std::invalid_argument);
+}
+
+TEST(NestApp, GoesAsDeepAsItIsTold) {
+  for (const std::size_t bytes : {0U, 1U, 1000U, 100'000U}) {
+    const std::size_t depth = descend(bytes);
+    EXPECT_GE(depth, bytes);
+    EXPECT_LE(depth, bytes + 4000);  // a sanitizer's frames are larger
+  }
+  Call call;
+  Paper paper;
+  const auto handler = make_handler("nest", {.nest_bytes = 100'000});
+  EXPECT_EQ(call.begin(*handler, {.target = "/deep"})->produce(paper, call.now), Produce::done);
+  EXPECT_EQ(paper.text, "Hello, world!");
 }
 
 TEST(TimerThread, WakesInOrderAndDropsTheRest) {

@@ -6,8 +6,10 @@
 #include "app/delay.h"
 #include "app/echo.h"
 #include "app/hello.h"
+#include "app/nest.h"
 #include "app/tally.h"
 #include "app/timers.h"
+#include "app/transfer.h"
 
 namespace zyphos::app {
 namespace {
@@ -53,11 +55,18 @@ std::unique_ptr<Handler> make_handler(std::string_view name, const Options& opti
   if (name == "echo") return std::make_unique<Echo>();
   if (name == "delay") return std::make_unique<OwnedDelay>(options);
   if (name == "counter") return std::make_unique<Counting>(options);
+  if (name == "transfer") {
+    return std::make_unique<Transfer>(locking(options.locking), options.hold_ns,
+                                      options.response_bytes);
+  }
+  if (name == "nest") return std::make_unique<Nest>(options.nest_bytes, options.response_bytes);
   throw std::invalid_argument("unknown app '" + std::string(name) +
-                              "' (known: hello, echo, delay, counter)");
+                              "' (known: hello, echo, delay, counter, transfer, nest)");
 }
 
-std::vector<std::string_view> handler_names() { return {"hello", "echo", "delay", "counter"}; }
+std::vector<std::string_view> handler_names() {
+  return {"hello", "echo", "delay", "counter", "transfer", "nest"};
+}
 
 bool handler_wakes(std::string_view name) { return name == "delay"; }
 

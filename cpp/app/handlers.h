@@ -18,6 +18,9 @@ struct Options {
   std::int64_t delay_ns = 1'000'000;  // delay: from the request's head to the answer
   std::string counter = "mutex";      // counter: how it counts (app/tally.h)
   std::size_t counter_steps = 0;      // counter: of work, before each addition
+  std::string locking = "given";      // transfer: which lock first, and what if (app/transfer.h)
+  std::int64_t hold_ns = 0;           // transfer: with one lock held, before the other is wanted
+  std::size_t nest_bytes = 0;         // nest: of stack that /deep takes
 };
 
 // hello: 200 with a text of response_bytes, whatever was asked.
@@ -25,6 +28,9 @@ struct Options {
 // delay: as hello, delay_ns later, woken by a timer thread of its own (an asynchronous
 // application).
 // counter: as hello, after all its threads' requests have been counted together.
+// transfer: as hello, after an amount has been moved from one account to the other and both were
+// locked, in the one order or the other: a deadlock made on purpose.
+// nest: as hello, but /deep goes so deep into its thread's stack before.
 // Unknown name: std::invalid_argument, one line. Outlives every connection that uses it.
 std::unique_ptr<Handler> make_handler(std::string_view name, const Options& options);
 

@@ -16,6 +16,7 @@
 #include <regex>
 #include <system_error>
 
+#include "attack/greedy.h"
 #include "attack/segment.h"
 #include "base/address.h"
 #include "base/random.h"
@@ -192,6 +193,7 @@ bool stopped(Time until, int stop_fd, int other) {
 
 Done carry_out(const Options& options, int stop_fd) {
   enter(options);
+  if (options.kind == Kind::greedy) return be_greedy(options, stop_fd);
   Attack attack(options, stop_fd);
   return options.kind == Kind::syn_flood ? attack.syn_flood() : attack.reset();
 }

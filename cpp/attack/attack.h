@@ -5,6 +5,8 @@
 //   reset      whoever sees the server's answers forges a RST from the client: with the exact
 //              sequence number, with one within the window (RFC 5961 3.2: a challenge ACK), or
 //              blind.
+//   greedy     one connection that asks on (HTTP/1.1, pipelined) without waiting for answers, which
+//              it takes and forgets.
 // Knows no experiments. One thread. Needs CAP_NET_RAW and CAP_SYS_ADMIN.
 #pragma once
 
@@ -18,7 +20,7 @@ namespace zyphos::attack {
 inline constexpr double kRate_max = 200'000;
 inline constexpr std::int64_t kFor_ns_max = 60 * kSecond_ns;
 
-enum class Kind : std::uint8_t { syn_flood, reset };
+enum class Kind : std::uint8_t { syn_flood, reset, greedy };
 enum class Sequence : std::uint8_t { exact, window, blind };
 
 struct Options {
@@ -27,14 +29,14 @@ struct Options {
   std::string netns;    // the attacker's: /run/netns/zy-PID-STARTTICKS-ROLE
   std::string address;  // the server's, of 198.18.0.0/15
   std::uint16_t port = 0;
-  double rate = 0;            // packets a second, at most
+  double rate = 0;            // packets (greedy: requests) a second, at most
   std::int64_t start_ns = 0;  // CLOCK_MONOTONIC
   std::int64_t for_ns = 0;
   std::uint64_t seed = 1;
 };
 
 struct Done {
-  std::uint64_t sent = 0;
+  std::uint64_t sent = 0;    // packets, or requests
   std::uint64_t failed = 0;  // what the kernel did not take
 };
 

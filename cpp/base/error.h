@@ -46,6 +46,8 @@ namespace zyphos {
   X(select_limit, "a new connection's descriptor is beyond what select can watch (FD_SETSIZE)")  \
   X(worker_lost, "the process that served it has ended")                                         \
   X(handler_failed, "the application could not answer")                                          \
+  X(deadlock, "threads waited for each other in a circle, which was found")                      \
+  X(stack_overflow, "a thread has run out of its stack, which ends the process")                 \
   X(system, "an unexpected system error")
 
 enum class Errc : std::uint8_t {

@@ -63,7 +63,8 @@ bool ConnectionThreads::start(Arrival& arrival, Random random) {
 
 void* ConnectionThreads::thread_main(void* argument) {
   auto& worker = *static_cast<Worker*>(argument);
-  const WatchedStack watched(worker.threads->shared_.options.blocking_threads.stack_bytes);
+  const WatchedStack watched(worker.threads->shared_.options.blocking_threads.stack_bytes,
+                             worker.counters);
   admit_interrupts();
   name_thread("zy-conn-" + std::to_string(worker.number));
   worker.driver->run();

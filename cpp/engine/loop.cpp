@@ -1,6 +1,8 @@
 #include "engine/loop.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -25,6 +27,12 @@ Dialed dial_or_fail(const Address& address, const SocketOptions& options) {
   } catch (const std::system_error&) {
     return {.error = Errc::connect_failed};
   }
+}
+
+// Whether this process may have one more descriptor than `some`; errno says why not.
+bool room_beside(int some) {
+  const Fd another(::fcntl(some, F_DUPFD_CLOEXEC, 0));
+  return bool{another};
 }
 
 }  // namespace
@@ -56,8 +64,10 @@ LoopCore::~LoopCore() {
 
 int LoopCore::next_accepted() {
   const int fd = setup_.listener.get();
-  if (setup_.passed) return receive_passed(fd);
-  return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (!setup_.passed) return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  // The kernel closes whom it passes to a process that has no room for him.
+  if (setup_.options.when_full == WhenFull::pause && !room_beside(fd)) return -1;
+  return receive_passed(fd);
 }
 
 void LoopCore::adopt(int raw) {
@@ -214,6 +224,11 @@ bool LoopCore::accept_failed(int error) {
   if (error == EAGAIN) return false;
   if (!out_of_descriptors(error)) return true;  // that peer's own trouble (ECONNABORTED, ...)
   counters_.error(Errc::accept_limit);
+  if (setup_.passed && setup_.options.when_full != WhenFull::pause) {  // the kernel has closed him
+    counters_.add(Counter::accepted);
+    counters_.add(Counter::closed);
+    return true;
+  }
   if (setup_.options.when_full == WhenFull::spin) return true;
   reserve_.refuse_waiting(setup_.listener.get(), counters_);
   counters_.add(Counter::accept_paused);

@@ -143,7 +143,7 @@ void PoolEngine::count_queued(std::size_t found) {
 
 void* PoolEngine::worker_main(void* argument) {
   auto& worker = *static_cast<Worker*>(argument);
-  const WatchedStack watched(worker.pool->options.blocking_threads.stack_bytes);
+  const WatchedStack watched(worker.pool->options.blocking_threads.stack_bytes, worker.counters);
   admit_interrupts();
   name_thread("zy-pool-" + std::to_string(worker.number));
   worker.pool->work(worker);

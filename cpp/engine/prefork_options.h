@@ -41,6 +41,9 @@ struct PreforkOptions {
   std::int64_t backoff_ns = 10 * kMillisecond_ns;
   std::int64_t backoff_ns_max = 5 * kSecond_ns;
   std::int64_t stable_ns = kSecond_ns;
+  // A worker that drains has aborted what was left after EngineOptions::drain_timeout_ns. One that
+  // has not ended so long after that is killed.
+  std::int64_t grace_ns = 5 * kSecond_ns;
 
   friend bool operator==(const PreforkOptions&, const PreforkOptions&) = default;
 };

@@ -18,6 +18,7 @@ namespace {
 struct Bounds {
   std::uintptr_t lowest = 0;
   std::size_t stack_bytes = 0;
+  Counters* counters = nullptr;
 };
 thread_local Bounds bounds;
 constexpr std::uintptr_t kBelow_bytes = 64 * 1024;  // a large frame may reach beyond the guard
@@ -61,6 +62,7 @@ void on_fault(int signal, siginfo_t* info, void*) {
     line.add(bounds.stack_bytes);
     line.add(" bytes: stack_bytes)\n");
     line.write();
+    if (bounds.counters != nullptr) bounds.counters->error(Errc::stack_overflow);
   }
   struct sigaction usual{};
   usual.sa_handler = SIG_DFL;
@@ -95,9 +97,9 @@ void report_stack_overflows() {
   std::call_once(once, install);
 }
 
-WatchedStack::WatchedStack(std::size_t stack_bytes) {
+WatchedStack::WatchedStack(std::size_t stack_bytes, Counters* counters) {
   const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  bounds = {.lowest = here - stack_bytes, .stack_bytes = stack_bytes};
+  bounds = {.lowest = here - stack_bytes, .stack_bytes = stack_bytes, .counters = counters};
   // A sanitizer's own handler has its own stack for it.
   struct sigaction present{};
   sigaction(SIGSEGV, nullptr, &present);

@@ -11,13 +11,16 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/counters.h"
+
 namespace zyphos {
 
 // A thread with a stack of its own size (the least that the system allows where it is less).
 // Returns 0, or the error: EAGAIN where there is no thread or no memory left.
 int start_thread(pthread_t& thread, std::size_t stack_bytes, void* (*main)(void*), void* argument);
 
-// Once per process, before the threads: who overflows a watched stack is reported. Where somebody
+// Once per process, before the threads: who overflows a watched stack is reported and counted
+// (Errc::stack_overflow). Where somebody
 // else handles SIGSEGV already (a sanitizer), that stays as it is.
 void report_stack_overflows();
 
@@ -25,7 +28,8 @@ void report_stack_overflows();
 // stack is in it, at the stack's other end. One system call.
 class WatchedStack {
  public:
-  explicit WatchedStack(std::size_t stack_bytes);
+  // `counters` are the thread's, if any: a board shared with other processes outlives this one.
+  explicit WatchedStack(std::size_t stack_bytes, Counters* counters = nullptr);
   ~WatchedStack();
   WatchedStack(const WatchedStack&) = delete;
   WatchedStack& operator=(const WatchedStack&) = delete;

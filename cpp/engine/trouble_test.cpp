@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/child_fixture.h"
-#include "engine/engine_fixture.h"
+#include "engine/prefork_fixture.h"
 
 namespace zyphos {
 namespace {
@@ -204,6 +204,21 @@ std::uint64_t told(const Board& board, char what) {
   }
 }
 
+constexpr std::size_t kRoom = 10;  // for descriptors besides those that there are
+
+bool take_descriptors(pid_t pid, std::size_t used) {
+  const rlimit few{.rlim_cur = used + kRoom, .rlim_max = used + kRoom};
+  return ::prlimit(pid, RLIMIT_NOFILE, &few, nullptr) == 0;
+}
+
+// Where one process accepts and others serve, it is these that have none left.
+bool take_workers_descriptors(const Engine& engine) {
+  const auto workers = workers_of(engine);
+  return std::ranges::all_of(workers, [](const WorkerStatus& one) {
+    return take_descriptors(one.pid, descriptors_of(one.pid));
+  });
+}
+
 // Answers 'p' port, 'a' accepted, 'c' closed, 'e' EMFILE pauses, 'l' EMFILE, 'w' wakeups; ends with
 // its parent's pipe.
 void serve_without_descriptors(const EngineMode& mode, WhenFull when_full, int from_parent,
@@ -215,10 +230,10 @@ void serve_without_descriptors(const EngineMode& mode, WhenFull when_full, int f
   const auto engine =
       make_engine(mode.engine, options, [] { return std::make_unique<MessageEcho>(8); }, board);
   // Before the start: a multishot accept keeps the limit of the moment it was armed.
-  const std::size_t used = open_descriptors();
-  const rlimit few{.rlim_cur = used + 10, .rlim_max = used + 10};
-  if (setrlimit(RLIMIT_NOFILE, &few) != 0) ::_exit(2);
+  const bool passed = mode.prefork.accept == WorkerAccept::passed;
+  if (!passed && !take_descriptors(0, open_descriptors())) ::_exit(2);
   engine->start();
+  if (passed && !take_workers_descriptors(*engine)) ::_exit(2);
   char what = 0;
   while (::read(from_parent, &what, 1) == 1) {
     const std::uint64_t answer = what == 'p' ? engine->address().port : told(board, what);
@@ -230,14 +245,6 @@ void serve_without_descriptors(const EngineMode& mode, WhenFull when_full, int f
 }
 
 constexpr std::size_t kClients = 30;
-
-// What does not fit where it is passed to cannot wait.
-#define ZY_NEEDS_A_LISTENER()                                                              \
-  if (mode().prefork.accept == WorkerAccept::passed) {                                     \
-    GTEST_SKIP() << "the kernel closes what is passed to a process that has no descriptor" \
-                 << " left (unix(7))";                                                     \
-  }                                                                                        \
-  static_assert(true)
 
 // Each has sent its message, where it could.
 std::vector<std::unique_ptr<Client>> asking(Child& child) {
@@ -252,7 +259,6 @@ std::vector<std::unique_ptr<Client>> asking(Child& child) {
 
 TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
   ZY_NEEDS_AT_ONCE(kClients);
-  ZY_NEEDS_A_LISTENER();
   Child child(
       [&](int from, int to) { serve_without_descriptors(mode(), WhenFull::pause, from, to); });
   auto clients = asking(child);
@@ -271,7 +277,6 @@ TEST_P(Trouble, WithoutDescriptorsAcceptingPausesAndRecovers) {
 
 TEST_P(Trouble, WithoutDescriptorsTheReserveTellsWhoWaits) {
   ZY_NEEDS_AT_ONCE(kClients);
-  ZY_NEEDS_A_LISTENER();
   Child child(
       [&](int from, int to) { serve_without_descriptors(mode(), WhenFull::refuse, from, to); });
   auto clients = asking(child);
@@ -291,7 +296,10 @@ TEST_P(Trouble, WithoutDescriptorsTheReserveTellsWhoWaits) {
 
 TEST_P(Trouble, WithoutDescriptorsACarelessServerAsksAgainAndAgain) {
   ZY_NEEDS_AT_ONCE(kClients);
-  ZY_NEEDS_A_LISTENER();
+  if (mode().prefork.accept == WorkerAccept::passed) {
+    GTEST_SKIP() << "the kernel closes who is passed to a process that has no descriptor left"
+                 << " (unix(7)): nobody is there to be asked for again";
+  }
   Child child(
       [&](int from, int to) { serve_without_descriptors(mode(), WhenFull::spin, from, to); });
   auto clients = asking(child);

@@ -19,9 +19,6 @@
 namespace zyphos {
 namespace {
 
-// Beyond the drain timeout, in which a worker has aborted what was left.
-constexpr std::int64_t kGrace_ns = 5 * kSecond_ns;
-
 Fd make_bell() {
   Fd bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!bell) throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -112,7 +109,7 @@ void WorkerProcesses::order(unsigned cell, Order order, Time now) {
   row.order.store(order, std::memory_order_release);
   row.state.store(WorkerState::leaving);
   process.patience = now + options_.drain_timeout_ns;
-  if (order == Order::drain) process.patience = process.patience + kGrace_ns;
+  if (order == Order::drain) process.patience = process.patience + options_.prefork.grace_ns;
   eventfd_write(process.mailbox->event(), 1);
 }
 

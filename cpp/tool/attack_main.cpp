@@ -30,13 +30,14 @@ struct Setting {
 zyphos::Words words_of(Setting& setting) {
   zyphos::attack::Options& options = setting.options;
   zyphos::Words words;
-  words.choice("kind", "what is done", setting.kind, {"syn_flood", "reset", "syn_filter"});
+  words.choice("kind", "what is done", setting.kind,
+               {"syn_flood", "reset", "greedy", "syn_filter"});
   words.choice("sequence", "of forged resets", setting.sequence, {"exact", "window", "blind"});
   words.text("netns", "the attacker's, of a run: /run/netns/zy-...", options.netns);
   words.text("interface", "that syn_filter filters", setting.interface);
   words.text("address", "the server's, of 198.18.0.0/15", options.address);
   words.number("port", "the server's", options.port, std::uint16_t{1});
-  words.real("rate", "packets a second, at most 200000", options.rate, 0.0);
+  words.real("rate", "packets (greedy: requests) a second, at most 200000", options.rate, 0.0);
   words.number("start_ns", "CLOCK_MONOTONIC; default: now", options.start_ns, std::int64_t{0});
   words.number("for_ns", "at most 60 s", options.for_ns, std::int64_t{1});
   words.number("seed", "of sources, ports and sequence numbers", options.seed, std::uint64_t{0});
@@ -79,7 +80,8 @@ int main(int argc, char** argv) {
     const zyphos::Words words = words_of(setting);
     const zyphos::Usage usage = zyphos::read_words(words, argc, argv, kProgram);
     if (!usage.go_on) return usage.exit_code;
-    setting.options.kind = setting.kind == "reset" ? Kind::reset : Kind::syn_flood;
+    if (setting.kind == "reset") setting.options.kind = Kind::reset;
+    if (setting.kind == "greedy") setting.options.kind = Kind::greedy;
     if (setting.sequence == "window") setting.options.sequence = Sequence::window;
     if (setting.sequence == "blind") setting.options.sequence = Sequence::blind;
     if (const std::string wrong = refusal(setting.options); !wrong.empty()) {

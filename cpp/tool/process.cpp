@@ -1,5 +1,6 @@
 #include "tool/process.h"
 
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -69,6 +70,17 @@ void limit_descriptors(std::uint64_t most) {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
     throw std::system_error(errno, std::generic_category(),
                             "cannot allow " + std::to_string(most) + " descriptors");
+  }
+}
+
+void limit_threads(std::uint64_t most) {
+  constexpr uid_t kFirst = 1'000'000;  // beyond those of people and services
+  const auto nobody = kFirst + static_cast<uid_t>(::getpid());
+  const rlimit limit{.rlim_cur = most, .rlim_max = most};
+  if (setrlimit(RLIMIT_NPROC, &limit) != 0 || ::setgroups(0, nullptr) != 0 ||
+      ::setgid(nobody) != 0 || ::setuid(nobody) != 0) {
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot become a user of " + std::to_string(most) + " threads");
   }
 }
 

@@ -27,6 +27,11 @@ void die_with_parent();
 // are asked for than it may.
 void limit_descriptors(std::uint64_t most);
 
+// From now on this process may have no more threads than so many, its own main one included. The
+// limit is of all that a user has (RLIMIT_NPROC), and none for root: so the process becomes that of
+// a user that nobody else is. std::system_error where it may not.
+void limit_threads(std::uint64_t most);
+
 // Applies argv[1..] in order. 0: go on. Else the exit code: 2 after one line on stderr, or 0 after
 // help (-h, --help). `go_on` tells them apart.
 struct Usage {

@@ -21,6 +21,8 @@ void add_readiness(Words& words, ReadinessOptions& options) {
   choose(words, "accepting", "epoll, poll, select: reuse_port (a listener each), shared, acceptor",
          kAccepting, options.accepting);
   choose(words, "hand_out", "acceptor: round_robin, least_connections", kHandOut, options.hand_out);
+  words.number("receives_per_turn", "select, poll, epoll, coroutine, prefork; 0: without turns",
+               options.receives_per_turn, 0U);
 }
 
 }  // namespace zyphos

@@ -39,6 +39,10 @@ int serve(const zyphos::ServeSetting& setting) {
   if (setting.parent_death) zyphos::die_with_parent();
   if (setting.descriptors_max) zyphos::limit_descriptors(*setting.descriptors_max);
   zyphos::Server server(setting);
+  if (setting.threads_max) {
+    zyphos::limit_threads(*setting.threads_max);
+    if (setting.parent_death) zyphos::die_with_parent();  // which another user's process forgets
+  }
   std::printf("listening %s\n", server.address().text().c_str());
   // Fails also where the parent ended before die_with_parent() was reached.
   if (std::fflush(stdout) != 0) {

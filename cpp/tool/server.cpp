@@ -14,6 +14,7 @@
 
 #include "app/handlers.h"
 #include "app/tally.h"
+#include "app/transfer.h"
 #include "scan/kernel.h"
 #include "tool/prefork_words.h"
 #include "tool/readiness_words.h"
@@ -37,6 +38,12 @@ std::vector<std::string> app_names() {
 std::vector<std::string> counter_names() {
   std::vector<std::string> names;
   for (const std::string_view name : app::tally_names()) names.emplace_back(name);
+  return names;
+}
+
+std::vector<std::string> locking_names() {
+  std::vector<std::string> names;
+  for (const std::string_view name : app::locking_names()) names.emplace_back(name);
   return names;
 }
 
@@ -122,6 +129,8 @@ void add_ends(Words& words, ServeSetting& setting) {
                std::size_t{1});
   words.number("descriptors_max", "of the process (RLIMIT_NOFILE)", setting.descriptors_max,
                std::uint64_t{16});
+  words.number("threads_max", "of the process, which becomes another user's for it (root)",
+               setting.threads_max, std::uint64_t{4});
   words.choice("when_full", "no descriptor left to accept with: pause, refuse, spin",
                setting.when_full, {"pause", "refuse", "spin"});
   words.flag("lingering_close", "after its FIN a connection reads on until its peer's",
@@ -137,6 +146,21 @@ void add_ends(Words& words, ServeSetting& setting) {
   words.number("leak.every", "for hunts: it forgets something of one connection in so many",
                options.leak.every, std::uint64_t{1});
   words.choice("leak.what", "descriptor, memory", setting.leak_what, {"descriptor", "memory"});
+}
+
+// What the small applications are told (app/handlers.h).
+void add_app(Words& words, ServeSetting& setting) {
+  words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
+  words.number("delay_ns", "app=delay: from request to answer", setting.delay_ns, std::int64_t{0});
+  words.choice("counter", "app=counter: how the threads count together", setting.counter,
+               counter_names());
+  words.number("counter_steps", "app=counter: work before each addition", setting.counter_steps,
+               std::size_t{0});
+  words.choice("locking", "app=transfer: given, ranked, retry", setting.locking, locking_names());
+  words.number("hold_ns", "app=transfer: from the first lock to the second", setting.hold_ns,
+               std::int64_t{0});
+  words.number("nest_bytes", "app=nest: of stack that a request for /deep takes",
+               setting.nest_bytes, std::size_t{0});
 }
 
 // Of the engines whose threads block.
@@ -165,18 +189,13 @@ Words serve_words(ServeSetting& setting) {
   words.choice("engine", "sequential, thread, pool, select, poll, epoll, coroutine, uring, prefork",
                setting.engine, engine_names());
   words.choice("protocol", "http1, echo", setting.protocol, {"http1", "echo"});
-  words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
   add_listening(words, setting.listen);
   words.number("threads", "loops, or threads of a pool", options.threads, 1U);
   words.list("cpus", "loop i runs on the i-th of these", options.cpus);
   words.number("message_bytes", "echo: size of a message", setting.message_bytes, std::uint32_t{1});
   words.number("response_bytes", "size of an answer (echo: as the message; hello: 13)",
                setting.response_bytes, std::uint32_t{0});
-  words.number("delay_ns", "app=delay: from request to answer", setting.delay_ns, std::int64_t{0});
-  words.choice("counter", "app=counter: how the threads count together", setting.counter,
-               counter_names());
-  words.number("counter_steps", "app=counter: work before each addition", setting.counter_steps,
-               std::size_t{0});
+  add_app(words, setting);
   add_parser(words, setting);
   words.number("backlog", "of the listening socket", options.backlog, 1);
   add_blocking(words, setting);
@@ -246,6 +265,9 @@ std::unique_ptr<Handler> Server::make_handler() const {
   options.delay_ns = setting_.delay_ns;
   options.counter = setting_.counter;
   options.counter_steps = setting_.counter_steps;
+  options.locking = setting_.locking;
+  options.hold_ns = setting_.hold_ns;
+  options.nest_bytes = setting_.nest_bytes;
   return app::make_handler(setting_.app, options);
 }
 

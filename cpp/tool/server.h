@@ -32,8 +32,11 @@ struct ServeSetting {
   std::string counter = "mutex";                // app=counter
   std::size_t counter_steps = 0;                // app=counter
   std::string parser = "best";                  // http1
-  bool known_heads = true;                      // http1
+  bool known_heads = false;                     // http1
   std::string scan = "best";                    // http1, parser=simd: its kernel
+  std::string locking = "given";                // app=transfer
+  std::int64_t hold_ns = 0;                     // app=transfer
+  std::size_t nest_bytes = 0;                   // app=nest
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;
   std::optional<std::int64_t> header_timeout_ns;  // http1: 10 s
   std::optional<std::int64_t> body_timeout_ns;    // http1: none
@@ -43,6 +46,7 @@ struct ServeSetting {
   std::string when_busy = "wait";
   std::string queue_order = "fifo";
   std::optional<std::uint64_t> descriptors_max;  // of the process: for its main() to set
+  std::optional<std::uint64_t> threads_max;      // likewise, once it serves
   int board_fd = -1;
   bool parent_death = false;
 };

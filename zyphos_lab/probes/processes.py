@@ -4,25 +4,28 @@ The walk over a tree is proc.py's, which reads the children's lists of that tree
 look at every process there is (proc.session) has no place in a window.
 
 Every function takes a process that may end at any moment: what is gone is left out, not an error.
-Source: proc(5), clock_getcpuclockid(3); clock ids as in include/linux/posix-timers_types.h.
+Source: proc(5).
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zyphos_lab.proc import children, read, threads, tree
+from zyphos_lab.proc import (
+    CLOCK_EXACT,
+    CLOCK_SAMPLED,
+    CLOCK_SAMPLED_USER,
+    children,
+    cpu_ns,
+    read,
+    threads,
+    tree,
+)
 
 __all__ = ["affinity", "children", "cpu_cgroup", "cpu_ns", "net_namespaces", "read", "threads"]
-__all__ += ["tree"]
-
-# Kinds of the per-process clocks: sampled user + system, sampled user, exact run time.
-CLOCK_SAMPLED = 0
-CLOCK_SAMPLED_USER = 1
-CLOCK_EXACT = 2
+__all__ += ["CLOCK_EXACT", "CLOCK_SAMPLED", "CLOCK_SAMPLED_USER", "tree"]
 
 
 def net_namespaces(pids: Mapping[Any, Iterable[int]]) -> list[str]:
@@ -49,19 +52,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def cpu_ns(process: int, kind: int = CLOCK_EXACT) -> int | None:
-    """CPU of a whole process since its start, ended threads included; None when it is gone.
-
-    CLOCK_EXACT is the scheduler's run time, to the nanosecond at the moment of the call. The
-    sampled kinds advance by whole ticks (1-10 ms) on kernels without full CPU accounting. Needs
-    no rights.
-    """
-    try:
-        return time.clock_gettime_ns((~process << 3) | kind)
-    except OSError:
-        return None
 
 
 def affinity(thread: int) -> frozenset[int]:

@@ -42,6 +42,7 @@ class Kind:
 
 KINDS = {
     "stop": Kind("the server stands still", "stopped_ns", "continued_ns"),
+    "kill": Kind("a process of the server is killed", "killed_ns"),
     "blackhole": Kind("the path is dark", "dark_ns", "light_ns"),
     "attack": Kind("the attack", "begun_ns", "ended_ns"),
     "rebind": Kind("the NAT gives away its ports", "rebound_ns"),

@@ -16,7 +16,7 @@ from zyphos_lab.units import format_duration
 Found = Iterator[Complaint]
 
 
-KINDS = ("stop", "link", "attack")  # exactly one of them says what is done
+KINDS = ("stop", "kill", "link", "attack")  # exactly one of them says what is done
 # Keys that belong to one kind, as the file and as the model has them.
 OWN = (
     ("direction", "direction", "link"),
@@ -92,10 +92,11 @@ def _rebinding(cell: Cell, one: Disturbance, path: Path, source: Source) -> Foun
 
 def _reach(cell: Cell, kind: str, path: Path, source: Source) -> Found:
     """What is not the run's own is left alone."""
-    if kind == "stop" and isinstance(cell.target, AttachTarget):
-        message = f"target `{cell.target_name}` is not ours to stop: the lab did not start it"
+    ours = kind in ("stop", "kill")
+    if ours and isinstance(cell.target, AttachTarget):
+        message = f"target `{cell.target_name}` is not ours to {kind}: the lab did not start it"
         yield source.key_mark(("disturb",)).complaint(message)
-    if kind != "stop" and cell.link.kind == "loopback":
+    if not ours and cell.link.kind == "loopback":
         message = f"`{kind}` is done only to networks that the run itself makes, not to loopback"
         yield source.key_mark((*path, kind)).complaint(message, "`link: {kind: veth}`")
 

@@ -59,7 +59,7 @@ Tool = Literal["zyphos", "wrk", "h2load", "ab", "oha", "vegeta"]
 Drops = Literal[
     "listen_drops", "softnet_drops", "socket_drops", "tun_dropped", "retransmits", "captured"
 ]
-Failures = Literal["wrong_answers", "late_answers", "nothing_done"]
+Failures = Literal["wrong_answers", "late_answers", "nothing_done", "target_failed"]
 # What a path that goes dark, or a server that stands still, does to a window. Not the generator's
 # limits: the ruler's own are no experiment's subject.
 Unrest = Literal["censored", "not_stationary", "littles_law", "arrivals_off"]
@@ -258,16 +258,17 @@ NO_LOAD = Load.model_construct(protocol=_NO_PROTOCOL)
 
 
 class Disturbance(Model):
-    """Something done to the trial on purpose for `for_ns`: exactly one of stop, link, attack.
+    """Something done to the trial on purpose for `for_ns`: exactly one of stop, kill, link, attack.
 
     `at_ns` counts from the start of the measured window. `rebind` is done in a moment.
     """
 
     at_ns: Annotated[Duration, Field(alias="at")]
     stop: Literal["server"] | None = None
+    kill: Literal["worker"] | None = None
     link: Literal["blackhole", "rebind"] | None = None
     direction: Literal["both", "forward", "backward"] | None = None
-    attack: Literal["syn_flood", "reset"] | None = None
+    attack: Literal["syn_flood", "reset", "greedy"] | None = None
     rate_per_second: Annotated[Rate | None, Field(alias="rate")] = None
     sequence: Literal["exact", "window", "blind"] | None = None
     filter: Literal["xdp"] | None = None
@@ -283,7 +284,7 @@ class Disturbance(Model):
         if self.attack is not None:
             how = {"attack": self.attack, "rate": self.rate_per_second, "filter": self.filter}
             return {"kind": "attack", **when, **how, "sequence": self.sequence or "exact"}
-        return {"kind": "stop", **when}
+        return {"kind": "stop" if self.kill is None else "kill", **when}
 
 
 Disturbances = Annotated[tuple[Disturbance, ...], Field(strict=False)]

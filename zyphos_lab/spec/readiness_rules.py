@@ -15,6 +15,7 @@ from zyphos_lab.spec.target_models import Engine, EngineTarget, Trigger
 Found = Iterator[Complaint]
 
 READINESS = ("select", "poll", "epoll")
+TURNS = (*READINESS, "coroutine", "prefork")  # loops that read by themselves
 TRIGGERS: dict[str, tuple[str | None, ...]] = {
     **dict.fromkeys(get_args(Engine), (None,)),
     **dict.fromkeys(READINESS, (None, "level")),
@@ -28,7 +29,7 @@ def readiness(cell: Cell, source: Source) -> Found:
     if not isinstance(target, EngineTarget):
         return
     owner: Path = ("targets", cell.target_name)
-    for key, message in _useless(target):
+    for key, message in (*_useless(target), *_useless_turns(target)):
         yield source.key_mark((*owner, key)).complaint(message)
 
 
@@ -48,6 +49,13 @@ def _useless(target: EngineTarget) -> Iterator[tuple[str, str]]:
         yield "hand_out", "`hand_out` is for `accepting: acceptor`, which hands connections out"
 
 
+def _useless_turns(target: EngineTarget) -> Iterator[tuple[str, str]]:
+    usual = EngineTarget.model_fields["receives_per_turn"].default
+    if target.receives_per_turn != usual and target.engine not in TURNS:
+        said = f"`receives_per_turn` is for the engines {', '.join(TURNS)}"
+        yield "receives_per_turn", f"{said}, this is engine {target.engine}"
+
+
 def _useless_to_workers(target: EngineTarget) -> Iterator[tuple[str, str]]:
     if target.hand_out != "round_robin" and target.accept != "passed":
         yield "hand_out", "`hand_out` is for `accept: passed`: a parent that hands connections out"
@@ -58,5 +66,5 @@ def _useless_to_workers(target: EngineTarget) -> Iterator[tuple[str, str]]:
     if target.workers_max > target.workers and target.accept == "reuse_port":
         message = "`workers_max` is for `accept: inherited` or `passed`: the kernel would go on"
         yield "workers_max", f"{message} choosing the listener of a worker that has gone"
-    if target.app == "counter":
-        yield "app", "app counter counts in one process, engine prefork has several"
+    if target.app in ("counter", "transfer"):
+        yield "app", f"app {target.app} counts in one process, engine prefork has several"

@@ -83,10 +83,16 @@ ENGINE_KEYS: tuple[tuple[str, str, Sequence[str]], ...] = (
     ("when_busy", "when_busy", ("pool",)),
     *((key, key, ("prefork",)) for key in WORKER_KEYS),
 )
+APP_KEYS = {
+    **dict.fromkeys(("counter", "counter_steps"), "counter"),
+    **dict.fromkeys(("locking", "hold"), "transfer"),
+    "nest_bytes": "nest",
+}
 TARGET_KEYS = {
     "echo": ("message_bytes",),
     "http1": (
         *("app", "response_bytes", "delay", "counter", "counter_steps"),
+        *("locking", "hold", "nest_bytes"),
         *("header_timeout", "body_timeout", "parser", "scan", "known_heads"),
     ),
 }
@@ -152,9 +158,9 @@ def app_keys(cell: Cell, source: Source) -> Found:
     if cell.target.app != "delay" and cell.target.delay_ns:
         message = f"`delay` is for app delay, this is app {cell.target.app}"
         yield source.key_mark((*owner, "delay")).complaint(message)
-    for key in ("counter", "counter_steps"):
-        if cell.target.app != "counter" and _given(source, (*owner, key)):
-            message = f"`{key}` is for app counter, this is app {cell.target.app}"
+    for key, app in APP_KEYS.items():
+        if cell.target.app != app and _given(source, (*owner, key)):
+            message = f"`{key}` is for app {app}, this is app {cell.target.app}"
             yield source.key_mark((*owner, key)).complaint(message)
     if cell.target.parser == "descent" and _given(source, (*owner, "scan")):
         message = "`scan` is for parser simd, this is parser descent"

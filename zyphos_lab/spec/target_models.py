@@ -49,7 +49,8 @@ WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
 Family = Literal["ipv4", "ipv6"]  # versions of IP
 Listens = Literal["ipv4", "ipv6", "dual"]  # as cpp/tool/listen_words.h has them
-App = Literal["hello", "echo", "delay", "counter"]
+App = Literal["hello", "echo", "delay", "counter", "transfer", "nest"]
+Locking = Literal["given", "ranked", "retry"]  # as cpp/app/transfer.h has them
 Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
 Parser = Literal["best", "descent", "simd"]  # as cpp/protocol/http1/read.h has them
 # Kernels, as cpp/scan/kernel.h has them.
@@ -134,9 +135,12 @@ class EngineTarget(Model):
     delay_ns: Annotated[Duration, Field(alias="delay")] = 0
     counter: Counter = "mutex"
     counter_steps: Whole = 0
+    locking: Locking = "given"
+    hold_ns: Annotated[Duration, Field(alias="hold")] = 0
+    nest_bytes: Size = 0
     parser: Parser = "best"
     scan: Scan = "best"
-    known_heads: bool = True
+    known_heads: bool = False
     threads: Count = 1
     cpus: Cpus = ()
     address: Address = LOOPBACK
@@ -149,6 +153,7 @@ class EngineTarget(Model):
     exclusive: bool = False
     accepting: Accepting = "reuse_port"
     hand_out: HandOut = "round_robin"
+    receives_per_turn: Whole = 8
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     workers_max: Annotated[int, Field(ge=0, le=256)] = 0
     accept: WorkerAccept = "reuse_port"
@@ -161,6 +166,7 @@ class EngineTarget(Model):
     queue_order: Literal["fifo", "lifo"] = "fifo"
     when_busy: WhenBusy = "wait"
     descriptors_max: Annotated[int, Field(ge=16, le=1 << 20)] | None = None
+    threads_max: Annotated[int, Field(ge=4, le=1 << 20)] | None = None
     when_full: WhenFull = "pause"
     lingering_close: bool = True
     leak: Leak | None = None

@@ -51,13 +51,15 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     )
     names += ["counter", "counter_steps"] if target.app == "counter" else []
     words += [word for name in names for word in words_of(name, getattr(target, name))]
+    words += _nested("", target, ["locking", "hold_ns", "nest_bytes"])
     names = ["blocking", "stack_bytes", "silence_timeout_ns"]
     names += ["queue_max", "queue_order", "when_busy"]
     words += _nested("", target, names)
-    names = ["descriptors_max", "when_full", "lingering_close"]
+    names = ["descriptors_max", "threads_max", "when_full", "lingering_close"]
     words += _nested("", target, names)
     words += _nested("", target, ["parser", "scan", "known_heads"])
     words += _nested("", target, ["trigger", "exclusive", "accepting", "hand_out"])
+    words += _nested("", target, ["receives_per_turn"])
     words += _nested("", target, ["workers", "workers_max", "accept"])
     words += _nested("", target, ["steer", "recycle_requests"])
     if target.leak is not None:

@@ -31,6 +31,7 @@ class RunningAttached:
     def __init__(self, target: Target, address: str, port: int, root: proc.Process) -> None:
         self.address = address
         self.port = port
+        self.may_end = False  # it is not ours to end
         self._target = target
         self._root = root
 

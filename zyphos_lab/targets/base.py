@@ -12,7 +12,9 @@ STOP_GRACE_S = 5.0
 
 
 class Running(Protocol):
-    """A target that is ready for requests."""
+    """A target that is ready for requests. `may_end`: its end is what the trial is about."""
+
+    may_end: bool
 
     @property
     def address(self) -> str: ...
@@ -27,7 +29,7 @@ class Running(Protocol):
         """The board's totals, or why there are none."""
 
     def check(self, wait_s: float = 0.0) -> None:
-        """Raises TargetError when it is no longer alive, or ends within `wait_s`."""
+        """Raises TargetError when it is no longer alive and has to be, or ends within `wait_s`."""
 
     def stop(self) -> bool:
         """Ends it by its stop signal. Whether it had to be killed. Safe to repeat."""

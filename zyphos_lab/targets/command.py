@@ -124,6 +124,7 @@ class RunningCommand:
     ) -> None:
         self.address = options.address
         self.port = port
+        self.may_end = False
         self.authority = None if options.certificate is None else folder / certificate.AUTHORITY
         self._target = target
         self._options = options
@@ -170,7 +171,7 @@ class RunningCommand:
         return NO_BOARD
 
     def check(self, wait_s: float = 0.0) -> None:
-        if self._child.wait(wait_s) is not None:
+        if not self.may_end and self._child.wait(wait_s) is not None:
             raise self._target.error(f"died during the trial; {self._child.last_words()}")
 
     def stop(self) -> bool:

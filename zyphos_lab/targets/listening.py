@@ -49,6 +49,7 @@ class RunningProgram:
     def __init__(self, target: Target, child: Child) -> None:
         self.address = ""
         self.port = 0
+        self.may_end = False
         self._target = target
         self._child = child
 
@@ -75,7 +76,7 @@ class RunningProgram:
         return self._child.pids()
 
     def check(self, wait_s: float = 0.0) -> None:
-        if self._child.wait(wait_s) is not None:
+        if not self.may_end and self._child.wait(wait_s) is not None:
             raise self._target.error(f"died during the trial; {self._child.last_words()}")
 
     def stop(self) -> bool:

@@ -2,9 +2,9 @@
 // a time, in order; further pipelined requests wait in the inbox, and as many as there is room for
 // are answered in one advance.
 //
-// Cost: nothing is allocated per request beyond what the handler's exchange does. Of pipelined
-// requests that came together, a head of the same bytes as the one before is not read again, only
-// compared: it says the same.
+// Cost: nothing is allocated per request beyond what the handler's exchange does. With
+// `known_heads`, of pipelined requests that came together a head of the same bytes as the one
+// before is not read again, only compared: it says the same.
 #pragma once
 
 #include <limits>
@@ -38,6 +38,7 @@ class Http1Server final : public Connection {
     Errc error = Errc::ok;
     // The head that was read last and what it said, as long as its bytes stay: until the call ends.
     ConstBytes known{};
+    std::size_t head_bytes = 0;  // of the head that was read last
     Fields fields{};
     RequestHead head{};
     Framing framing{};
@@ -64,6 +65,7 @@ class Http1Server final : public Connection {
   Turn timed_out(Round& round, Turn turn);
 
   Turn next_request(Round& round);
+  const scan::Kernel* parser(const Round& round) const;
   static bool same_head_again(const Round& round);
   void skip_blank_line(Round& round);
   bool nothing_yet(Bytes rest) const;
