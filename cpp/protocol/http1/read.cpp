@@ -209,9 +209,6 @@ class ResponseReader : public HeadReader {
   return reader.keep(progress, reader.read());
 }
 
-// An input so short is read faster by descent than marked.
-constexpr std::size_t kMarked_bytes_min = 80;
-
 Parser parser_for(ConstBytes in, Parser parser) {
   return in.size() < kMarked_bytes_min ? kDescent : parser;
 }

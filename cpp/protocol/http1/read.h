@@ -30,6 +30,8 @@ struct ReadLimits {
 // Null: descent. Else simd, by this kernel.
 using Parser = const scan::Kernel*;
 inline constexpr Parser kDescent = nullptr;
+// Shorter heads are read faster one character after another.
+inline constexpr std::size_t kMarked_bytes_min = 80;
 // The faster one here: simd by a kernel of at least 32 bytes, descent where there is none.
 Parser best_parser();
 

@@ -20,7 +20,6 @@ constexpr std::size_t kRoomToBegin_bytes = 512;
 constexpr std::uint64_t kDiscarded_bytes_max = 256 * 1024;
 // Of a partial head of so many bytes, what has been read is kept.
 constexpr std::size_t kKeptHead_bytes_min = 1024;
-constexpr std::size_t kMarked_bytes_min = 100;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kSwitching =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n";
@@ -153,7 +152,7 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
 }
 
 // Marks cost more than they save where a head is short, and the next is as the last was.
-inline const scan::Kernel* Http1Server::parser(const Round& round) const {
+inline Parser Http1Server::parser(const Round& round) const {
   const bool short_before = round.head_bytes > 0 && round.head_bytes < kMarked_bytes_min;
   return short_before ? kDescent : options_.parser;
 }

@@ -65,7 +65,7 @@ class Http1Server final : public Connection {
   Turn timed_out(Round& round, Turn turn);
 
   Turn next_request(Round& round);
-  const scan::Kernel* parser(const Round& round) const;
+  Parser parser(const Round& round) const;
   static bool same_head_again(const Round& round);
   void skip_blank_line(Round& round);
   bool nothing_yet(Bytes rest) const;
