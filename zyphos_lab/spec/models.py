@@ -66,7 +66,9 @@ Unrest = Literal["censored", "not_stationary", "littles_law", "arrivals_off"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
 
-Addresses = Annotated[int, Field(ge=1, le=250)]  # as zyphos-load has it
+# As zyphos-load has them.
+Addresses = Annotated[int, Field(ge=1, le=250)]
+Processes = Annotated[int, Field(ge=1, le=250)]
 Mean = Annotated[float, Field(ge=1, le=1e12, strict=False)]
 
 # Scheme, host, port ({port} is the target's) and path.
@@ -210,6 +212,7 @@ class Load(Model):
     addresses: Addresses = 1
     pool: ClientPool | None = None
     threads: Count = 1
+    processes: Processes = 1
     cpus: Cpus = ()
     pipeline: Count = 1
     requests_per_connection: Count | None = None
