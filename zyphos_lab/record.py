@@ -20,7 +20,7 @@ Row = dict[str, Any]
 Skipped = dict[str, str]
 
 # Codes of trials that this machine cannot make at all: their cells are left out, and said to be.
-NOT_HERE = ("generator_failed", "link_missing")
+NOT_HERE = ("generator_failed", "link_missing", "no_room")
 VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
 FULL_CORE = 0.95  # share of its cores from which on a process is at its limit
 EDGE_LATE_MAX = 0.02

@@ -25,6 +25,7 @@ from zyphos_lab import (
     observer,
     pilot,
     record,
+    room,
     rulers,
     simulated,
     stationarity,
@@ -179,6 +180,7 @@ def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
     cell = planned.cell
     rulers.present(cell.load)  # before anything is started
     links.ipv6_present(cell)
+    room.present(cell)
     with ExitStack() as stack:
         link = links.make(cell.link, links.Setting(bench.children, planned.seed))
         stack.callback(link.down)

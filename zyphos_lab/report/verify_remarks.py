@@ -22,7 +22,8 @@ OFTEN = 20  # a reason in more than 1 trial of so many lowers the run's verdict
 WORDS = "numbers in the words of the remark {code}"
 FULL = {"server": "the server's", "both": "the server's and the load's", "generator": "the load's"}
 MACHINE = ("steal", "throttled", "thermal", "other_load", "swap", "memory_stall")
-SKIPPED = ("generator_failed", "link_missing")  # what this machine has not is no unusable cell
+# What this machine has not is no unusable cell.
+SKIPPED = ("generator_failed", "link_missing", "no_room")
 NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]*[A-Za-z])")
 
 REASONS = """
