@@ -51,6 +51,7 @@ Probe = Literal[
     "bpf_stats",
     "leaks",
     "descriptors",
+    "ending",
     "rusage",
     "netstat",
     "host",
@@ -211,8 +212,8 @@ class Load(Model):
     connections: Count = 16
     addresses: Addresses = 1
     pool: ClientPool | None = None
-    threads: Count = 1
     processes: Processes = 1
+    threads: Count = 1
     cpus: Cpus = ()
     pipeline: Count = 1
     requests_per_connection: Count | None = None
