@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+THREADS_MANY = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,15 @@ def threads(process: int) -> list[int]:
 
 
 def children(process: int) -> list[int]:
-    """Direct children, of all its threads (needs CONFIG_PROC_CHILDREN, which distributions set)."""
+    """Direct children, of all its threads (needs CONFIG_PROC_CHILDREN, which distributions set).
+
+    Each thread has a list of its own: of thousands it is quicker to ask every process there is.
+    """
     found: list[int] = []
-    for thread in threads(process):
+    several = threads(process)
+    if len(several) > THREADS_MANY:
+        return [one.pid for one in everyone() if one.parent == process]
+    for thread in several:
         text = read(f"/proc/{process}/task/{thread}/children")
         found += [int(word) for word in (text or b"").split()]
     return found
