@@ -5,6 +5,7 @@ A process may end at any moment: what is gone is left out, not an error. Source:
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -71,6 +72,23 @@ def read(path: str) -> bytes | None:
         os.close(descriptor)
 
 
+def thread_count(process: int) -> int:
+    """Threads of a process; 0 when it is gone. Of thousands a list takes the kernel 50 us each."""
+    try:
+        return os.stat(f"/proc/{process}/task").st_nlink - 2  # a folder for each
+    except OSError:
+        return 0
+
+
+def first_threads(process: int, most: int) -> list[int]:
+    """Thread ids of a process, `most` at most: it is not asked for all of them."""
+    try:
+        with os.scandir(f"/proc/{process}/task") as found:
+            return [int(one.name) for one in itertools.islice(found, most)]
+    except OSError:
+        return []
+
+
 def threads(process: int) -> list[int]:
     """Thread ids of a process; empty when it is gone."""
     try:
@@ -84,11 +102,10 @@ def children(process: int) -> list[int]:
 
     Each thread has a list of its own: of thousands it is quicker to ask every process there is.
     """
-    found: list[int] = []
-    several = threads(process)
-    if len(several) > THREADS_MANY:
+    if thread_count(process) > THREADS_MANY:
         return [one.pid for one in everyone() if one.parent == process]
-    for thread in several:
+    found: list[int] = []
+    for thread in threads(process):
         text = read(f"/proc/{process}/task/{thread}/children")
         found += [int(word) for word in (text or b"").split()]
     return found

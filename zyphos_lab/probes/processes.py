@@ -14,10 +14,18 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from zyphos_lab.proc import children, read, threads, tree
+from zyphos_lab.proc import children, first_threads, read, thread_count, threads, tree
 
-__all__ = ["affinity", "children", "cpu_cgroup", "cpu_ns", "net_namespaces", "read", "threads"]
-__all__ += ["sockets_in_use", "tree"]
+__all__ = [
+    "affinity",
+    "children",
+    "cpu_cgroup",
+    "cpu_ns",
+    "first_threads",
+    "net_namespaces",
+    "read",
+]
+__all__ += ["sockets_in_use", "thread_count", "threads", "tree"]
 
 # Kinds of the per-process clocks: sampled user + system, sampled user, exact run time.
 CLOCK_SAMPLED = 0
