@@ -54,11 +54,12 @@ def refused(name: str, *words: str) -> tuple[int, str, str]:
 
 
 class Load:
-    """A running zyphos-load: its events one by one."""
+    """A running zyphos-load: its events one by one. `told`: it is spoken to, too."""
 
-    def __init__(self, *words: str, pass_fds: tuple[int, ...] = ()) -> None:
+    def __init__(self, *words: str, pass_fds: tuple[int, ...] = (), told: bool = False) -> None:
         self.process = subprocess.Popen(
             [program("zyphos-load"), *words],
+            stdin=subprocess.PIPE if told else None,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -77,6 +78,11 @@ class Load:
         found: dict[str, Any] = json.loads(self.process.stdout.readline())
         assert found["event"] == name, found
         return found
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
 
     def end(self) -> int:
         return self.process.wait(END_SECONDS)

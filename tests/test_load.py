@@ -255,6 +255,12 @@ def test_nobody_listens() -> None:
         (["port=1", "arrival.law=burst"], "arrival.law=burst: must be one of closed constant"),
         (["port=1", "address=nowhere"], "address: "),
         (["port=1", "connections=1", "threads=2"], "connections must be at least threads"),
+        (
+            ["port=1", "connections=5", "threads=2", "processes=3"],
+            "connections must be at least threads, of",
+        ),
+        (["port=1", "processes=2", "process=2"], "process must be below processes=2"),
+        (["port=1", "connections=300", "processes=251"], "processes must be at most 250"),
         (["port=1", "protocol=echo", "check.status=200"], "protocol=echo checks every byte"),
         (["port=1", "socket.tcp_nodelay=1"], "socket.tcp_nodelay=1: tcp_nodelay must be true"),
     ],

@@ -126,6 +126,24 @@ def test_an_unknown_port_is_a_reason(probe: SocketsProbe) -> None:
     assert skipped == {"sockets": "sockets: the target's port is not known"}
 
 
+def test_of_too_many_only_the_slabs_are_read(
+    probe: SocketsProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "SOCKETS_MAX", 0)
+    with listening() as listener:
+        probe.attach({"server": [os.getpid()]}, listener.getsockname()[1])
+        before, after = probe.snapshot(), probe.snapshot()
+        columns, skipped = probe.columns(before, after, 1)
+        assert probe.series(before, after) == []
+    told = slab.socket_slab_bytes() is not None
+    assert skipped == {"sockets": sockets.TOO_MANY} | (
+        {} if told else {"sockets_slab_bytes": slab.NOT_TOLD}
+    )
+    assert (columns.pop("sockets_slab_bytes") is not None) == told
+    assert (columns.pop("sockets_slab_growth_bytes") is not None) == told
+    assert set(columns.values()) == {None}
+
+
 def test_a_refusal_is_null_and_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(netns: str) -> None:
         raise OSError(errno.EPERM, "enter the network namespace: Operation not permitted")

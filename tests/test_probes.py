@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from probe_programs import BURN, BURN_50_MS, Servant, around, servant
-from zyphos_lab import probes
+from zyphos_lab import probes, proc
 from zyphos_lab.errors import UsageError
 from zyphos_lab.probes import native, processes, rusage
 from zyphos_lab.probes.base import Pids, Probe
@@ -174,6 +174,34 @@ def test_too_many_threads_give_a_reason(server: Servant, monkeypatch: pytest.Mon
     assert columns["server_context_switches_voluntary_per_request"] is None
     assert "use probe perf" in skipped["server_context_switches_voluntary"]
     assert isinstance(columns["server_cpu_ns"], int)
+
+
+def test_threads_beyond_counting_are_not_listed(
+    server: Servant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rusage, "LISTED_MAX", 0)
+    columns, skipped = around(RusageProbe(), {"server": [server.pid]})
+    assert columns["server_threads"] == 1
+    assert columns["server_threads_ended"] is None and "server_threads_ended" in skipped
+    assert columns["server_migrations"] is None
+    assert isinstance(columns["server_cpu_ns"], int)
+
+
+def test_threads_are_counted_without_a_list(server: Servant) -> None:
+    server.do("import threading; stop = threading.Event()")
+    server.do("for _ in range(9): threading.Thread(target=stop.wait).start()")
+    assert proc.thread_count(server.pid) == len(proc.threads(server.pid)) == 10
+    assert proc.first_threads(server.pid, 4) == proc.threads(server.pid)[:4]
+    server.do("stop.set()")
+    assert proc.thread_count(2**22 + 1) == 0 and proc.first_threads(2**22 + 1, 4) == []
+
+
+def test_children_are_found_either_way(server: Servant, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = proc.children(os.getpid())
+    assert server.pid in listed
+    monkeypatch.setattr(proc, "THREADS_MANY", 0)
+    again = proc.children(os.getpid())
+    assert server.pid in again and set(again) <= set(listed)  # a zombie is listed, too
 
 
 def test_server_that_ended_gives_a_reason() -> None:

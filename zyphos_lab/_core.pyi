@@ -90,6 +90,11 @@ def serve(**options: Any) -> Server:
 def load(**options: Any) -> dict[str, Any]:
     """The options of zyphos-load; its result. ValueError: an option; ConnectionError."""
 
+def arrivals_fit(
+    words: Sequence[str], measured_ns: int, seen: Sequence[Sequence[int]]
+) -> tuple[float | None, float | None, int]:
+    """Of the processes that share a load: arrivals_ks, arrivals_ks_resolved, arrivals_observed."""
+
 def read_trace(path: str) -> dict[str, int]:
     """A file of arrivals: arrivals, last_ns, natural_period_ns. ValueError: `PATH:LINE: ...`."""
 

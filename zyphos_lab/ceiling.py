@@ -155,12 +155,17 @@ def _cell(cell: Cell) -> Cell:
 
 def _load_facts(load: Load) -> Mapping[str, Any]:
     plain = load.model_dump(mode="json")
-    return {key: plain[key] for key in LOAD_KEYS if key in plain}
+    return {key: plain[key] for key in _keys(load) if key in plain}
+
+
+def _keys(load: Load) -> Sequence[str]:
+    """Several processes have more connections than one address has ports."""
+    return (*LOAD_KEYS, "processes", "addresses") if load.processes > 1 else LOAD_KEYS
 
 
 def _load(load: Load) -> Load:
     """The same work per request, as fast as answers come; only the status is checked."""
-    kept = {key: getattr(load, key) for key in LOAD_KEYS if key in Load.model_fields}
+    kept = {key: getattr(load, key) for key in _keys(load) if key in Load.model_fields}
     plain = Load(protocol=load.protocol).model_copy(update=kept)
     method = "POST" if load.body is not None or load.body_bytes else "GET"
     return plain.model_copy(update={"method": method})

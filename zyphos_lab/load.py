@@ -12,6 +12,7 @@ import os
 import select
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from zyphos_lab.board import Board
@@ -25,7 +26,8 @@ WATCH_EVERY_NS = 200_000_000
 
 
 class LoadRun:
-    """One zyphos-load. `watch` is called several times a second and may raise (target died).
+    """One zyphos-load. `watch` is called several times a second and may raise (target died);
+    messages begin with `title`.
 
     It keeps its threads and connections until `stop`, so that counters of theirs can be read after
     the window's end.
@@ -39,8 +41,10 @@ class LoadRun:
         watch: Callable[[], None],
         namespace: str | None = None,
         tool: str = "zyphos-load",
+        title: str = "load",
     ) -> None:
         self._tool = tool
+        self._title = title
         self._board: Board | None = Board()
         own = [f"board_fd={self._board.fd}", "parent_death=true", "hold=true"]
         argv = [program(tool), *words, *own]
@@ -59,9 +63,8 @@ class LoadRun:
             raise
         self._watch = watch
         self._unread = b""
-        self._fd = self._child.stdout.fileno()
-        self._poller = select.poll()
-        self._poller.register(self._fd, select.POLLIN | select.POLLHUP)
+        self.fd = self._child.stdout.fileno()
+        self._poller = poller([self])
 
     def pids(self) -> list[int]:
         return self._child.pids()
@@ -73,25 +76,35 @@ class LoadRun:
     def wait_for(self, name: str, give_up_ns: int) -> dict[str, Any]:
         """The next event of this name. LoadError when it fails first, or at `give_up_ns`."""
         while True:
-            line = self._line(name, give_up_ns)
-            event = _parse(line, self._tool)
+            event = self._parse(self._line(name, give_up_ns))
             if event["event"] == "error":
                 message = str(event.get("message", "no message"))
-                raise LoadError(f"load: {message}", errc=str(event.get("errc", "")))
+                raise LoadError(f"{self._title}: {message}", errc=str(event.get("errc", "")))
             if event["event"] == name:
                 return event
 
     def idle_until(self, at_ns: int) -> None:
         """Sleeps to an absolute CLOCK_MONOTONIC time, looking at load and target now and then."""
-        while (left_ns := at_ns - monotonic_ns()) > 0:
-            # A poll rounds up to milliseconds: the last stretch is left to a finer sleep.
-            if left_ns < 3_000_000:
-                select.select([], [], [], left_ns / 1e9)
-            elif self._poller.poll(min(left_ns - 2_000_000, WATCH_EVERY_NS) // 1_000_000):
-                self._read()
-                if b"\n" in self._unread:  # the result, or an error, before its time
-                    return
+        idle_until([self], at_ns, self._watch)
+
+    def read(self) -> bool:
+        """Takes what it has said; whether that is a whole event. LoadError when it has ended."""
+        part = os.read(self.fd, READ_BYTES)
+        if part:
+            self._unread += part
+        elif b"\n" not in self._unread:
+            # The pipe closes a moment before the process can be waited for.
+            self._child.wait(STOP_GRACE_S)
             self._watch()
+            last_words = self._child.last_words()
+            raise LoadError(f"{self._title}: {self._tool} ended early; {last_words}")
+        return b"\n" in self._unread
+
+    def say(self, line: str) -> None:
+        """Writes a line to its stdin. Nothing happens when it has gone: what is awaited says so."""
+        with suppress(BrokenPipeError):
+            self._child.stdin.write(f"{line}\n".encode())
+            self._child.stdin.flush()
 
     def interrupt(self) -> None:
         """Asks it for what it has measured so far: its result follows."""
@@ -112,30 +125,43 @@ class LoadRun:
         while b"\n" not in self._unread:
             left_ns = give_up_ns - monotonic_ns()
             if left_ns <= 0:
-                raise LoadError(f"load: no `{awaited}` in time; {self._child.last_words()}")
+                last_words = self._child.last_words()
+                raise LoadError(f"{self._title}: no `{awaited}` in time; {last_words}")
             if self._poller.poll(min(left_ns, WATCH_EVERY_NS) // 1_000_000 + 1):
-                self._read()
+                self.read()
             self._watch()
         line, _, self._unread = self._unread.partition(b"\n")
         return line
 
-    def _read(self) -> None:
-        part = os.read(self._fd, READ_BYTES)
-        if part:
-            self._unread += part
-        elif b"\n" not in self._unread:
-            # The pipe closes a moment before the process can be waited for.
-            self._child.wait(STOP_GRACE_S)
-            self._watch()
-            raise LoadError(f"load: {self._tool} ended early; {self._child.last_words()}")
+    def _parse(self, line: bytes) -> dict[str, Any]:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict) or "event" not in event:
+            text = line[:80].decode("utf-8", "replace")
+            raise LoadError(f"{self._title}: {self._tool} printed what is no event: `{text}`")
+        return event
 
 
-def _parse(line: bytes, tool: str) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        event = None
-    if not isinstance(event, dict) or "event" not in event:
-        text = line[:80].decode("utf-8", "replace")
-        raise LoadError(f"load: {tool} printed what is no event: `{text}`")
-    return event
+def poller(runs: Sequence[LoadRun]) -> select.poll:
+    """Ready when one of them has said something, or has ended."""
+    found = select.poll()
+    for run in runs:
+        found.register(run.fd, select.POLLIN | select.POLLHUP)
+    return found
+
+
+def idle_until(runs: Sequence[LoadRun], at_ns: int, watch: Callable[[], None]) -> None:
+    """LoadRun.idle_until, of several."""
+    by_fd, waiting = {run.fd: run for run in runs}, poller(runs)
+    while (left_ns := at_ns - monotonic_ns()) > 0:
+        # A poll rounds up to milliseconds: the last stretch is left to a finer sleep.
+        if left_ns < 3_000_000:
+            select.select([], [], [], left_ns / 1e9)
+        else:
+            told = waiting.poll(min(left_ns - 2_000_000, WATCH_EVERY_NS) // 1_000_000)
+            # The result, or an error, before its time.
+            if any(by_fd[fd].read() for fd, _ in told):
+                return
+        watch()

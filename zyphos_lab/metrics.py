@@ -411,6 +411,7 @@ def _all() -> Iterator[Metric]:
         yield from _rows(probe_metrics.DESCRIPTORS, "descriptors", side)
         yield from _rows(probe_metrics.TCP_EVENTS, "tcp_events", side)
     yield from _rows(probe_metrics.LEAKS, "leaks", "server_")
+    yield from _rows(probe_metrics.ENDING, "ending", "server_")
     yield from _rows(board_metrics.BOARD, "", "server_")
     yield from _rows(board_metrics.BOARD_RATIOS, "", "server_")
     yield from _rows(HOST)

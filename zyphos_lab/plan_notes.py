@@ -13,7 +13,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zyphos_lab import links, rulers, simulated, targets
+from zyphos_lab import links, room, rulers, simulated, targets
 from zyphos_lab.order import distances
 from zyphos_lab.spec import socket_rules
 from zyphos_lab.spec.cell import Cell
@@ -73,6 +73,7 @@ def notes(experiment: Experiment, trials: Sequence[Planned]) -> Iterator[Note]:
     yield from starmap(Note, links.notes(cell.link for cell in experiment.cells))
     yield from starmap(Note, links.ipv6_notes(experiment.cells))
     yield from starmap(Note, targets.notes(experiment.cells))
+    yield from starmap(Note, room.notes(experiment.cells))
     yield from _cpu_notes(experiment.cells, os.sched_getaffinity(0))
     yield from _congestion_notes(experiment.cells)
     yield from _fast_open_notes(experiment.cells)

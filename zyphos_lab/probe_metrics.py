@@ -196,6 +196,10 @@ descriptors_table_slots_max    count  lower  the same, in the window
 descriptors_table_growths      count  lower  times that it was seen to have grown since then
 """
 
+ENDING = """
+end_ns              ns     lower     time from SIGTERM to the server's end, its connections open
+"""
+
 LEAKS = """
 left_descriptors    count  lower     descriptors after the load's end, less those before it came
 left_threads        count  lower     threads after the load's end, less those before it came

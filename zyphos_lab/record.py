@@ -20,7 +20,7 @@ Row = dict[str, Any]
 Skipped = dict[str, str]
 
 # Codes of trials that this machine cannot make at all: their cells are left out, and said to be.
-NOT_HERE = ("generator_failed", "link_missing", "target_missing")
+NOT_HERE = ("generator_failed", "link_missing", "no_room", "target_missing")
 VALID, DEGRADED, INVALID = "VALID", "DEGRADED", "INVALID"
 FULL_CORE = 0.95  # share of its cores from which on a process is at its limit
 EDGE_LATE_MAX = 0.02
@@ -189,15 +189,17 @@ def _censored(metric: str, columns: list[str]) -> Reason:
 
 
 def busy(result: Mapping[str, Any]) -> float | None:
-    """Share of its cores that the load's work took; each of its threads has one.
+    """Share of its cores that the load's work took: each of its threads has one, or several
+    processes those that they are pinned to.
 
     Polls that find nothing, before a send or for an answer, are no work: they give way to it.
     """
-    cpu_ns, threads = result.get("client_cpu_ns"), result.get("client_threads")
-    if not cpu_ns or not threads:
+    cpu_ns = result.get("client_cpu_ns")
+    cores = result.get("client_cores") or result.get("client_threads")
+    if not cpu_ns or not cores:
         return None
     spun_ns = result.get("client_threads_spin_ns") or 0
-    return float(max(0, cpu_ns - spun_ns) / (threads * result["window_ns"]))
+    return float(max(0, cpu_ns - spun_ns) / (cores * result["window_ns"]))
 
 
 def limited_by(row: Row, server_cpus: int) -> str | None:

@@ -25,6 +25,7 @@ from zyphos_lab import (
     observer,
     pilot,
     record,
+    room,
     rulers,
     simulated,
     stationarity,
@@ -41,7 +42,7 @@ from zyphos_lab.record import INVALID, Reason, Record, Row, Skipped
 from zyphos_lab.spec import families
 from zyphos_lab.spec.cell import Cell, ServerTarget
 from zyphos_lab.spec.models import Capture, Repeat
-from zyphos_lab.spec.target_models import CodeTarget
+from zyphos_lab.spec.target_models import AttachTarget, CodeTarget
 from zyphos_lab.stage import CAPTURE, CEILING, MEASURE, PILOT, Planned
 from zyphos_lab.targets import truth
 
@@ -180,6 +181,7 @@ def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
     rulers.present(cell.load)  # before anything is started
     links.ipv6_present(cell)
     targets.present(target)
+    room.present(cell)
     with ExitStack() as stack:
         link = links.make(cell.link, links.Setting(bench.children, planned.seed))
         stack.callback(link.down)
@@ -213,8 +215,10 @@ def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
             running.check(DEATH_WAIT_S)  # a target that died is the better explanation
             link.check()
             raise
+        ended = _end_first(target, bench.probes)
         load.stop()
-        running.check()
+        if not ended:
+            running.check()
         link.check()
         _load_ended(bench.probes)
         measured.environment = around
@@ -228,6 +232,14 @@ def _started_for(bench: Bench, role: Role) -> Children:
     """Those of the run, for processes of this side: with the environment that probes ask for."""
     wanted = [probe.environment(role) for probe in bench.probes]
     return bench.children.adding({name: text for one in wanted for name, text in one.items()})
+
+
+def _end_first(target: ServerTarget, probes: Sequence[Probe[Any]]) -> bool:
+    """Whether a probe has ended the server before its load; never one that is not ours."""
+    if isinstance(target, AttachTarget):
+        return False
+    ended = [probe.end_server() for probe in probes]
+    return any(ended)
 
 
 def _load_ended(probes: Sequence[Probe[Any]]) -> None:

@@ -67,6 +67,13 @@ KINDS = (
         "any",
         "this machine has no such program (`package`): the cell is left out, the others stand",
     ),
+    Kind(
+        "no_room",
+        TRIAL,
+        "INVALID",
+        "descriptors of a process, memory that is free",
+        "this machine cannot hold so many connections: the cell is left out, the others stand",
+    ),
     Kind("measurement_failed", TRIAL, "INVALID", "any", "the trial could not be made"),
     Kind("wrong_answers", TRIAL, "INVALID", "any", "requests failed or were answered wrongly"),
     Kind("late_answers", TRIAL, "DEGRADED", "any", "requests were answered after their deadline"),

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <system_error>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "engine/uring_features.h"
+#include "load/fit.h"
 #include "load/generator.h"
 #include "scan/kernel.h"
 #include "tool/load_words.h"
@@ -97,6 +99,26 @@ py::object load(const py::kwargs& options) {
   wait_for(generator);
   const std::string line = to_json(generator.finish());
   return py::module_::import("json").attr("loads")(line);
+}
+
+// What one process of a load has seen of its arrivals says nothing by itself: all of them do.
+py::tuple arrivals_fit(const std::vector<std::string>& given, std::int64_t measured_ns,
+                       const std::vector<std::vector<std::uint64_t>>& seen) {
+  LoadSetting setting;
+  const Words words = load_words(setting);
+  for (const std::string& word : given) {
+    if (const auto applied = words.apply(word); !applied) throw py::value_error(applied.error());
+  }
+  LoadOptions& load = setting.load;
+  load.processes = static_cast<unsigned>(seen.size());
+  if (const std::string wrong = complaint(load); !wrong.empty()) throw py::value_error(wrong);
+  Fit fit(load.arrival, threads_of_load(load));
+  fit.window({Time{0}, Time{load.window_ns}});
+  for (const std::vector<std::uint64_t>& one : seen) {
+    if (!fit.add(one)) throw py::value_error("not what a load says of its arrivals");
+  }
+  const Time end{std::min(measured_ns, load.window_ns)};
+  return py::make_tuple(fit.distance(end), fit.resolved(end), fit.observed());
 }
 
 py::dict read_trace_file(const std::string& path) {
@@ -187,6 +209,12 @@ void bind_run(py::module_& module) {
   module.def("read_trace", &read_trace_file, py::arg("path"),
              "A file of arrivals for the law `trace`: {arrivals, last_ns, natural_period_ns}, the "
              "last 0 where it has none.\n\nValueError: `PATH:LINE: what is wrong`. O(size).");
+  module.def(
+      "arrivals_fit", &arrivals_fit, py::arg("words"), py::arg("measured_ns"), py::arg("seen"),
+      "Of the processes that share a load: its `words`, how much of the window was measured, "
+      "and `arrivals_seen` of each result. (arrivals_ks, arrivals_ks_resolved, "
+      "arrivals_observed) of the whole; the first two None where nothing was seen.\n\n"
+      "ValueError: wrong words, or nothing that a load says.");
   module.def("load", &load,
              "Runs the load generator in this process and returns its result: the options of "
              "zyphos-load as keywords, dotted names as nested dicts.\n\nValueError: unknown or "

@@ -46,6 +46,23 @@ void Fit::add(const Fit& other) {
   cycle_count_ += other.cycle_count_;
 }
 
+std::vector<std::uint64_t> Fit::observations() const {
+  std::vector<std::uint64_t> all(bins_.begin(), bins_.end());
+  all.insert(all.end(), cycle_bins_.begin(), cycle_bins_.end());
+  return all;
+}
+
+bool Fit::add(std::span<const std::uint64_t> observations) {
+  if (observations.size() != 2 * kBins) return false;
+  for (std::size_t i = 0; i < kBins; ++i) {
+    bins_[i] += observations[i];
+    count_ += observations[i];
+    cycle_bins_[i] += observations[kBins + i];
+    cycle_count_ += observations[kBins + i];
+  }
+  return true;
+}
+
 std::optional<double> Fit::distance(Time end) const {
   if (count_ == 0) return {};
   if (drawn()) return drawn_distance(0);

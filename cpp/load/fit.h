@@ -20,6 +20,8 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "base/time.h"
 #include "load/intensity.h"
@@ -40,6 +42,10 @@ class Fit {
   void sent(Time time);
   // Of another thread of the same load.
   void add(const Fit& other);
+  // All that was observed, for a Fit of the same load in another process, which add()s it.
+  std::vector<std::uint64_t> observations() const;
+  // false: these are no observations.
+  [[nodiscard]] bool add(std::span<const std::uint64_t> observations);
   // How many observations the distance is of.
   std::uint64_t observed() const { return count_; }
   // Of what was sent before `end`, which is in the window or at its end. Empty for the closed law

@@ -108,6 +108,31 @@ TEST(Fit, AWrongRateIsSeen) {
   }
 }
 
+// Each process sees its own arrivals, which are not the law; all of them together are.
+TEST(Fit, WhatProcessesHaveSeenAddsUp) {
+  for (const Named& law : laws()) {
+    Fit whole(law.options, 2);
+    Fit told(law.options, 2);
+    whole.window(kWindow);
+    told.window(kWindow);
+    Random random(3);
+    for (unsigned thread = 0; thread < 2; ++thread) {
+      Arrivals arrivals(law.options, thread, 2, random.split());
+      arrivals.start(kStart, kWindow);
+      Fit own(law.options, 2);
+      own.window(kWindow);
+      for (Time t = arrivals.next(); t < kWindow.end; t = arrivals.next()) own.sent(t);
+      whole.add(own);
+      EXPECT_TRUE(told.add(own.observations()));
+    }
+    EXPECT_EQ(told.observed(), whole.observed()) << law.name;
+    EXPECT_EQ(told.distance(kWindow.end), whole.distance(kWindow.end)) << law.name;
+    EXPECT_EQ(told.resolved(kWindow.end), whole.resolved(kWindow.end)) << law.name;
+    EXPECT_LT(told.distance(kWindow.end).value_or(1.0), kLimit) << law.name;
+    EXPECT_FALSE(told.add(std::vector<std::uint64_t>(7))) << law.name;
+  }
+}
+
 TEST(Fit, SeesBunchesAndStalls) {
   constexpr Window kSecond{kStart, {6 * kSecond_ns}};
   Fit even({.law = Law::constant, .rate_per_second = 1000.0}, 1);

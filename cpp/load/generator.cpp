@@ -37,10 +37,12 @@ Generator::Generator(const LoadOptions& options, Board& board)
       done_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!done_) throw std::system_error(errno, std::generic_category(), "eventfd");
   Random random(options_.seed);
+  // Each thread of the load has its own, whichever process it is in.
+  for (unsigned i = 0; i < first_thread(options_); ++i) static_cast<void>(random.split());
   for (unsigned i = 0; i < options_.threads; ++i) {
     counters_.push_back(&board_.take());
-    workers_.push_back(
-        std::make_unique<Worker>(options_, clients_, *counters_.back(), i, random.split()));
+    workers_.push_back(std::make_unique<Worker>(options_, clients_, *counters_.back(),
+                                                first_thread(options_) + i, random.split()));
   }
 }
 
@@ -75,8 +77,18 @@ std::size_t Generator::connect() {
 
 Window Generator::start() {
   const std::scoped_lock lock(mutex_);
-  const Time now = clock_now();
-  const Time begin = now + std::max(options_.warmup_ns + kWakeUp_ns, kNotice_ns);
+  return start_at(clock_now() + std::max(options_.warmup_ns + kWakeUp_ns, kNotice_ns));
+}
+
+Window Generator::start(Time begin) {
+  const std::scoped_lock lock(mutex_);
+  if (begin.ns - options_.warmup_ns < clock_now().ns) {
+    throw std::runtime_error("the window's start is too near for its warm-up");
+  }
+  return start_at(begin);
+}
+
+Window Generator::start_at(Time begin) {
   window_ = {begin, begin + options_.window_ns};
   start_ = {begin.ns - options_.warmup_ns};
   phase_ = Phase::run;
@@ -103,9 +115,10 @@ void Generator::thread_main(std::size_t index) {
   std::size_t open = 0;
   std::exception_ptr failure;
   try {
-    name_thread("zy-load-" + std::to_string(index));
+    const std::size_t number = first_thread(options_) + index;
+    name_thread("zy-load-" + std::to_string(number));
     block_sigpipe();
-    if (!options_.cpus.empty()) pin_thread(options_.cpus[index % options_.cpus.size()]);
+    if (!options_.cpus.empty()) pin_thread(options_.cpus[number % options_.cpus.size()]);
     open = worker.dial();
   } catch (...) {
     failure = std::current_exception();
@@ -149,11 +162,8 @@ LoadResult Generator::finish() {
   const Time end = std::min(window_.end, stopped_);
   result.window_ns = std::max<std::int64_t>(0, end - window_.start);
   result.client_threads_run_delay_ns = 0;
-  Fit fit(options_.arrival, options_.threads);
-  fit.window(window_);
   for (const auto& worker : workers_) {
     result.recorder.add(worker->recorder());
-    fit.add(worker->fit());
     result.in_flight.add(worker->in_flight());
     const WorkerHealth& health = worker->health();
     result.client_cpu_ns += health.cpu_ns;
@@ -167,11 +177,22 @@ LoadResult Generator::finish() {
       result.connection_errors[i] += health.connection_errors[i];
     }
   }
-  result.arrivals_ks = fit.distance(end);
-  result.arrivals_ks_resolved = fit.resolved(end);
-  result.arrivals_observed = fit.observed();
+  add_fit(result, end);
   result.rate_asked_per_second = mean_rate_per_second(options_.arrival);
   return result;
+}
+
+void Generator::add_fit(LoadResult& result, Time end) const {
+  Fit fit(options_.arrival, threads_of_load(options_));
+  fit.window(window_);
+  for (const auto& worker : workers_) fit.add(worker->fit());
+  result.arrivals_observed = fit.observed();
+  if (options_.processes > 1) {
+    if (options_.arrival.law != Law::closed) result.arrivals_seen = fit.observations();
+    return;
+  }
+  result.arrivals_ks = fit.distance(end);
+  result.arrivals_ks_resolved = fit.resolved(end);
 }
 
 }  // namespace zyphos

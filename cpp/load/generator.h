@@ -49,6 +49,9 @@ class Generator {
   std::size_t connect();
   // Sets the requests going. The window begins at least 20 ms from now.
   Window start();
+  // The same, so that the window begins then. std::runtime_error where the warm-up before it would
+  // have begun already.
+  Window start(Time begin);
   // Readable when all threads have done their work. They and their connections stay until the
   // generator is destroyed: whoever reads the kernel's counters at the window's end finds them.
   int done_fd() const { return done_.get(); }
@@ -60,6 +63,8 @@ class Generator {
  private:
   enum class Phase { dial, run, leave };
 
+  Window start_at(Time begin);
+  void add_fit(LoadResult& result, Time end) const;
   void thread_main(std::size_t index);
   bool wait_for_start();
   void join();

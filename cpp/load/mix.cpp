@@ -6,7 +6,7 @@ namespace zyphos {
 
 Mix::Mix(const LoadOptions& options, unsigned thread, const Random& random)
     : requests_(static_cast<std::uint32_t>(options.requests.size())),
-      step_(options.in_order ? options.threads : 0),
+      step_(options.in_order ? threads_of_load(options) : 0),
       random_(random) {
   double sum = 0.0;
   for (const RequestOptions& request : options.requests) up_to_.push_back(sum += request.weight);

@@ -12,7 +12,7 @@ namespace zyphos {
 
 class Mix {
  public:
-  // `thread` < options.threads.
+  // `thread` < threads_of_load(options).
   Mix(const LoadOptions& options, unsigned thread, const Random& random);
 
   // Position in options.requests; 0 where there is no list.

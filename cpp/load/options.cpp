@@ -166,6 +166,20 @@ std::string addresses_complaint(const LoadOptions& options, const Address& serve
   return "";
 }
 
+std::string processes_complaint(const LoadOptions& options) {
+  constexpr unsigned kProcesses_max = 250;
+  if (options.processes > kProcesses_max) return "processes must be at most 250";
+  if (options.process >= options.processes) {
+    return "process must be below processes=" + std::to_string(options.processes);
+  }
+  // In all, which fits: threads are of each process.
+  const std::uint64_t threads = std::uint64_t{options.threads} * options.processes;
+  if (options.connections >= threads) return "";
+  if (options.processes == 1) return "connections must be at least threads";
+  return "connections must be at least threads, of all processes together: " +
+         std::to_string(threads);
+}
+
 }  // namespace
 
 std::optional<Law> law_named(const std::string& name) {
@@ -195,7 +209,7 @@ std::string complaint(const LoadOptions& options) {
   const auto server = Address::parse(options.address, options.port);
   if (!server) return "address: " + server.error();
   if (const std::string text = addresses_complaint(options, *server); !text.empty()) return text;
-  if (options.connections < options.threads) return "connections must be at least threads";
+  if (const std::string text = processes_complaint(options); !text.empty()) return text;
   if (options.interval_ns > 0 && options.window_ns / options.interval_ns > kIntervals_max) {
     return "interval_ns is too short: at most 10000 intervals in a window";
   }

@@ -77,6 +77,10 @@ struct LoadOptions {
   bool pooled = false;
   PoolOptions pool;
   unsigned threads = 1;
+  // This generator is the `process`-th of so many that are one load: connections, arrivals and the
+  // order of a list are those of all together, threads those of each.
+  unsigned process = 0;
+  unsigned processes = 1;
   std::vector<int> cpus;  // thread i runs on cpus[i % size]; empty: anywhere
   // Requests outstanding on one connection. Closed law without thinking: sent together, and again
   // when all are answered.
@@ -105,7 +109,7 @@ struct LoadOptions {
   std::int64_t wire_timeout_ns = 0;                  // from the send; 0: none
   std::int64_t connect_timeout_ns = 5 * kSecond_ns;  // of each attempt
   // How long before a scheduled send a thread stops sleeping and polls. Empty: 50 us where `cpus`
-  // are given, else 0.
+  // are given, else 0; of several processes only where each of their threads has a CPU.
   std::optional<std::int64_t> spin_ns;
   // While answers are awaited a thread polls and does not sleep: no waking up is in the times, and
   // its CPU is full. For threads with a CPU of their own.
@@ -117,6 +121,15 @@ struct LoadOptions {
   bool kernel_timestamps = false;
   SocketOptions socket;
 };
+
+// Of the whole load, over its processes.
+inline unsigned threads_of_load(const LoadOptions& options) {
+  return options.threads * options.processes;
+}
+// Among them, that of the first thread here.
+inline unsigned first_thread(const LoadOptions& options) {
+  return options.threads * options.process;
+}
 
 // Of so many, those of one thread.
 inline std::size_t share(std::size_t all, unsigned thread, unsigned threads) {

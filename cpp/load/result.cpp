@@ -102,8 +102,13 @@ std::string to_json(const LoadResult& result) {
     put(json, "latency_ns", entry.latency_ns);
     json.end('}');
   }
-  json.end(']').end('}');
-  return json.line();
+  json.end(']');
+  if (!result.arrivals_seen.empty()) {
+    json.begin("arrivals_seen", '[');
+    for (const std::uint64_t count : result.arrivals_seen) json.number("", count);
+    json.end(']');
+  }
+  return json.end('}').line();
 }
 
 std::string connected_json(std::size_t connections, Time now) {

@@ -32,6 +32,8 @@ struct LoadResult {
   std::optional<double> arrivals_ks;
   std::optional<double> arrivals_ks_resolved;  // beyond what a send takes (fit.h)
   std::uint64_t arrivals_observed = 0;         // what arrivals_ks is of
+  // Of one of several processes, in place of the distances, which are of all: Fit's observations.
+  std::vector<std::uint64_t> arrivals_seen{};
   bool interrupted = false;
   bool kernel_timestamps = false;  // were asked for
   InFlight in_flight;

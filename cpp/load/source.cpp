@@ -14,7 +14,7 @@ std::unique_ptr<Source> make_source(const LoadOptions& options, std::uint32_t ch
                                           random);
   }
   Random own = random;
-  const Arrivals arrivals(options.arrival, thread, options.threads, own.split());
+  const Arrivals arrivals(options.arrival, thread, threads_of_load(options), own.split());
   if (options.arrival.law == Law::partly_open) {
     return std::make_unique<SessionSource>(options.arrival, arrivals, options.pipeline, channels,
                                            own.split());
@@ -22,7 +22,7 @@ std::unique_ptr<Source> make_source(const LoadOptions& options, std::uint32_t ch
   if (options.pooled) {
     PoolOptions pool = options.pool;
     pool.connections_max = channels;
-    pool.waiting_max = share(pool.waiting_max, thread, options.threads);
+    pool.waiting_max = share(pool.waiting_max, thread, threads_of_load(options));
     return std::make_unique<PooledSource>(arrivals, pool);
   }
   return std::make_unique<OpenSource>(arrivals, options.pipeline, channels);

@@ -26,6 +26,13 @@ Fd must(int fd, const char* what) {
   return Fd(fd);
 }
 
+// What polls takes its CPU from the threads of other processes that are pinned there.
+std::int64_t spin_ns(const LoadOptions& options) {
+  if (options.spin_ns) return *options.spin_ns;
+  const bool crowded = options.processes > 1 && threads_of_load(options) > options.cpus.size();
+  return options.cpus.empty() || crowded ? 0 : kSpinOnOwnCpu_ns;
+}
+
 }  // namespace
 
 Worker::Worker(const LoadOptions& options, const Clients& clients, Counters& counters,
@@ -35,7 +42,7 @@ Worker::Worker(const LoadOptions& options, const Clients& clients, Counters& cou
       counters_(counters),
       random_(random),
       address_(Address::parse(options.address, options.port).value()),
-      spin_ns_(options.spin_ns.value_or(options.cpus.empty() ? 0 : kSpinOnOwnCpu_ns)),
+      spin_ns_(spin_ns(options)),
       receive_bytes_(receive_bytes(options)),
       epoll_(must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
@@ -45,13 +52,13 @@ Worker::Worker(const LoadOptions& options, const Clients& clients, Counters& cou
               .counters = counters_,
               .draining = draining_},
       buffer_(new std::byte[kReceive_bytes + kReadPadding]()),
-      channels_(share(options.connections, thread, options.threads)),
+      channels_(share(options.connections, thread, threads_of_load(options))),
       flights_(channels_.size() * options.pipeline),
       source_(make_source(options, static_cast<std::uint32_t>(channels_.size()), thread,
                           random_.split())),
       mix_(options, thread, random_.split()),
       recorder_(options.interval_ns, options.deadline_ns, options.requests.size()),
-      fit_(options.arrival, options.threads) {
+      fit_(options.arrival, threads_of_load(options)) {
   marked_.reserve(channels_.size());
   epoll_event event{.events = EPOLLIN, .data = {.u32 = kWakeNumber}};
   ZY_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) == 0);

@@ -47,7 +47,7 @@ struct WorkerHealth {
 
 class Worker final : private Dialer {
  public:
-  // `thread` < options.threads; clients and counters outlive the worker.
+  // `thread` < threads_of_load(options); clients and counters outlive the worker.
   Worker(const LoadOptions& options, const Clients& clients, Counters& counters, unsigned thread,
          const Random& random);
   ~Worker() override;

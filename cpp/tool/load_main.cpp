@@ -1,13 +1,18 @@
 // zyphos-load: the load generator on its own. stdout: one JSON event a line (connected, window,
 // result, error). Exit 0; 1: it could not connect or be set up; 2: usage; 130, 143: interrupted,
-// what was measured is printed.
+// what was measured is printed. One of several processes is told on stdin, in one line, when its
+// window begins (ns of CLOCK_MONOTONIC), so that all begin at the same time.
 #include <poll.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "load/generator.h"
@@ -25,6 +30,32 @@ void print(const std::string& line) {
   std::fflush(stdout);
 }
 
+// A number and the end of its line; empty: a signal came first, and is still to be taken.
+std::optional<zyphos::Time> told_start(int signals_fd) {
+  std::string line;
+  std::array<char, 64> part{};
+  std::array<pollfd, 2> fds{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{signals_fd, POLLIN, 0}};
+  while (line.find('\n') == std::string::npos) {
+    poll(fds.data(), fds.size(), -1);
+    if (fds[1].revents != 0) return {};
+    const ssize_t got = read(STDIN_FILENO, part.data(), part.size());
+    if (got <= 0) throw std::runtime_error("stdin ended before it said when the window begins");
+    line.append(part.data(), static_cast<std::size_t>(got));
+  }
+  std::int64_t start_ns = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), start_ns);
+  if (error != std::errc{} || *end != '\n') {
+    throw std::runtime_error("stdin must say when the window begins, in ns of CLOCK_MONOTONIC");
+  }
+  return zyphos::Time{start_ns};
+}
+
+zyphos::Window start(zyphos::Generator& generator, bool one_of_several, int signals_fd) {
+  if (!one_of_several) return generator.start();
+  const std::optional<zyphos::Time> begin = told_start(signals_fd);
+  return begin ? generator.start(*begin) : generator.start();
+}
+
 // The signal that came first, or 0 when the threads have ended.
 int wait_for_end(int done_fd, int signals_fd) {
   std::array<pollfd, 2> fds{pollfd{done_fd, POLLIN, 0}, pollfd{signals_fd, POLLIN, 0}};
@@ -40,7 +71,8 @@ int measure(const zyphos::LoadSetting& setting) {
   zyphos::Generator generator(setting.load, board.board());
   const std::size_t connections = generator.connect();
   print(zyphos::connected_json(connections, zyphos::clock_now()));
-  print(zyphos::window_json(generator.start()));
+  const bool one_of_several = setting.load.processes > 1;
+  print(zyphos::window_json(start(generator, one_of_several, signals.get())));
   const int signal = wait_for_end(generator.done_fd(), signals.get());
   if (signal != 0) {
     zyphos::restore_signals();

@@ -191,8 +191,12 @@ Words load_words(LoadSetting& setting) {
   words.number("connections", "of all threads together", load.connections, std::size_t{1});
   words.number("addresses", "connections come from 127.0.0.1, 127.0.0.2, ... in turn",
                load.addresses, 1U);
-  words.number("threads", "of the generator", load.threads, 1U);
+  words.number("threads", "of the generator, or of each of several processes", load.threads, 1U);
   words.list("cpus", "thread i runs on the i-th of these", load.cpus);
+  words.number("processes",
+               "this is one of so many that share a load; it waits for its window's start on stdin",
+               load.processes, 1U);
+  words.number("process", "which of them, from 0", load.process, 0U);
   words.number("pipeline", "requests outstanding on one connection", load.pipeline, std::size_t{1});
   words.number("requests_per_connection", "answers after which the load closes; 0: never",
                load.requests_per_connection, std::uint64_t{0});

@@ -16,6 +16,7 @@ from zyphos_lab.errors import UsageError
 from zyphos_lab.probes.base import ROLES, Probe, Role
 from zyphos_lab.probes.bpf_stats import BpfStatsProbe
 from zyphos_lab.probes.descriptors import DescriptorsProbe
+from zyphos_lab.probes.ending import EndingProbe
 from zyphos_lab.probes.futex import FutexProbe
 from zyphos_lab.probes.host import HostProbe
 from zyphos_lab.probes.leaks import LeaksProbe
@@ -50,6 +51,7 @@ _KINDS: dict[str, Callable[[], Probe[Any]]] = {
     "bpf_stats": BpfStatsProbe,
     "leaks": LeaksProbe,
     "descriptors": DescriptorsProbe,
+    "ending": EndingProbe,
     "rusage": RusageProbe,
     "netstat": NetstatProbe,
     "host": HostProbe,

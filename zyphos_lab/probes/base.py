@@ -103,6 +103,12 @@ class Probe(ABC, Generic[Raw]):
         """What changed over time between two snapshots, for the record; most probes have none."""
         return []
 
+    def end_server(self) -> bool:
+        """Ends the trial's server, whose connections the load still holds; whether it did. Most
+        probes leave that to the trial, which ends the load first.
+        """
+        return False
+
     def load_ended(self) -> None:
         """The trial's load is gone and its server still there; most probes do not care."""
 

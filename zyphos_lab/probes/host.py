@@ -122,7 +122,7 @@ def _affinity(process: int) -> frozenset[int]:
     cpus: frozenset[int] = frozenset()
     # Threads of one process are pinned alike or one by one; past some hundred the first ones must
     # do.
-    for thread in processes.threads(process)[:128]:
+    for thread in processes.first_threads(process, 128):
         cpus |= processes.affinity(thread)
     return cpus
 

@@ -127,12 +127,4 @@ def _sockets(roots: tuple[int, ...]) -> int | None:
     """TCP sockets of the namespace that these processes are in; None where it is the runner's."""
     if not roots or processes.net_namespaces({"server": roots}) == [""]:
         return None
-    return _sum(_in_use(f"/proc/{roots[0]}/net/{name}") for name in ("sockstat", "sockstat6"))
-
-
-def _in_use(path: str) -> int | None:
-    """Of the line `TCP: inuse 5 orphan 0 tw 3 alloc 7 mem 1`, or `TCP6: inuse 1`."""
-    for line in (processes.read(path) or b"").splitlines():
-        if line.startswith((b"TCP: inuse ", b"TCP6: inuse ")):
-            return int(line.split()[2])
-    return None if path.endswith("sockstat") else 0  # without IPv6 there is no such file
+    return _sum(processes.sockets_in_use(f"/proc/{roots[0]}/net"))

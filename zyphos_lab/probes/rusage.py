@@ -35,6 +35,7 @@ from zyphos_lab.probes.base import (
 
 # Above this many threads their files are left alone: 30 us each would disturb the target.
 THREADS_MAX = 128
+LISTED_MAX = 2000  # threads; of more only their number is read
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -68,9 +69,10 @@ class RawProcess:
     sampled_user_ns: int
     stat: bytes
     status: bytes
-    thread_ids: tuple[int, ...]
+    thread_ids: tuple[int, ...] | None  # None: too many of them
     threads: dict[int, RawThread] | None  # None: too many of them
     descriptors: int | None = None  # None: this kernel does not say
+    thread_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,20 @@ def _read_process(process: int) -> RawProcess | None:
     status = processes.read(f"/proc/{process}/status")
     if cpu_ns is None or sampled is None or sampled_user is None or not stat or not status:
         return None
-    ids = tuple(processes.threads(process))
-    threads = _read_threads(process, ids, status) if len(ids) <= THREADS_MAX else None
+    ids, count = _threads_of(process)
+    many = ids is None or count > THREADS_MAX
+    threads = None if many else _read_threads(process, ids or (), status)
     descriptors = _descriptors(process)
-    return RawProcess(cpu_ns, sampled, sampled_user, stat, status, ids, threads, descriptors)
+    return RawProcess(cpu_ns, sampled, sampled_user, stat, status, ids, threads, descriptors, count)
+
+
+def _threads_of(process: int) -> tuple[tuple[int, ...] | None, int]:
+    """Ids, None of too many, and how many there are."""
+    count = processes.thread_count(process)
+    if count > LISTED_MAX:
+        return None, count
+    ids = tuple(processes.threads(process))
+    return ids, len(ids)
 
 
 def _descriptors(process: int) -> int | None:
@@ -227,8 +239,15 @@ def _add_faults_and_memory(columns: Columns, before: RawTree, after: RawTree) ->
 
 def _add_threads(columns: Columns, skipped: Skipped, before: RawTree, after: RawTree) -> None:
     then, now = _thread_ids(before), _thread_ids(after)
-    columns["threads"] = len(now)
-    columns["threads_ended"] = len(then - now)
+    columns["threads"] = sum(raw.thread_count for raw in after.processes.values())
+    if then is None or now is None:
+        skipped["threads_ended"] = f"over {LISTED_MAX:,} threads in a process: only counted"
+    else:
+        columns["threads_ended"] = len(then - now)
+    _add_thread_counts(columns, skipped, before, after)
+
+
+def _add_thread_counts(columns: Columns, skipped: Skipped, before: RawTree, after: RawTree) -> None:
     old, new = _threads(before), _threads(after)
     if old is None or new is None:
         reason = f"over {THREADS_MAX} threads in a process: reading them disturbs; use probe perf"
@@ -252,8 +271,14 @@ def _add_descriptors(columns: Columns, skipped: Skipped, after: RawTree) -> None
         columns["descriptors"] = sum(known)
 
 
-def _thread_ids(tree: RawTree) -> set[int]:
-    return {thread for raw in tree.processes.values() for thread in raw.thread_ids}
+def _thread_ids(tree: RawTree) -> set[int] | None:
+    """None where those of one process were not listed."""
+    found: set[int] = set()
+    for raw in tree.processes.values():
+        if raw.thread_ids is None:
+            return None
+        found.update(raw.thread_ids)
+    return found
 
 
 def _threads(tree: RawTree) -> dict[int, RawThread] | None:

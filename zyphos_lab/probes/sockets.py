@@ -17,6 +17,9 @@ not on the target's account. The record has the samples as the series `server_so
 namespaces of both sides' processes; another one than the runner's needs root. `sockets_slab_bytes`
 is the kernel's memory for all TCP sockets of the machine at the window's end, without their buffers
 (slab.py), and `sockets_slab_growth_bytes` that less the same at its start; it needs root.
+
+Where there are more than SOCKETS_MAX sockets at the window's start, of whatever port, they are not
+read one by one, which would take seconds: only the slabs are.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ from zyphos_lab.probes import native, processes, slab
 from zyphos_lab.probes.base import ROLES, Columns, Pids, Probe, Role, Series, Skipped, now_ns
 
 INTERVAL_NS = 10_000_000
+SOCKETS_MAX = 50_000
+TOO_MANY = f"over {SOCKETS_MAX:,} TCP sockets: reading each of them disturbs"
 # Of include/net/tcp_states.h, from 1 on; 7 (closed) is never in a table.
 STATES = ("established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",
           "close_wait", "last_ack", "listen", "closing")  # fmt: skip
@@ -49,6 +54,7 @@ class RawSockets:
     time_ns: int
     sockets: tuple[Any, ...]  # of _core.SocketQueues
     slab_bytes: int | None = None
+    too_many: bool = False  # to be read
 
 
 class SocketsProbe(Probe[RawSockets]):
@@ -60,6 +66,7 @@ class SocketsProbe(Probe[RawSockets]):
 
     def __init__(self) -> None:
         self._diags: list[Any] = []
+        self._where: list[str] = []  # files of network namespaces
         self._sampler: Any = None
         self._port = 0
         self._core, self.reason = native.opened(lambda core: core)
@@ -73,7 +80,7 @@ class SocketsProbe(Probe[RawSockets]):
         self.reason = "" if port else "sockets: the target's port is not known"
         if not port:
             return
-        where = processes.net_namespaces(pids)
+        where = self._where = processes.net_namespaces(pids)
         try:
             self._diags = [self._core.SockDiag(one) for one in where]
             self._sampler = self._core.SocketSampler(where, port, INTERVAL_NS)
@@ -83,6 +90,9 @@ class SocketsProbe(Probe[RawSockets]):
     def snapshot(self) -> RawSockets:
         if self.reason:
             return RawSockets(now_ns(), ())
+        if _in_use(self._where) > SOCKETS_MAX:
+            self._stop()
+            return RawSockets(now_ns(), (), slab.socket_slab_bytes(), True)
         try:
             found = [one for diag in self._diags for one in diag.queues(self._port)]
         except OSError as error:
@@ -96,10 +106,9 @@ class SocketsProbe(Probe[RawSockets]):
         columns: Columns = dict.fromkeys((*OF_MACHINE, *_names()))
         if self.reason:
             return columns, {"sockets": self.reason}
-        columns["sockets_slab_bytes"] = after.slab_bytes
-        skipped: Skipped = {} if after.slab_bytes else {"sockets_slab_bytes": slab.NOT_TOLD}
-        if before.slab_bytes is not None and after.slab_bytes is not None:
-            columns["sockets_slab_growth_bytes"] = after.slab_bytes - before.slab_bytes
+        skipped = _add_slabs(columns, before.slab_bytes, after.slab_bytes)
+        if before.too_many or after.too_many:
+            return columns, {"sockets": TOO_MANY, **skipped}
         self._add_samples(columns, skipped, self._samples(before, after))
         for role in ROLES:
             old, new = (self._side(edge, role) for edge in (before, after))
@@ -109,7 +118,8 @@ class SocketsProbe(Probe[RawSockets]):
         return columns, skipped
 
     def series(self, before: RawSockets, after: RawSockets) -> list[Series]:
-        samples = [] if self.reason else self._samples(before, after)
+        told = not (self.reason or before.too_many or after.too_many)
+        samples = self._samples(before, after) if told else []
         times = [time_ns for time_ns, _, _ in samples]
         return [
             Series(
@@ -153,6 +163,19 @@ class SocketsProbe(Probe[RawSockets]):
                 columns[f"{prefix}_{level}_max"] = max(seen[level])
             columns.update({f"{prefix}_{one}_max": max(seen[one]) for one in MAXIMA})
             columns[f"{prefix}_listen_queue_limit"] = seen["listen_queue_limit"][-1]
+
+
+def _add_slabs(columns: Columns, before: int | None, after: int | None) -> Skipped:
+    columns["sockets_slab_bytes"] = after
+    if before is not None and after is not None:
+        columns["sockets_slab_growth_bytes"] = after - before
+    return {} if after else {"sockets_slab_bytes": slab.NOT_TOLD}
+
+
+def _in_use(where: Sequence[str]) -> int:
+    """TCP sockets of these namespaces; 0 where the kernel does not tell."""
+    folders = [one.removesuffix("ns/net") + "net" if one else "/proc/net" for one in where]
+    return sum(n or 0 for folder in folders for n in processes.sockets_in_use(folder))
 
 
 def _names() -> list[str]:

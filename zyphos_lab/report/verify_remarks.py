@@ -23,7 +23,7 @@ WORDS = "numbers in the words of the remark {code}"
 FULL = {"server": "the server's", "both": "the server's and the load's", "generator": "the load's"}
 MACHINE = ("steal", "throttled", "thermal", "other_load", "swap", "memory_stall")
 # What this machine has not is no unusable cell.
-SKIPPED = ("generator_failed", "link_missing", "target_missing")
+SKIPPED = ("generator_failed", "link_missing", "no_room", "target_missing")
 NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]*[A-Za-z])")
 
 REASONS = """

@@ -1,5 +1,6 @@
-"""Whatever puts the load on a trial: our generator, our fetcher (fetch.py), messages to another
-process of this machine (ipc.py), and other people's generators: wrk, h2load, ab, oha, vegeta.
+"""Whatever puts the load on a trial: our generator, alone or in several processes, our fetcher
+(fetch.py), messages to another process of this machine (ipc.py), and other people's generators:
+wrk, h2load, ab, oha, vegeta.
 
 `start` gives the run of whichever a cell asks for; all have the face of LoadRun. To add a tool: an
 adapter (base.Adapter) in a file of its own, a line in found.ADAPTERS and in the spec's
@@ -14,6 +15,7 @@ from zyphos_lab.child import Children
 from zyphos_lab.errors import GeneratorError
 from zyphos_lab.links.base import Ends
 from zyphos_lab.load import LoadRun
+from zyphos_lab.load_group import LoadGroup
 from zyphos_lab.rulers.base import place_of
 from zyphos_lab.rulers.fetch import FetchRun
 from zyphos_lab.rulers.found import find
@@ -28,7 +30,7 @@ from zyphos_lab.targets import Running
 __all__ = ["AnyRun", "identity", "notes", "present", "start"]
 
 OURS = "zyphos"
-AnyRun = LoadRun | ForeignRun
+AnyRun = LoadRun | LoadGroup | ForeignRun
 
 
 def start(
@@ -48,6 +50,9 @@ def start(
     namespace = ends.client
     if load.ruler.tool == OURS:
         words = load_words(load, repeat, address=address, port=port, seed=seed)
+        if load.processes > 1:
+            how = load.processes, repeat.warmup_ns or 0, load.cpus
+            return LoadGroup(words, *how, children, running.check, namespace)
         return LoadRun(words, load.cpus, children, running.check, namespace)
     host = f"[{address}]" if ":" in address else address
     url = f"http://{host}:{port}{load.path}"

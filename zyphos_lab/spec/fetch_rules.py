@@ -16,7 +16,8 @@ LOAD: Path = ("load",)
 FETCH: Path = ("load", "fetch")
 # Of a load, what a fetch has no use for.
 USELESS = (
-    *("generator", "addresses", "pool", "threads", "pipeline", "requests_per_connection"),
+    *("generator", "addresses", "pool", "processes", "threads", "pipeline"),
+    *("requests_per_connection",),
     *("wire_timeout", "poll", "read_rate", "kernel_timestamps", "socket", "method", "path"),
     *("headers", "body", "body_bytes", "requests", "order"),
 )

@@ -51,6 +51,7 @@ Probe = Literal[
     "bpf_stats",
     "leaks",
     "descriptors",
+    "ending",
     "rusage",
     "netstat",
     "host",
@@ -66,7 +67,9 @@ Unrest = Literal["censored", "not_stationary", "littles_law", "arrivals_off"]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Where = dict[str, Value]
 
-Addresses = Annotated[int, Field(ge=1, le=250)]  # as zyphos-load has it
+# As zyphos-load has them.
+Addresses = Annotated[int, Field(ge=1, le=250)]
+Processes = Annotated[int, Field(ge=1, le=250)]
 Mean = Annotated[float, Field(ge=1, le=1e12, strict=False)]
 
 # Scheme, host, port ({port} is the target's) and path.
@@ -220,6 +223,7 @@ class Load(Model):
     connections: Count = 16
     addresses: Addresses = 1
     pool: ClientPool | None = None
+    processes: Processes = 1
     threads: Count = 1
     cpus: Cpus = ()
     pipeline: Count = 1

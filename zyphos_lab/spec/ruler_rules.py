@@ -72,6 +72,7 @@ def _what_it_sends(cell: Cell, source: Source) -> Found:
         ("socket", load.socket != Socket()),
         ("addresses", load.addresses > 1),
         ("pool", load.pool is not None),
+        ("processes", load.processes > 1),
         ("requests", load.requests is not None),
         ("requests_per_connection", load.requests_per_connection is not None),
         ("wire_timeout", load.wire_timeout_ns is not None),

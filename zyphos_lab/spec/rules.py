@@ -291,6 +291,10 @@ def connections(cell: Cell, source: Source) -> Found:
     if load.connections < load.threads:
         message = f"{load.threads} threads cannot share {load.connections} connections"
         yield source.mark(("load", "threads")).complaint(message)
+    elif load.connections < load.threads * load.processes:
+        threads = f"of {load.threads} threads " if load.threads > 1 else ""
+        message = f"{load.processes} processes {threads}cannot share {load.connections} connections"
+        yield source.mark(("load", "processes")).complaint(message)
 
 
 def listed(cell: Cell, source: Source) -> Found:
