@@ -7,8 +7,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-# Two workers (tests/sharing.py): much of a test is waiting. ARGS="-n 0 ..." for one process.
-PYTEST := $(BIN)/python -m pytest -n 2
+PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 30
 
 help: ## this list

@@ -14,14 +14,14 @@ export ZYPHOS_BUILD=build/$name ZYPHOS_BIN=$PWD/build/$name/bin
 # TSan dies where the kernel randomises 32 bits of addresses; containers may refuse the call.
 fixed_addresses=()
 if setarch "$(uname -m)" -R true 2>/dev/null; then fixed_addresses=(setarch "$(uname -m)" -R); fi
-pytest=("${fixed_addresses[@]}" .venv/bin/python -m pytest -n 2)
+pytest=("${fixed_addresses[@]}" .venv/bin/python -m pytest)
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 # A race does not end the program: its other cases still run, and its exit code fails it at the end.
 export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
 
-"${pytest[@]}" -m 'native and not core' "$@"
+"${pytest[@]}" -n 2 -m 'native and not core' "$@"  # two workers: tests/sharing.py
 
 if [ "$name" = asan ]; then
   preload="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)"
