@@ -144,7 +144,7 @@ class Stubborn : public PreforkTrouble {
           [this](Bytes in, Peer peer, Outbox& out, Time, Context& context) {
             if (as_text(in).starts_with("stand")) stand();
             out.write(in);
-            const bool over = peer != Peer::open || context.draining.load();
+            const bool over = peer != Peer::open || context.draining();
             return Step{.consumed = in.size(), .next = over ? Next::close : Next::run};
           });
     });

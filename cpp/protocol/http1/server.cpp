@@ -66,7 +66,7 @@ Time Http1Server::deadline(Turn turn) const {
 
 // When what has come of a request has to be all of it, however it trickles in.
 Time Http1Server::request_due(Turn turn) const {
-  if (head_partial()) return head_since_ + options_.header_timeout_ns;
+  if (head_partial()) return partial_->since + options_.header_timeout_ns;
   const bool for_body = turn == Turn::input && message_ && !message_->request.body.done();
   if (!for_body || !options_.body_timeout_ns) return Time::never();
   return message_->since + *options_.body_timeout_ns;
@@ -99,7 +99,7 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
   const RequestHead& head = round.head;
   const Framing& framing = round.framing;
   round.progress = true;
-  head_since_ = Time::never();
+  partial_.reset();
   ZY_USDT(request_start, this);
   RequestState request{.body = {},
                        .end_shown = !head.has_body,
@@ -139,10 +139,10 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
   std::size_t size = round.known.size();
   if (!same_head_again(round)) {
     round.known = {};
-    const ReadResult read = read_request(round.rest, options_.limits, round.fields, round.head,
-                                         round.framing, parser(round), progress_.get());
+    const ReadResult read =
+        read_request(round.rest, options_.limits, round.fields, round.head, round.framing,
+                     parser(round), partial_ ? partial_->progress.get() : nullptr);
     if (read.state == ReadState::partial) return partial_request(round);
-    progress_.reset();
     if (read.state == ReadState::bad) return refuse(round, read.status, read.error);
     size = round.head_bytes = read.size;
     if (options_.known_heads) round.known = round.rest.first(size);
@@ -165,14 +165,15 @@ inline bool Http1Server::same_head_again(const Round& round) {
 
 // RFC 9112, 2.2: one empty line before the request line is ignored.
 void Http1Server::skip_blank_line(Round& round) {
-  if (head_since_ == kAfterBlankLine || !as_text(round.rest).starts_with("\r\n")) return;
-  head_since_ = kAfterBlankLine;
+  if (blank_line() || !as_text(round.rest).starts_with("\r\n")) return;
+  partial().blank_line = true;
+  partial_->since = Time::never();
   round.rest = round.rest.subspan(2);
 }
 
 // Not a byte of a request has come; a CR may begin the empty line before it.
 bool Http1Server::nothing_yet(Bytes rest) const {
-  return rest.empty() || (head_since_ != kAfterBlankLine && as_text(rest) == "\r");
+  return rest.empty() || (!blank_line() && as_text(rest) == "\r");
 }
 
 // A head that trickles in is read on each time, so that a wrong byte is answered at once: a small
@@ -185,9 +186,9 @@ Http1Server::Turn Http1Server::partial_request(Round& round) {
     if (context_->draining()) return Turn::close;
     return Turn::input;
   }
-  if (!head_partial()) head_since_ = round.now;
-  if (progress_ == nullptr && round.rest.size() >= kKeptHead_bytes_min) {
-    progress_ = std::make_unique<HeadProgress>();
+  if (!head_partial()) partial().since = round.now;
+  if (partial_->progress == nullptr && round.rest.size() >= kKeptHead_bytes_min) {
+    partial_->progress = std::make_unique<HeadProgress>();
   }
   return Turn::input;
 }

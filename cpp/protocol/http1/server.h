@@ -7,7 +7,6 @@
 // before is not read again, only compared: it says the same.
 #pragma once
 
-#include <limits>
 #include <memory>
 
 #include "memory/recycled.h"
@@ -55,6 +54,13 @@ class Http1Server final : public Connection {
     std::uint64_t discarded = 0;  // of a body that nobody reads
     Time since;                   // end of the head
   };
+  // Of a head that has not come whole: from the empty line before it, which is ignored, or its
+  // first byte on.
+  struct Partial : Recycled<Partial> {
+    Time since = Time::never();              // its first byte; never: not yet
+    bool blank_line = false;                 // the empty line has come
+    std::unique_ptr<HeadProgress> progress;  // of a large one
+  };
   // What the connection does next: again is another turn now, the others end the call.
   enum class Turn : std::uint8_t { again, input, room, wake, close, abort };
 
@@ -69,7 +75,12 @@ class Http1Server final : public Connection {
   static bool same_head_again(const Round& round);
   void skip_blank_line(Round& round);
   bool nothing_yet(Bytes rest) const;
-  bool head_partial() const { return head_since_ < kAfterBlankLine; }
+  Partial& partial() {
+    if (!partial_) partial_.reset(new Partial);
+    return *partial_;
+  }
+  bool head_partial() const { return partial_ && !partial_->since.is_never(); }
+  bool blank_line() const { return partial_ && partial_->blank_line; }
   Turn partial_request(Round& round);
   Turn begin(Round& round);
   bool upgrade(Round& round, const RequestHead& head);
@@ -86,19 +97,13 @@ class Http1Server final : public Connection {
   Turn fail_exchange(Round& round);
   Turn discard(Round& round);
 
-  // Later than any time but never().
-  static constexpr Time kAfterBlankLine{std::numeric_limits<std::int64_t>::max() - 1};
-
   // Small: there is one for each idle connection.
   Handler& handler_;
   const ServerOptions& options_;
   Context* context_ = nullptr;
   std::unique_ptr<Message> message_;
   Time active_ = Time::never();  // last progress; never: not yet called
-  // First byte of a partial head. Before that: never, or that the empty line has come which is
-  // ignored.
-  Time head_since_ = Time::never();
-  std::unique_ptr<HeadProgress> progress_;  // of a large head that trickles in
+  std::unique_ptr<Partial> partial_;
 };
 
 }  // namespace zyphos::http1
