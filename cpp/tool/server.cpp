@@ -155,6 +155,8 @@ Words serve_words(ServeSetting& setting) {
   words.number("counter_steps", "app=counter: work before each addition", setting.counter_steps,
                std::size_t{0});
   words.number("backlog", "of the listening socket", options.backlog, 1);
+  words.flag("port_shared", "other processes may listen on the port too (SO_REUSEPORT)",
+             options.port_shared);
   add_blocking(words, setting);
   add_readiness(words, options.readiness);
   add_prefork(words, options.prefork);

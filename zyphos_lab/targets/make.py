@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from zyphos_lab import native
 from zyphos_lab.child import Children
 from zyphos_lab.links.base import HERE, Ends
@@ -17,6 +19,7 @@ from zyphos_lab.targets.ours import Ours
 from zyphos_lab.targets.reference import ReferenceServer
 
 EVERYWHERE = "::"
+PROGRAM = re.compile(r"zyphos-[a-z]+")
 
 
 def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -> Target:
@@ -50,12 +53,12 @@ def _device(spec: EngineTarget | ReferenceTarget, ends: Ends) -> list[str]:
 
 def _program(name: str) -> str:
     """The lab's own programs are found by their name; LabError when one was not built."""
-    return native.program(name) if name.startswith("zyphos-") else name
+    return native.program(name) if PROGRAM.fullmatch(name) else name
 
 
 def _options(spec: CommandSpec, free_port: int) -> CommandOptions:
     return CommandOptions(
-        argv=(_program(spec.command[0]), *spec.command[1:]),
+        argv=tuple(map(_program, spec.command)),  # a shell starts some of them
         address=spec.address,
         port=free_port if spec.port == "auto" else int(spec.port),
         ready_http=spec.ready.http,
