@@ -1,5 +1,6 @@
 """zyphos-serve as a program: its first line, its signals, its complaints, its board."""
 
+import contextlib
 import http.client
 import signal
 import socket
@@ -174,6 +175,24 @@ def test_board_is_written_where_it_was_asked() -> None:
             assert counters["accepted"] == 3
             assert server.end(signal.SIGTERM) == 0
         assert _core.board_snapshot(board)["requests"] == 3
+
+
+@pytest.mark.parametrize("engine", ["thread", "epoll"])
+def test_processes_share_a_port_where_all_say_so(engine: str) -> None:
+    words = (f"engine={engine}", "protocol=echo", "port_shared=true")
+    with served(*words) as one, served(*words, f"port={one.port}") as other:
+        assert other.port == one.port
+        both = [psutil.Process(server.process.pid) for server in (one, other)]
+        before = [process.num_fds() for process in both]
+        with contextlib.ExitStack() as stack:
+            address = ("127.0.0.1", one.port)
+            for _ in range(64):  # by the kernel's hash: in 1 of 2^63 cases one of them gets none
+                peer = stack.enter_context(socket.create_connection(address, 60))
+                peer.sendall(b"x" * 64)
+                assert recv_exactly(peer, 64) == b"x" * 64
+            held = [process.num_fds() for process in both]
+        assert all(more > few for more, few in zip(held, before, strict=True))
+        assert sum(held) - sum(before) >= 64
 
 
 def test_port_in_use_is_one_line() -> None:

@@ -150,6 +150,16 @@ def test_our_engines_give_whole_records(tmp_path: Path) -> None:
         assert row["server_requests"] > 0  # its board
 
 
+def test_a_shell_may_start_programs_of_ours(tmp_path: Path) -> None:
+    """Two servers on one port, found by their name though it is not the command's first word."""
+    words = ["engine=thread", "protocol=http1", "port={port}", "port_shared=true"]
+    command = ["sh", "-c", '"$@" & "$@" & wait', "two", "zyphos-serve", *words]
+    two = {"command": command, "ready": {"log": r"listening [^\n]*\n(.*\n)*listening "}}
+    for row in run(tmp_path, {"two": two}):
+        assert_whole(row)
+        assert row["server_processes"] == 3  # the shell, too
+
+
 @needs_nginx
 def test_nginx_gives_whole_records_of_its_process_tree(tmp_path: Path) -> None:
     rows = run(tmp_path, {"nginx": nginx_target()})

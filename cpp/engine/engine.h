@@ -43,6 +43,7 @@ struct EngineOptions {
   std::optional<bool> ipv6_only;  // net/socket.h has these two
   std::string device;
   int backlog = 4096;
+  bool port_shared = false;  // other processes may listen on the port too (SO_REUSEPORT)
   // Loops, or threads of a pool; thread, sequential and prefork ignore it.
   unsigned threads = 1;
   std::vector<int>
@@ -68,7 +69,7 @@ struct EngineOptions {
 // How an engine of these options listens.
 inline ListenOptions listening(const EngineOptions& options, bool reuse_port = false) {
   return {.backlog = options.backlog,
-          .reuse_port = reuse_port,
+          .reuse_port = reuse_port || options.port_shared,
           .ipv6_only = options.ipv6_only,
           .device = options.device,
           .socket = options.socket};

@@ -198,6 +198,8 @@ Words serve_words(ServeSetting& setting) {
   add_app(words, setting);
   add_parser(words, setting);
   words.number("backlog", "of the listening socket", options.backlog, 1);
+  words.flag("port_shared", "other processes may listen on the port too (SO_REUSEPORT)",
+             options.port_shared);
   add_blocking(words, setting);
   add_readiness(words, options.readiness);
   add_prefork(words, options.prefork);

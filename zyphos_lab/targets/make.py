@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from zyphos_lab import native
 from zyphos_lab.child import Children
 from zyphos_lab.links.base import HERE, Ends
 from zyphos_lab.spec import AttachTarget as AttachSpec
@@ -17,6 +20,7 @@ from zyphos_lab.targets.ours import Ours
 from zyphos_lab.targets.reference import ReferenceServer
 
 EVERYWHERE = "::"
+PROGRAM = re.compile(r"zyphos-[a-z]+")
 
 
 def make(name: str, spec: ServerTarget, children: Children, ends: Ends = HERE) -> Target:
@@ -48,9 +52,15 @@ def _device(spec: EngineTarget | ReferenceTarget, ends: Ends) -> list[str]:
     return ["device=lo"] if spec.address in ANY and ends.server is None else []
 
 
+def _program(word: str) -> str:
+    """The lab's own programs are found by their name; LabError when one was not built."""
+    return native.program(word) if PROGRAM.fullmatch(word) else word
+
+
 def _options(spec: CommandSpec, free_port: int) -> CommandOptions:
     return CommandOptions(
-        argv=(missing.path_of(spec.command[0]), *spec.command[1:]),
+        # A shell starts some of them.
+        argv=(missing.path_of(spec.command[0]), *map(_program, spec.command[1:])),
         address=spec.address,
         port=free_port if spec.port == "auto" else int(spec.port),
         ready_http=spec.ready.http,
