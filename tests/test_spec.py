@@ -428,7 +428,7 @@ def test_names_are_those_of_the_native_code():
     fields = re.findall(r"std::optional<[\w:]+> (\w+) =", options)
     assert list(Socket.model_fields) == fields
     handlers = (ROOT / "cpp/app/handlers.cpp").read_text(encoding="ascii")
-    [names] = re.findall(r"handler_names\(\) \{ return \{(.*?)\}", handlers)
+    [names] = re.findall(r"handler_names\(\) \{\s*return \{(.*?)\}", handlers)
     assert get_args(App) == tuple(name.strip(' "') for name in names.split(","))
 
 

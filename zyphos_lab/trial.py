@@ -176,12 +176,26 @@ def _families(cell: Cell) -> Row:
     }
 
 
-def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
-    cell = planned.cell
-    rulers.present(cell.load)  # before anything is started
+def _present(cell: Cell, target: ServerTarget) -> None:
+    """Whether this machine has all that the cell needs, before anything is started."""
+    rulers.present(cell.load)
     links.ipv6_present(cell)
     targets.present(target)
     room.present(cell)
+
+
+def _attach(probes: Sequence[Probe[Any]], sides: Pids, link: links.Link, port: int) -> None:
+    """Those that are not there since before the load."""
+    for probe in probes:
+        if probe.early:
+            probe.complete(sides)
+        else:
+            probe.attach({**sides, "link": link.pids()}, port)
+
+
+def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
+    cell = planned.cell
+    _present(cell, target)
     with ExitStack() as stack:
         link = links.make(cell.link, links.Setting(bench.children, planned.seed))
         stack.callback(link.down)
@@ -200,11 +214,7 @@ def _measure(planned: Planned, target: ServerTarget, bench: Bench) -> Measured:
         stack.callback(load.stop)
         sides: Pids = {"server": running.pids(), "client": load.pids()}
         bench = replace(bench, probes=[*bench.probes, links.LinkProbe(link)])
-        for probe in bench.probes:
-            if probe.early:
-                probe.complete(sides)
-            else:
-                probe.attach({**sides, "link": link.pids()}, running.port)
+        _attach(bench.probes, sides, link, running.port)
         scene = disturb.Scene(running.pids(), ends, running.port)
         disturber = disturb.make(cell.disturb, scene, bench.children)
         stack.callback(disturber.close)
