@@ -41,12 +41,12 @@ def test_defaults_are_the_programs_own(tmp_path: Path) -> None:
 def test_a_parser_is_told_by_name(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     text = FILE.format(
-        engine="epoll", keys="parser: simd, scan: sse4.2, known_heads: false"
+        engine="epoll", keys="parser: simd, scan: sse4.2, known_heads: true"
     ).replace("echo", "http1")
     path.write_text(text, encoding="utf-8")
     [cell] = spec.load(path).cells
     assert cell.target is not None
-    assert set(serve_words(cell.target)) >= {"parser=simd", "scan=sse4.2", "known_heads=false"}
+    assert set(serve_words(cell.target)) >= {"parser=simd", "scan=sse4.2", "known_heads=true"}
 
 
 @pytest.mark.parametrize(
