@@ -28,8 +28,10 @@ CODE_PATHS = (
     "echo_server",
     "histogram_record",
     "http1_request",
+    "http1_request_simd",
     "http1_response",
     "http1_server",
+    "http1_server_simd",
     "nothing",
     "spin",
 )
