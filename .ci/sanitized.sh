@@ -21,7 +21,10 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 # A race does not end the program: its other cases still run, and its exit code fails it at the end.
 export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
 
-"${pytest[@]}" -n 2 -m 'native and not core' "$@"  # two workers: tests/sharing.py
+# The native programs two at a time (tests/sharing.py). What is around them one by one: some of it
+# counts what all processes of a program do.
+"${pytest[@]}" -n 2 -m gtest "$@"
+"${pytest[@]}" -m 'native and not core and not gtest' "$@"
 
 if [ "$name" = asan ]; then
   preload="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)"

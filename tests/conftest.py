@@ -22,6 +22,7 @@ BUILD = ROOT / os.environ.get("ZYPHOS_BUILD", "build/release")
 MARKERS = {
     "native": "runs native programs of ZYPHOS_BUILD; part of `make asan` and `make tsan`",
     "core": "loads the module _core; run by `make asan` with the runtime preloaded",
+    "gtest": "a case of a native test program",
 }
 
 # Seeds are fixed and printed, and no test has a deadline: a slow machine is not a failure.

@@ -14,7 +14,7 @@ import pytest
 
 from conftest import BUILD, ROOT
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.gtest]
 
 LIMIT_SECONDS = 300
 SANITIZER = re.compile(r"WARNING: ThreadSanitizer|ERROR: \w+Sanitizer|: runtime error: ")

@@ -165,7 +165,8 @@ def test_workers_forked_while_someone_looks_at_the_points_live(tmp_path: Path, a
             assert server.end(signal.SIGTERM) == 0
         assert _core.board_snapshot(board)["workers_lost"] == 3
     assert not skipped
-    assert columns["bpftrace_request_end"] == 40 and columns["bpftrace_wakeup"]
+    # At least: a point is seen in every process of the program, those of other tests too.
+    assert columns["bpftrace_request_end"] >= 40 and columns["bpftrace_wakeup"]
 
 
 @pytest.mark.parametrize("accept", ACCEPT)

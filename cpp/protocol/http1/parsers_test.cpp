@@ -149,7 +149,8 @@ std::vector<std::string> seeds() {
 
 // Changed in one to four places: a byte, a piece twice, a piece gone, a piece of another.
 std::string mutate(std::string text, const std::vector<std::string>& from, Random& random) {
-  constexpr std::string_view kOdd{"\r\n\t :,/\0\x7f\x80\xff#%[]1A\"\\HTTP", 27};
+  using std::string_view_literals::operator""sv;
+  constexpr std::string_view kOdd = "\r\n\t :,/\0\x7f\x80\xff#%[]1A\"\\HTTP"sv;
   for (std::uint64_t n = 1 + random.below(4); n > 0; --n) {
     const std::size_t at = random.below(text.size() + 1);
     const std::size_t size = random.below(std::min<std::size_t>(text.size() - at, 40) + 1);
