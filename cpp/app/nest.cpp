@@ -7,7 +7,8 @@ namespace {
 
 // What each call adds is written before the deeper one and read after it, so that no loop can be
 // made of them. AddressSanitizer would keep what is local elsewhere than on the stack.
-[[gnu::noinline, gnu::no_sanitize("address")]] std::size_t down(std::uintptr_t from, std::size_t bytes) {
+[[gnu::noinline, gnu::no_sanitize("address")]] std::size_t down(std::uintptr_t from,
+                                                                std::size_t bytes) {
   volatile char here[256];
   here[0] = 1;
   const auto depth = static_cast<std::size_t>(from - reinterpret_cast<std::uintptr_t>(&here[0]));
