@@ -349,7 +349,9 @@ def test_a_run_with_several(tmp_path: Path) -> None:
     assert len(rows) == 2
     for row in rows:
         assert_usable(row)
-        assert row["client_processes"] == 3 and row["client_threads"] == 6  # one waits in each
+        assert row["client_processes"] == 3
+        # In each one waits; ThreadSanitizer has one of its own there.
+        assert row["client_threads"] in (6, 9)
         assert row["connections"] == 9 and row["requests_scheduled"] == 150
         assert row["requests_failed"] == 0 and row["latency_ns_p50"] > 0
         assert row["rate_asked_per_second"] == 300 and row["arrivals_ks"] is not None

@@ -89,7 +89,7 @@ TEST(WatchedMutex, WhoWaitsBehindOthersIsNotTold) {
   std::vector<std::thread> waiting;
   std::atomic<int> told = 0;
   for (int i = 0; i < 4; ++i) {
-    waiting.emplace_back([&] {
+    waiting.emplace_back([&, i] {
       std::string circle;
       WatchedMutex& wanted = i % 2 == 0 ? first : second;
       if (!wanted.lock_or_deadlock(circle)) {
