@@ -75,7 +75,8 @@ def test_counts_are_those_of_our_servers_board(probe: UringProbe) -> None:
     columns, board = both(probe)
     assert board["requests"] == TIMES
     assert columns["server_uring_submit_send"] == board["send_calls"] == TIMES
-    assert columns["server_uring_completions"] == board["events"] == 2 * TIMES
+    assert columns["server_uring_completions"] == board["events"]
+    assert board["events"] == 2 * TIMES
     assert columns["server_uring_submissions"] == TIMES, "its multishot receive goes on"
     assert columns["server_uring_submit_recv"] == 0
     assert columns["server_uring_submissions_per_request"] == 1

@@ -274,7 +274,10 @@ TEST(Generator, SpinningIsToldApart) {
   options.window_ns = 100 * kMillisecond_ns;
   std::array<std::int64_t, 2> spun_ns{};
   std::int64_t cpu_ns = 0;  // of the last: a host may leave it less than the window
-  for (const bool spins : {false, true}) {
+  // Where it leaves next to nothing all sends are late, and there is nothing to wait for: again.
+  const auto ran = [&] { return cpu_ns > 5 * kMillisecond_ns; };
+  for (int turn = 0; turn < 50 && (turn < 2 || !ran()); ++turn) {
+    const bool spins = turn > 0;
     options.spin_ns = spins ? kSecond_ns : 0;
     Board board;
     Generator generator(options, board);
