@@ -13,7 +13,7 @@ from typing import Any
 
 from zyphos_lab import runs as found_runs
 from zyphos_lab.choices.model import Arm, Conditions, Regime, Subject
-from zyphos_lab.errors import SpecError, StoreError
+from zyphos_lab.errors import SpecError
 from zyphos_lab.stats import Carrier, Comparison
 
 Say = Callable[[str], None]
@@ -42,9 +42,11 @@ def subjects(
     Without `experiments` nothing is missing: then only what runs have is known.
     Cost: reads every experiment file and every answer.json, no journal.
     """
+    from zyphos_lab.query.views import that_count
+
     planned = _planned(factors, experiments, say) if experiments is not None else ()
     plans = {plan.name: plan for plan in planned}
-    for run, manifest, answer in _counting(runs, say):
+    for run, manifest, answer in that_count(runs, say):
         _measured(plans, factors, run, manifest, answer)
     return [
         _subject(plan, factor)
@@ -82,21 +84,6 @@ def _plan_of(experiment: Any, file: str, factors: Sequence[str]) -> _Plan:
             )
             arms[contrast.value] = Arm(contrast.value, None)
     return plan
-
-
-def _counting(runs: Sequence[Path], say: Say) -> Iterator[tuple[Path, dict[str, Any], Any]]:
-    """Run, manifest and answer of those that count; oldest first."""
-    from zyphos_lab.query.views import answer, manifest
-
-    for run in runs:
-        try:
-            said, found = manifest(run), answer(run)
-        except StoreError as error:
-            say(f"left out: {error}")
-            continue
-        if found is None or not found.get("evidence", True) or found.get("verdict") == "INVALID":
-            continue
-        yield run, said, found
 
 
 def _measured(

@@ -7,7 +7,7 @@ Units: those of the metrics (zyphos_lab/metrics.py) where `unit` is "of the metr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,21 @@ def answer(run: Path) -> Row | None:
     if not isinstance(found, dict) or not isinstance(found.get("rows"), list):
         raise StoreError(f"{path}: not an answer", f"`zyphos-lab report {run}` makes it again")
     return found
+
+
+def that_count(runs: Iterable[Path], say: Callable[[str], None]) -> Iterator[tuple[Path, Row, Row]]:
+    """Run, manifest and answer of those that are evidence and not INVALID, in the order given; what
+    cannot be read is said and left out.
+    """
+    for run in runs:
+        try:
+            said, found = manifest(run), answer(run)
+        except StoreError as error:
+            say(f"left out: {error}")
+            continue
+        if found is None or not found.get("evidence", True) or found.get("verdict") == "INVALID":
+            continue
+        yield run, said, found
 
 
 def name_of(run: Path) -> Row:

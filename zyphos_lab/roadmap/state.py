@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from zyphos_lab import roadmap
-from zyphos_lab.errors import StoreError
 from zyphos_lab.roadmap import BARS, Item
 
 Say = Callable[[str], None]
@@ -102,16 +101,9 @@ def ids_of(experiment: Mapping[str, Any]) -> list[str]:
 
 
 def _results(runs: Sequence[Path], say: Say) -> Iterator[tuple[list[str], Result]]:
-    from zyphos_lab.query.views import answer, manifest
+    from zyphos_lab.query.views import that_count
 
-    for run in runs:
-        try:
-            said, found = manifest(run), answer(run)
-        except StoreError as error:
-            say(f"left out: {error}")
-            continue
-        if found is None or not found.get("evidence", True) or found.get("verdict") == "INVALID":
-            continue
+    for run, said, found in that_count(runs, say):
         experiment = said["experiment"]
         yield ids_of(experiment), _result(run, said, found)
 
