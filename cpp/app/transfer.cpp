@@ -37,13 +37,16 @@ std::unique_ptr<Exchange> Transfer::begin(const RequestHead& head, const Exchang
 
 void Transfer::move(Account& from, Account& to, Counters& counters) {
   const bool swapped = locking_ == Locking::ranked && &from > &to;
-  Account& first = swapped ? to : from;
-  Account& second = swapped ? from : to;
-  while (!lock_both(first, second, counters)) std::this_thread::yield();
+  Account* first = swapped ? &to : &from;
+  Account* second = swapped ? &from : &to;
+  // Who gave way waits next for the very lock that it could not have, and holds nothing while it
+  // does (as std::lock: [thread.lock.algorithm]). With the old one first again it would take that
+  // back before whoever waits for it has woken up, and so for ever: a livelock.
+  while (!lock_both(*first, *second, counters)) std::swap(first, second);
   --from.balance;
   ++to.balance;
-  second.mutex.unlock();
-  first.mutex.unlock();
+  second->mutex.unlock();
+  first->mutex.unlock();
 }
 
 // False: nothing is locked, it is to be tried again.

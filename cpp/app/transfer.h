@@ -25,7 +25,7 @@ namespace zyphos::app {
 enum class Locking : std::uint8_t {
   given,   // first the account that is moved from; who completes a circle waits all the same
   ranked,  // always the same account first
-  retry,   // as `given`, but who would complete a circle lets go and begins anew
+  retry,   // as `given`, but who would complete a circle lets go and begins with the other lock
 };
 
 // "given", "ranked", "retry". Unknown name: std::invalid_argument, one line.
