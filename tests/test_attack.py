@@ -4,10 +4,12 @@ nothing but a run's own network is ever attacked."""
 from __future__ import annotations
 
 import os
+import re
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,77 @@ def test_a_greedy_peer_asks_on_and_takes_its_answers(network: Network, tmp_path:
     assert all(one.startswith(b"GET / HTTP/1.1\r\nHost: 198.18.") for one in requests[:-1])
 
 
+class Held(threading.Thread):
+    """A server that holds what comes, never answers a part, and ends the first `ends` of it."""
+
+    def __init__(self, listener: socket.socket, ends: int, answer: bytes = b"") -> None:
+        super().__init__()
+        self._listener, self._ends, self._answer = listener, ends, answer
+        self._over = threading.Event()
+        self.peers: list[socket.socket] = []
+        self.read: list[bytes] = []
+
+    def run(self) -> None:
+        self._listener.settimeout(0.05)
+        while not self._over.is_set():
+            try:
+                peer, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            peer.settimeout(0.05)
+            self.peers.append(peer)
+            if len(self.peers) <= self._ends:
+                peer.shutdown(socket.SHUT_RDWR)
+            elif self._answer:
+                peer.setblocking(False)
+                peer.send(self._answer)
+
+    def finish(self) -> list[bytes]:
+        """What each connection has said, in the order in which they came."""
+        self._over.set()
+        self.join()
+        for peer in self.peers:
+            peer.settimeout(5)
+            text = bytearray()
+            with peer, suppress(ConnectionError, TimeoutError):
+                while part := peer.recv(1 << 16):
+                    text.extend(part)
+            self.read.append(bytes(text))
+        return self.read
+
+
+@needs("veth")
+@pytest.mark.parametrize(
+    ("attack", "opening"),
+    [
+        ("slow_head", rb"GET / HTTP/1\.1\r\nHost: 198\.18\.\d+\.\d+\r\n"),
+        ("slow_body", rb"POST / HTTP/1\.1\r\nHost: [\d.]+\r\nContent-Length: 1000000\r\n\r\n"),
+    ],
+)
+def test_a_slow_peer_drips(network: Network, tmp_path: Path, attack: str, opening: bytes) -> None:
+    held = Held(network[1], ends=2)
+    held.start()
+    event = attacked(network, tmp_path, attack=attack, connections=5, rate="1000/s")
+    read = held.finish()
+    assert event["connections_ended"] == 2 and len(read) == 7  # dialed anew
+    dripped = [re.fullmatch(opening + rb"((?:X-More: a\r\n)*[^\n]*)", text) for text in read[2:]]
+    sizes = [len(match[1]) for match in dripped if match]
+    assert len(sizes) == 5
+    assert sum(sizes) == event["packets_sent"] and 0 < sum(sizes) <= 200  # rate x time, at most
+    assert max(sizes) - min(sizes) <= 1 + max(sizes) // 2  # in turn, as soon as they were there
+
+
+@needs("veth")
+def test_a_slow_reader_holds_an_answer(network: Network, tmp_path: Path) -> None:
+    held = Held(network[1], ends=0, answer=bytes(1 << 16))
+    held.start()
+    event = attacked(network, tmp_path, attack="slow_read", connections=3, rate="1000/s")
+    read = held.finish()
+    assert [text.startswith(b"GET / HTTP/1.1\r\n") for text in read] == [True] * 3
+    assert event["connections_ended"] == 0
+    assert 0 < event["packets_sent"] <= 200
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -186,7 +259,8 @@ def test_a_greedy_peer_asks_on_and_takes_its_answers(network: Network, tmp_path:
         ({"address": "server"}, "attacks are only for addresses of 198.18.0.0/15"),
         ({"rate": "1000000"}, "rate must be above 0 and at most 200000 packets a second"),
         ({"for_ns": "61000000000"}, "for_ns must be at most 60 s"),
-        ({"kind": "teardrop"}, "kind=teardrop: must be one of syn_flood reset greedy"),
+        ({"kind": "teardrop"}, "kind=teardrop: must be one of syn_flood reset greedy slow_head"),
+        ({"connections": "10001"}, "connections must be 1 to 10000"),
     ],
 )
 def test_nothing_else_is_attacked(change: dict[str, str], complaint: str) -> None:

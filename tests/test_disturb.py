@@ -349,6 +349,11 @@ ATTACHED = "attach: {port: 80, pid: 1}"
             ("stop: server", "attack: reset, rate: 1/s, filter: xdp"),
             "`filter` is only for `attack: syn_flood`",
         ),
+        (("stop: server", "attack: slow_head, rate: 1/s"), "`attack: slow_head` needs `conn"),
+        (
+            ("stop: server", "attack: reset, rate: 1/s, connections: 2"),
+            "`connections` is only for `attack: slow_head`",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(change: tuple[str, str], complaint: str) -> None:

@@ -165,6 +165,7 @@ def columns(events: Sequence[Event], window_ns: int) -> dict[str, int | None]:
         "link_dark_ns": dark_ns,
         "attack_packets_sent": sum(one["packets_sent"] for one in attacks),
         "attack_packets_filtered": sum(one["packets_filtered"] for one in attacks),
+        "attack_connections_ended": sum(one.get("connections_ended", 0) for one in attacks),
         "link_nat_rebindings": sum(one["kind"] == "rebind" for one in events),
     }
     return {**stall_columns(events, window_ns), **kill_columns(events), **more}

@@ -199,6 +199,7 @@ class Attack(Action):
             "kind": kind,
             "sequence": step["sequence"],
             "rate": step["rate"],
+            "connections": step["connections"],
             "start_ns": step["start_ns"],
             "for_ns": step["for_ns"],
             "address": scene["address"],
@@ -235,6 +236,7 @@ class Attack(Action):
             "packets_sent": self._done["sent"],
             "packets_failed": self._done["failed"],
             "packets_filtered": self._done["dropped"],
+            "connections_ended": self._done["ended"],
         }
 
 

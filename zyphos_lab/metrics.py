@@ -119,7 +119,8 @@ server_stopped_ns             ns          -       time that the server was stopp
 server_killed                 count       -       processes of it that were killed on purpose
 server_restart_ns             ns          lower   until another took a killed one's place
 link_dark_ns                  ns          -       time that the link swallowed everything on purpose
-attack_packets_sent           count       -       packets, or requests, of an attack
+attack_packets_sent           count       -       packets, requests, or bytes of an attack
+attack_connections_ended      count       -       of an attack's connections, by the server
 attack_packets_filtered       count       -       SYNs that the XDP filter dropped
 client_threads                count       -       threads of the load
 client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU

@@ -18,6 +18,7 @@
 
 #include "attack/greedy.h"
 #include "attack/segment.h"
+#include "attack/slow.h"
 #include "base/address.h"
 #include "base/random.h"
 #include "net/clock.h"
@@ -154,6 +155,18 @@ class Attack {
   Done done_;
 };
 
+// What is beyond its bounds.
+std::string beyond(const Options& options) {
+  if (!(options.rate > 0) || options.rate > kRate_max) {
+    return "rate must be above 0 and at most 200000 packets a second";
+  }
+  if (options.connections == 0 || options.connections > kConnections_max) {
+    return "connections must be 1 to 10000";
+  }
+  if (options.for_ns <= 0 || options.for_ns > kFor_ns_max) return "for_ns must be at most 60 s";
+  return "";
+}
+
 }  // namespace
 
 std::string refusal(const Options& options) {
@@ -168,11 +181,7 @@ std::string refusal(const Options& options) {
     return "address=" + options.address + ": attacks are only for addresses of 198.18.0.0/15";
   }
   if (options.port == 0) return "port is missing";
-  if (!(options.rate > 0) || options.rate > kRate_max) {
-    return "rate must be above 0 and at most 200000 packets a second";
-  }
-  if (options.for_ns <= 0 || options.for_ns > kFor_ns_max) return "for_ns must be at most 60 s";
-  return "";
+  return beyond(options);
 }
 
 void enter(const Options& options) {
@@ -194,8 +203,9 @@ bool stopped(Time until, int stop_fd, int other) {
 Done carry_out(const Options& options, int stop_fd) {
   enter(options);
   if (options.kind == Kind::greedy) return be_greedy(options, stop_fd);
-  Attack attack(options, stop_fd);
-  return options.kind == Kind::syn_flood ? attack.syn_flood() : attack.reset();
+  if (options.kind == Kind::syn_flood) return Attack(options, stop_fd).syn_flood();
+  if (options.kind == Kind::reset) return Attack(options, stop_fd).reset();
+  return be_slow(options, stop_fd);
 }
 
 }  // namespace zyphos::attack

@@ -1,11 +1,14 @@
 // zyphos-attack: attacks a server in a run's own network namespaces, and nothing else; or, with
 // kind=syn_filter in the server's namespace, filters such an attack (XDP). Prints one
-// JSON line, {"sent": N, "failed": N, "dropped": N}, at the end or when SIGTERM has come; exit 0.
-// Exit 1: the kernel refused; 2: usage, and whatever is not a run's own network.
+// JSON line, {"sent": N, "failed": N, "ended": N, "dropped": N}, at the end or when SIGTERM has
+// come; exit 0. Exit 1: the kernel refused; 2: usage, and whatever is not a run's own network.
+#include <array>
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "attack/attack.h"
 #include "net/clock.h"
@@ -18,6 +21,12 @@ using zyphos::attack::Kind;
 using zyphos::attack::Sequence;
 
 constexpr const char* kProgram = "zyphos-attack";
+constexpr std::array<std::pair<std::string_view, Kind>, 6> kKinds{{{"syn_flood", Kind::syn_flood},
+                                                                   {"reset", Kind::reset},
+                                                                   {"greedy", Kind::greedy},
+                                                                   {"slow_head", Kind::slow_head},
+                                                                   {"slow_body", Kind::slow_body},
+                                                                   {"slow_read", Kind::slow_read}}};
 
 struct Setting {
   zyphos::attack::Options options;
@@ -30,14 +39,18 @@ struct Setting {
 zyphos::Words words_of(Setting& setting) {
   zyphos::attack::Options& options = setting.options;
   zyphos::Words words;
-  words.choice("kind", "what is done", setting.kind,
-               {"syn_flood", "reset", "greedy", "syn_filter"});
+  words.choice(
+      "kind", "what is done", setting.kind,
+      {"syn_flood", "reset", "greedy", "slow_head", "slow_body", "slow_read", "syn_filter"});
   words.choice("sequence", "of forged resets", setting.sequence, {"exact", "window", "blind"});
   words.text("netns", "the attacker's, of a run: /run/netns/zy-...", options.netns);
   words.text("interface", "that syn_filter filters", setting.interface);
   words.text("address", "the server's, of 198.18.0.0/15", options.address);
   words.number("port", "the server's", options.port, std::uint16_t{1});
-  words.real("rate", "packets (greedy: requests) a second, at most 200000", options.rate, 0.0);
+  words.real("rate", "packets (greedy: requests; slow: bytes) a second, at most 200000",
+             options.rate, 0.0);
+  words.number("connections", "of slow attacks, at most 10000", options.connections,
+               std::uint32_t{1});
   words.number("start_ns", "CLOCK_MONOTONIC; default: now", options.start_ns, std::int64_t{0});
   words.number("for_ns", "at most 60 s", options.for_ns, std::int64_t{1});
   words.number("seed", "of sources, ports and sequence numbers", options.seed, std::uint64_t{0});
@@ -67,6 +80,7 @@ int attack(Setting& setting) {
   }
   const std::string line = "{\"sent\": " + std::to_string(done.sent) +
                            ", \"failed\": " + std::to_string(done.failed) +
+                           ", \"ended\": " + std::to_string(done.ended) +
                            ", \"dropped\": " + std::to_string(dropped) + "}\n";
   std::fputs(line.c_str(), stdout);
   return std::fflush(stdout) == 0 ? 0 : 1;
@@ -80,8 +94,9 @@ int main(int argc, char** argv) {
     const zyphos::Words words = words_of(setting);
     const zyphos::Usage usage = zyphos::read_words(words, argc, argv, kProgram);
     if (!usage.go_on) return usage.exit_code;
-    if (setting.kind == "reset") setting.options.kind = Kind::reset;
-    if (setting.kind == "greedy") setting.options.kind = Kind::greedy;
+    for (const auto& [name, kind] : kKinds) {
+      if (setting.kind == name) setting.options.kind = kind;
+    }
     if (setting.sequence == "window") setting.options.sequence = Sequence::window;
     if (setting.sequence == "blind") setting.options.sequence = Sequence::blind;
     if (const std::string wrong = refusal(setting.options); !wrong.empty()) {

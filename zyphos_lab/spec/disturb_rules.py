@@ -23,8 +23,9 @@ OWN = (
     ("rate", "rate_per_second", "attack"),
     ("sequence", "sequence", "attack"),
     ("filter", "filter", "attack"),
+    ("connections", "connections", "attack"),
 )
-RATE_MAX, ATTACK_NS_MAX = 200_000, 60_000_000_000  # as cpp/attack/attack.h
+RATE_MAX, ATTACK_NS_MAX, CONNECTIONS_MAX = 200_000, 60_000_000_000, 10_000  # as cpp/attack/attack.h
 
 
 def disturbances(cell: Cell, source: Source) -> Found:
@@ -67,6 +68,7 @@ def _attack(cell: Cell, one: Disturbance, path: Path, source: Source) -> Found:
         message = "`attack` forges IPv4 packets, the link is `family: ipv6`"
         yield source.key_mark((*path, "attack")).complaint(message, "`family: ipv4`")
     yield from _attack_keys(cell, one, path, source)
+    yield from _slow_keys(one, path, source)
 
 
 def _attack_keys(cell: Cell, one: Disturbance, path: Path, source: Source) -> Found:
@@ -78,6 +80,16 @@ def _attack_keys(cell: Cell, one: Disturbance, path: Path, source: Source) -> Fo
     if one.filter is not None and cell.link.kind == "tun":
         message = "`filter` reads Ethernet headers, which a TUN interface does not have"
         yield source.key_mark((*path, "filter")).complaint(message, "`link: {kind: veth}`")
+
+
+def _slow_keys(one: Disturbance, path: Path, source: Source) -> Found:
+    slow = one.attack is not None and one.attack.startswith("slow_")
+    if slow and not 0 < (one.connections or 0) <= CONNECTIONS_MAX:
+        message = f"`attack: {one.attack}` needs `connections`, at most {CONNECTIONS_MAX}"
+        yield source.key_mark((*path, "attack")).complaint(message)
+    if one.connections is not None and not slow:
+        message = "`connections` is only for `attack: slow_head`, `slow_body` or `slow_read`"
+        yield source.key_mark((*path, "connections")).complaint(message)
 
 
 def _rebinding(cell: Cell, one: Disturbance, path: Path, source: Source) -> Found:

@@ -272,7 +272,10 @@ class Disturbance(Model):
     kill: Literal["worker"] | None = None
     link: Literal["blackhole", "rebind"] | None = None
     direction: Literal["both", "forward", "backward"] | None = None
-    attack: Literal["syn_flood", "reset", "greedy"] | None = None
+    attack: (
+        Literal["syn_flood", "reset", "greedy", "slow_head", "slow_body", "slow_read"] | None
+    ) = None
+    connections: Count | None = None
     rate_per_second: Annotated[Rate | None, Field(alias="rate")] = None
     sequence: Literal["exact", "window", "blind"] | None = None
     filter: Literal["xdp"] | None = None
@@ -287,7 +290,8 @@ class Disturbance(Model):
             return {"kind": self.link, **when, "direction": self.direction or "both"}
         if self.attack is not None:
             how = {"attack": self.attack, "rate": self.rate_per_second, "filter": self.filter}
-            return {"kind": "attack", **when, **how, "sequence": self.sequence or "exact"}
+            more = {"sequence": self.sequence or "exact", "connections": self.connections or 1}
+            return {"kind": "attack", **when, **how, **more}
         return {"kind": "stop" if self.kill is None else "kill", **when}
 
 
