@@ -197,7 +197,8 @@ HeadReader::Lines HeadReader::marked_lines() {
 [[gnu::always_inline]] inline bool HeadReader::check_framing() {
   if (seen_.hosts > 0 && !valid_host(host_)) return fail(Errc::bad_host, 400);
   const bool old = framing_.version_minor == 0;
-  framing_.upgrade = seen_.upgrade_option && seen_.upgrade_field;
+  // In HTTP/1.0 it is ignored (RFC 9110, 7.8).
+  framing_.upgrade = seen_.asks_upgrade() && !old;
   if (old && !seen_.keep_alive) framing_.close = true;
   if (seen_.transfer_codings == 0) {
     if (framing_.content_length > 0) framing_.body = Body::length;

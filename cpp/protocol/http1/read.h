@@ -107,6 +107,8 @@ struct FieldsSeen {
   bool upgrade_field = false;
   unsigned transfer_codings = 0;
   unsigned hosts = 0;
+
+  bool asks_upgrade() const { return upgrade_option && upgrade_field; }
 };
 
 enum class ReadState : std::uint8_t { done, partial, bad };

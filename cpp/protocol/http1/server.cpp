@@ -107,7 +107,7 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
                        .version_minor = framing.version_minor};
   request.body.open(framing.body, framing.content_length);
   ResponseState response{.close = framing.close};
-  if (head.method == "CONNECT") return refuse(round, 501, Errc::ok);
+  if (head.method == "CONNECT") return tunnel(round, head);
   if (head.has_body) {
     if (framing.content_length > options_.body_bytes_max) {
       return refuse(round, 413, Errc::body_too_large);
@@ -201,11 +201,25 @@ bool Http1Server::upgrade(Round& round, const RequestHead& head) {
   if (!successor) return false;
   fields.insert(0, kSwitching);
   fields += "\r\n";
-  ZY_CHECK(round.out.write_control(as_bytes(fields)));
+  hand_over(round, fields, std::move(successor));
+  return true;
+}
+
+// A body has no meaning in CONNECT (RFC 9110, 9.3.6): with one it is refused.
+Http1Server::Turn Http1Server::tunnel(Round& round, const RequestHead& head) {
+  if (head.has_body || options_.upgrader == nullptr) return refuse(round, 501, Errc::ok);
+  auto successor = options_.upgrader->connect(head);
+  if (!successor) return refuse(round, 501, Errc::ok);
+  hand_over(round, "HTTP/1.1 200 OK\r\n\r\n", std::move(successor));
+  return Turn::input;
+}
+
+void Http1Server::hand_over(Round& round, std::string_view head,
+                            std::unique_ptr<Connection> successor) {
+  ZY_CHECK(round.out.write_control(as_bytes(head)));
   context_->counters().add(Counter::requests);
   ZY_USDT(request_end, this);
   context_->become(std::move(successor));
-  return true;
 }
 
 // The protocol's own answer, then the end.
