@@ -7,7 +7,6 @@
 // without anything to be done has a run: the characters that may be passed over in a loop.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,8 +21,14 @@ class Chars {
  public:
   constexpr Chars(Class which) : classes_(which) {}   // NOLINT(google-explicit-constructor)
   constexpr Chars(const char* text) : text_(text) {}  // NOLINT(google-explicit-constructor)
-  constexpr bool has(std::size_t byte) const {
-    return (kClasses[byte] & classes_) != 0 || text_.contains(static_cast<char>(byte));
+  // Calls `take` with each byte of the set.
+  template <class Take>
+  constexpr void each(Take take) const {
+    for (const char c : text_) take(static_cast<unsigned char>(c));
+    if (classes_ == 0) return;
+    for (std::size_t byte = 0; byte < kClasses.size(); ++byte) {
+      if ((kClasses[byte] & classes_) != 0) take(byte);
+    }
   }
 
  private:
@@ -67,13 +72,13 @@ class RuleTable {
     // GCC 12 leaves zeros in the object file for what only its default initialiser set.
     for (auto& row : steps_) row.fill(Step{.to = 0, .action = Do::wrong});
     (add(parts), ...);
-    for (std::size_t byte = 0; byte < kBytes; ++byte) columns_[byte] = column(byte);
+    number_columns();
   }
 
   constexpr Step step(std::size_t state, std::size_t byte) const { return steps_[state][byte]; }
   // Of characters that no state tells apart, and how many there are.
   constexpr std::uint8_t column_of(std::size_t byte) const { return columns_[byte]; }
-  constexpr std::size_t columns() const { return *std::ranges::max_element(columns_) + 1; }
+  constexpr std::size_t columns() const { return column_count_; }
   constexpr bool stays(std::size_t state, std::size_t byte) const {
     return steps_[state][byte] == Step{static_cast<std::uint8_t>(state), Do::nothing};
   }
@@ -83,25 +88,34 @@ class RuleTable {
   consteval void add(const std::array<Rule<State, Do>, kRules>& rules) {
     for (const Rule<State, Do>& rule : rules) {
       auto& row = steps_[static_cast<std::size_t>(rule.from)];
-      for (std::size_t byte = 0; byte < kBytes; ++byte) {
-        if (!rule.on.has(byte) || row[byte].action != Do::wrong) continue;
+      rule.on.each([&](std::size_t byte) {
+        if (row[byte].action != Do::wrong) return;
         row[byte] = {static_cast<std::uint8_t>(rule.to), rule.action};
-      }
+      });
     }
   }
 
-  consteval std::uint8_t column(std::size_t byte) const {
-    std::uint8_t most = 0;
-    for (std::size_t before = 0; before < byte; ++before) {
-      const auto same = [&](const auto& row) { return row[before] == row[byte]; };
-      if (std::ranges::all_of(steps_, same)) return columns_[before];
-      most = std::max(most, static_cast<std::uint8_t>(columns_[before] + 1));
+  consteval bool same_column(std::size_t a, std::size_t b) const {
+    for (const auto& row : steps_) {
+      if (row[a] != row[b]) return false;
     }
-    return most;
+    return true;
+  }
+
+  // Numbers the columns in the order of their first characters.
+  consteval void number_columns() {
+    std::array<std::size_t, kBytes> firsts{};
+    for (std::size_t byte = 0; byte < kBytes; ++byte) {
+      std::size_t column = 0;
+      while (column < column_count_ && !same_column(firsts[column], byte)) ++column;
+      if (column == column_count_) firsts[column_count_++] = byte;
+      columns_[byte] = static_cast<std::uint8_t>(column);
+    }
   }
 
   std::array<std::array<Step, kBytes>, kStates> steps_{};
   std::array<std::uint8_t, kBytes> columns_{};
+  std::size_t column_count_ = 0;
 };
 
 // The same as a walk needs it: one look for the column, one for the step.
@@ -156,26 +170,33 @@ class Automaton {
   template <class State>
   consteval std::uint8_t run(const RuleTable<State, Do, kStates>& rules, std::size_t state) {
     std::array<bool, kBytes> stays{};
-    std::array<bool, kBytes> text{};
+    bool any = false;
+    bool text = true;
     for (std::size_t byte = 0; byte < kBytes; ++byte) {
       stays[byte] = rules.stays(state, byte);
-      text[byte] = (kClasses[byte] & kFieldChar) != 0;
+      any = any || stays[byte];
+      text = text && stays[byte] == ((kClasses[byte] & kFieldChar) != 0);
     }
-    if (std::ranges::none_of(stays, [](bool stay) { return stay; })) return 0;
-    if (stays == text) return kTextRun;
-    for (std::uint8_t bit = 1; bit < kTextRun; bit = static_cast<std::uint8_t>(bit << 1)) {
-      std::array<bool, kBytes> known{};
-      for (std::size_t byte = 0; byte < kBytes; ++byte) known[byte] = (runs_[byte] & bit) != 0;
-      if (known == stays) return bit;
-      if (std::ranges::any_of(known, [](bool is) { return is; })) continue;
-      for (std::size_t byte = 0; byte < kBytes; ++byte) runs_[byte] |= stays[byte] ? bit : 0;
-      return bit;
+    if (!any) return 0;
+    if (text) return kTextRun;
+    std::uint8_t bit = 1;
+    while (bit < next_run_ && !is_run(stays, bit)) bit = static_cast<std::uint8_t>(bit << 1);
+    if (bit == kTextRun) throw "more runs than bits";
+    if (bit < next_run_) return bit;
+    for (std::size_t byte = 0; byte < kBytes; ++byte) runs_[byte] |= stays[byte] ? bit : 0;
+    next_run_ = static_cast<std::uint8_t>(bit << 1);
+    return bit;
+  }
+  consteval bool is_run(const std::array<bool, kBytes>& stays, std::uint8_t bit) const {
+    for (std::size_t byte = 0; byte < kBytes; ++byte) {
+      if (((runs_[byte] & bit) != 0) != stays[byte]) return false;
     }
-    throw "more runs than bits";
+    return true;
   }
 
   std::array<std::uint8_t, kBytes> columns_{};
   std::array<std::uint8_t, kBytes> runs_{};
+  std::uint8_t next_run_ = 1;
   std::array<Step, kStates * kColumns> steps_{};
   std::array<Step, kStates> starts_{};
 };
