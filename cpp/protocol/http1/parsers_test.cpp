@@ -150,6 +150,25 @@ TEST(Parsers, SayTheSameWhereverLinesEnd) {
   EXPECT_EQ(comparison.done(), comparison.count());
 }
 
+// Lines that no window holds: of a kilobyte and more, with what ends them at every place of a
+// register, and cut off.
+TEST(Parsers, SayTheSameOfLongLines) {
+  Comparison comparison;
+  for (std::size_t size = 950; size < 1250; ++size) {
+    const std::string target = "GET /" + std::string(size, 'a');
+    const std::string value = " HTTP/1.1\r\nHost: a\r\nLong:" + std::string(size, 'v');
+    for (const char* const odd : {"", "#", "\x7f", "\t", "\x80", "\r"}) {
+      const std::string ending = odd + std::string(" \r\n\r\n");
+      ASSERT_NO_FATAL_FAILURE(comparison.expect_same(target + odd + value + "\r\n\r\n"));
+      ASSERT_NO_FATAL_FAILURE(comparison.expect_same(target + value + ending));
+      ASSERT_NO_FATAL_FAILURE(comparison.expect_same(target + value + odd));
+    }
+    ASSERT_NO_FATAL_FAILURE(comparison.expect_same(target));
+  }
+  EXPECT_GT(comparison.done(), 300U);
+  EXPECT_GT(comparison.bad(), 300U);
+}
+
 TEST(Parsers, SayTheSameOfManyFields) {
   Comparison comparison;
   std::string text = "GET / HTTP/1.1\r\nHost: a\r\n";

@@ -104,7 +104,10 @@ class RequestReader : public TableReader {
     const char* const method_end =
         reads(at_, kGet) ? at_ + kGet.size() - 1 : skip(at_, end_, kTokenChar);
     if (method_end == at_ || !reads(method_end, " /")) return false;
-    const char* const target_end = skip(method_end + 2, end_, kTargetChar);
+    // With a kernel this is a line that no window holds, mostly one with a long target.
+    const char* const from = method_end + 2;
+    const char* const target_end = kernel_ == nullptr ? skip(from, end_, kTargetChar)
+                                                      : kernel_->skip(from, end_, kTargetClass);
     if (!reads(target_end, kEnd)) return false;
     head_.method = {at_, method_end};
     head_.target = {method_end + 1, target_end};
