@@ -6,6 +6,8 @@
 //                   target's form; exactly one Host and its characters; Content-Length,
 //                   Transfer-Encoding, Connection, Expect and Upgrade for what they say, and that
 //                   they agree; limits of a line, the head and the fields' number
+//   re2c            (where CMake finds it) our own re2c_reader.re: characters of method, target,
+//                   names and values, the version, line ends; no target's form, no field's meaning
 //   picohttpparser  (-DZYPHOS_PICOHTTPPARSER=DIR with picohttpparser.c) characters of names and
 //                   values; method and target: only that they are printable; line ends, where it
 //                   takes a bare LF too; no field's meaning, no framing
@@ -26,6 +28,9 @@
 extern "C" {
 #include <picohttpparser.h>
 }
+#endif
+#ifdef ZYPHOS_HAVE_RE2C
+#include "protocol/http1/re2c_reader.h"
 #endif
 #ifdef ZYPHOS_HAVE_LLHTTP
 #include <llhttp.h>
@@ -101,6 +106,24 @@ void read_by(benchmark::State& state, std::string_view text, std::string_view na
 ZY_READ(Browser);
 ZY_READ(Small);
 ZY_READ(Least);
+
+#ifdef ZYPHOS_HAVE_RE2C
+
+void re2c(benchmark::State& state, std::string_view text) {
+  const std::string bytes = padded(text);
+  for (auto _ : state) {
+    Re2cHead head;
+    const std::size_t size = read_by_re2c(std::string_view(bytes).substr(0, text.size()), head);
+    benchmark::DoNotOptimize(head);
+    if (size != text.size()) state.SkipWithError("refused");
+  }
+  count(state, text);
+}
+BENCHMARK_CAPTURE(re2c, Browser, kBrowser);
+BENCHMARK_CAPTURE(re2c, Small, kSmall);
+BENCHMARK_CAPTURE(re2c, Least, kLeast);
+
+#endif
 
 #ifdef ZYPHOS_HAVE_PICOHTTPPARSER
 
