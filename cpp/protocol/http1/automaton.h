@@ -166,19 +166,21 @@ class Automaton {
     return (runs_[static_cast<unsigned char>(c)] & run) != 0;
   }
 
+  using Set = std::array<bool, kBytes>;
+
   // 0: the state has none. A set of characters that is new gets the next bit.
   template <class State>
   consteval std::uint8_t run(const RuleTable<State, Do, kStates>& rules, std::size_t state) {
-    std::array<bool, kBytes> stays{};
-    bool any = false;
-    bool text = true;
+    Set stays{};
+    Set text{};
     for (std::size_t byte = 0; byte < kBytes; ++byte) {
       stays[byte] = rules.stays(state, byte);
-      any = any || stays[byte];
-      text = text && stays[byte] == ((kClasses[byte] & kFieldChar) != 0);
+      text[byte] = (kClasses[byte] & kFieldChar) != 0;
     }
-    if (!any) return 0;
-    if (text) return kTextRun;
+    if (stays == Set{}) return 0;
+    return stays == text ? kTextRun : bit_of(stays);
+  }
+  consteval std::uint8_t bit_of(const Set& stays) {
     std::uint8_t bit = 1;
     while (bit < next_run_ && !is_run(stays, bit)) bit = static_cast<std::uint8_t>(bit << 1);
     if (bit == kTextRun) throw "more runs than bits";
@@ -187,7 +189,7 @@ class Automaton {
     next_run_ = static_cast<std::uint8_t>(bit << 1);
     return bit;
   }
-  consteval bool is_run(const std::array<bool, kBytes>& stays, std::uint8_t bit) const {
+  consteval bool is_run(const Set& stays, std::uint8_t bit) const {
     for (std::size_t byte = 0; byte < kBytes; ++byte) {
       if (((runs_[byte] & bit) != 0) != stays[byte]) return false;
     }
