@@ -107,8 +107,7 @@ bool HeadReader::known_field(std::size_t known, std::string_view value) {
                                                            std::string_view& value) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   while (at < end_ && blank(*at)) ++at;
-  // With a kernel this is a line that no window holds, mostly a long one.
-  const char* to = kernel_ == nullptr ? skip_field_text(at, end_) : kernel_->skip_text(at, end_);
+  const char* to = skip_field_text(at, end_);
   if (!reads(to, kLineEnd)) {
     at_ = to;
     return line_end(Errc::bad_header);
