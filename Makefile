@@ -8,7 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-FUZZ_SECONDS ?= 30
+FUZZ_S ?= 30
+FUZZ_ONLY ?= .
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,9 +33,9 @@ tsan: ## the native tests and programs under ThreadSanitizer
 	@.ci/setup.sh release tsan
 	@.ci/sanitized.sh tsan $(ARGS)
 
-fuzz: ## every fuzzer for FUZZ_SECONDS (30), with clang 19
+fuzz: ## every fuzzer for FUZZ_S (30) seconds, with clang 19; FUZZ_ONLY=REGEX: those
 	@.ci/setup.sh fuzz
-	@.ci/fuzz.sh $(FUZZ_SECONDS)
+	@.ci/fuzz.sh $(FUZZ_S) $(FUZZ_ONLY)
 
 bench: ## every Google Benchmark program, then the load generator beside wrk
 	@.ci/setup.sh release

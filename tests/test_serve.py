@@ -14,7 +14,7 @@ import pytest
 from running import refused, served, shared_board
 from zyphos_lab import _core
 from zyphos_lab.native import program
-from zyphos_lab.spec.target_models import Scan
+from zyphos_lab.spec.target_models import Parser, Scan
 
 pytestmark = pytest.mark.native
 
@@ -55,6 +55,12 @@ def test_echo_answers_any_method_and_path(engine: str) -> None:
     with served(f"engine={engine}", "app=echo") as server:
         for method in ("POST", "PUT", "PATCH", "DELETE", "BREW"):
             assert ask(server.port, method, f"/{method}?a=b", body) == body
+
+
+@pytest.mark.parametrize("parser", get_args(Parser))
+def test_each_parser_reads_requests(parser: str) -> None:
+    with served(f"parser={parser}") as server:
+        assert ask(server.port) == b"Hello, world!"
 
 
 @pytest.mark.parametrize("scan", get_args(Scan))

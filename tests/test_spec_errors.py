@@ -230,6 +230,7 @@ HTTP_ROWS = [
     ("protocol: http1}", "protocol: http1, @message_bytes: 1}", "for protocol echo", ""),
     ("protocol: http1}", "protocol: http1, @delay: 1ms}", "`delay` is for app delay", ""),
     ("protocol: http1}", "protocol: http1, parser: descent, @scan: avx2}", "parser simd", ""),
+    ("protocol: http1}", "protocol: http1, parser: table, @scan: avx2}", "parser table", ""),
     ("protocol: http1}", "protocol: http1, @counter: atomic}", "`counter` is for app counter", ""),
     ("{http: /}", "{http: @x}", "`targets.theirs.ready.http` does not fit the pattern", ""),
     ("    ready: {http: /}", "    @ready: {http: /, tcp: true}", "exactly one of", ""),

@@ -98,6 +98,13 @@ def arrivals_fit(
 def read_trace(path: str) -> dict[str, int]:
     """A file of arrivals: arrivals, last_ns, natural_period_ns. ValueError: `PATH:LINE: ...`."""
 
+def head_automaton() -> dict[str, Any]:
+    """Parser table's automaton: `next`, for each state 256 states (-1: wrong); `request`,
+    `response`, `field`, where those begin, and `done`."""
+
+def read_chunked(body: bytes) -> str:
+    """What the chunked coding's reader says of exactly these bytes: done, partial or bad."""
+
 def parse_request(head: bytes) -> dict[str, Any]:
     """`state`: done (and what was read), partial, or bad (error, message, status, offset)."""
 

@@ -2,10 +2,13 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <vector>
 
+#include "protocol/http1/chunked.h"
+#include "protocol/http1/head_automaton.h"
 #include "protocol/http1/read.h"
 
 namespace py = pybind11;
@@ -87,6 +90,43 @@ py::dict parse_request(const py::bytes& head) {
   return out;
 }
 
+// For each state what each byte leads to; -1: it is wrong there.
+std::vector<std::vector<int>> next_states() {
+  std::vector<std::vector<int>> next(http1::kHeadStates, std::vector<int>(256, -1));
+  for (std::size_t state = 0; state < next.size(); ++state) {
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      const auto step = http1::kHeadRules.step(state, byte);
+      if (step.action != http1::HeadDo::wrong) next[state][byte] = step.to;
+    }
+  }
+  return next;
+}
+
+py::dict head_automaton() {
+  py::dict out;
+  out["request"] = static_cast<int>(http1::HeadState::method_first);
+  out["response"] = static_cast<int>(http1::HeadState::response_h);
+  out["field"] = static_cast<int>(http1::HeadState::field_first);
+  out["done"] = static_cast<int>(http1::HeadState::done);
+  out["next"] = next_states();
+  return out;
+}
+
+// Framing and data as they come, data passed over.
+std::string_view read_chunked(const py::bytes& body) {
+  const auto text = static_cast<std::string_view>(body);
+  ConstBytes rest = as_bytes(text);
+  http1::ChunkedReader reader;
+  while (!rest.empty() && !reader.done() && !reader.bad()) {
+    rest = rest.subspan(reader.framing(rest));
+    const auto data = std::min<std::uint64_t>(reader.data_left(), rest.size());
+    if (data > 0) reader.took(data);
+    rest = rest.subspan(data);
+  }
+  if (reader.bad() || (reader.done() && !rest.empty())) return "bad";
+  return reader.done() ? "done" : "partial";
+}
+
 }  // namespace
 
 void bind_http1(py::module_& module) {
@@ -94,6 +134,13 @@ void bind_http1(py::module_& module) {
              "What the HTTP/1.1 server reads of a request's head: a dict whose `state` is done "
              "(method, target, version, authority, headers, content_length, chunked, close, size), "
              "partial, or bad (error, message, status, and the offset of the byte at fault).");
+  module.def("head_automaton", &head_automaton,
+             "The automaton of parser table: `next`, for each state a list of 256 states (-1: that "
+             "byte is wrong there), and the states where a request, a response and a field section "
+             "begin and where a head is done.");
+  module.def("read_chunked", &read_chunked, py::arg("body"),
+             "What the chunked coding's reader says of a body of these bytes and no more: done, "
+             "partial or bad.");
 }
 
 }  // namespace zyphos

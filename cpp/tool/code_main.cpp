@@ -63,7 +63,7 @@ zyphos::Words words_of(Setting& setting) {
 
 int list() {
   for (const auto& path : zyphos::code_paths()) {
-    std::printf("%-20s%s\n", std::string(path.name).c_str(), std::string(path.help).c_str());
+    std::printf("%-22s%s\n", std::string(path.name).c_str(), std::string(path.help).c_str());
   }
   return std::fflush(stdout) == 0 ? 0 : 1;
 }

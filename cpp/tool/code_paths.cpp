@@ -99,16 +99,30 @@ class SimdRequestPath final : public RequestPath {
   explicit SimdRequestPath(Bytes input) : RequestPath(input, &scan::best_kernel()) {}
 };
 
-class ResponsePath final : public CodePath {
+class TableRequestPath final : public RequestPath {
  public:
-  explicit ResponsePath(Bytes input) : input_(input) {}
+  explicit TableRequestPath(Bytes input) : RequestPath(input, http1::kTable) {}
+};
+
+// simd by one kernel, which the machine has to be able to run.
+std::unique_ptr<CodePath> by_kernel(std::string_view name, Bytes input) {
+  const scan::Kernel* const kernel = scan::find_kernel(name);
+  if (kernel == nullptr) throw CodeRefused(std::string(name) + " is none of this processor's");
+  if (const std::string lack = kernel->lack(); !lack.empty()) throw CodeRefused(lack);
+  return std::make_unique<RequestPath>(input, kernel);
+}
+
+class ResponsePath : public CodePath {
+ public:
+  explicit ResponsePath(Bytes input, http1::Parser parser = http1::kDescent)
+      : input_(input), parser_(parser) {}
   std::uint64_t run() override {
     std::uint64_t sum = 0;
     for (Bytes rest = input_; !rest.empty();) {
       http1::Fields fields;
       http1::ResponseLine line;
       http1::Framing framing;
-      const auto read = http1::read_response(rest, limits_, fields, line, framing);
+      const auto read = http1::read_response(rest, limits_, fields, line, framing, parser_);
       require_done(read);
       rest = rest.subspan(read.size);
       if (framing.body == http1::Body::until_close) {
@@ -122,8 +136,14 @@ class ResponsePath final : public CodePath {
 
  private:
   Bytes input_;
+  http1::Parser parser_;
   http1::ReadLimits limits_;
   http1::BodyReader body_;
+};
+
+class TableResponsePath final : public ResponsePath {
+ public:
+  explicit TableResponsePath(Bytes input) : ResponsePath(input, http1::kTable) {}
 };
 
 // One receive of the whole input by a connection of a server, its answers written and taken: all
@@ -174,6 +194,11 @@ class ServerPath : private HelloServer, public ConnectionPath {
 class SimdServerPath final : public ServerPath {
  public:
   explicit SimdServerPath(Bytes input) : ServerPath(input, &scan::best_kernel()) {}
+};
+
+class TableServerPath final : public ServerPath {
+ public:
+  explicit TableServerPath(Bytes input) : ServerPath(input, http1::kTable) {}
 };
 
 // Each 8 bytes of input are a time in ns, least significant byte first.
@@ -227,11 +252,22 @@ constexpr std::array kPaths = {
     NamedCodePath{"histogram_record", "Histogram::record, once for each 8 bytes of input",
                   made<HistogramPath>},
     NamedCodePath{"http1_request", "reading requests, heads and bodies", made<RequestPath>},
+    NamedCodePath{"http1_request_avx2", "the same by parser simd with AVX2",
+                  [](Bytes input) { return by_kernel("avx2", input); }},
+    NamedCodePath{"http1_request_avx512", "the same by parser simd with AVX-512",
+                  [](Bytes input) { return by_kernel("avx512", input); }},
+    NamedCodePath{"http1_request_scalar", "the same by parser simd without wide registers",
+                  [](Bytes input) { return by_kernel("scalar", input); }},
     NamedCodePath{"http1_request_simd", "the same by parser simd", made<SimdRequestPath>},
+    NamedCodePath{"http1_request_sse42", "the same by parser simd with SSE4.2",
+                  [](Bytes input) { return by_kernel("sse4.2", input); }},
+    NamedCodePath{"http1_request_table", "the same by parser table", made<TableRequestPath>},
     NamedCodePath{"http1_response", "reading responses, heads and bodies", made<ResponsePath>},
+    NamedCodePath{"http1_response_table", "the same by parser table", made<TableResponsePath>},
     NamedCodePath{"http1_server", "a connection of the HTTP/1 server: requests to answers",
                   made<ServerPath>},
     NamedCodePath{"http1_server_simd", "the same by parser simd", made<SimdServerPath>},
+    NamedCodePath{"http1_server_table", "the same by parser table", made<TableServerPath>},
     NamedCodePath{"nothing", "what the measuring loop itself costs", made<NothingPath>},
     NamedCodePath{"spin", "two instructions for each byte of input, one of them a branch",
                   made<SpinPath>},

@@ -103,6 +103,7 @@ EngineOptions engine_options(const ServeSetting& setting) {
 
 http1::Parser parser_of(const ServeSetting& setting) {
   if (setting.parser == "descent") return http1::kDescent;
+  if (setting.parser == "table") return http1::kTable;
   if (setting.parser == "best" && setting.scan == "best") return http1::best_parser();
   if (setting.scan == "best") return &scan::best_kernel();
   const scan::Kernel* kernel = scan::find_kernel(setting.scan);
@@ -115,7 +116,8 @@ http1::Parser parser_of(const ServeSetting& setting) {
 void add_parser(Words& words, ServeSetting& setting) {
   std::vector<std::string> kernels{"best"};
   for (const scan::Kernel& kernel : scan::kernels()) kernels.emplace_back(kernel.name);
-  words.choice("parser", "http1: best, descent, simd", setting.parser, {"best", "descent", "simd"});
+  words.choice("parser", "http1: best, descent, table, simd", setting.parser,
+               {"best", "descent", "table", "simd"});
   words.flag("known_heads",
              "http1: a pipelined head of the same bytes as the one before is compared",
              setting.known_heads);

@@ -162,8 +162,8 @@ def app_keys(cell: Cell, source: Source) -> Found:
         if cell.target.app != app and _given(source, (*owner, key)):
             message = f"`{key}` is for app {app}, this is app {cell.target.app}"
             yield source.key_mark((*owner, key)).complaint(message)
-    if cell.target.parser == "descent" and _given(source, (*owner, "scan")):
-        message = "`scan` is for parser simd, this is parser descent"
+    if cell.target.parser in ("descent", "table") and _given(source, (*owner, "scan")):
+        message = f"`scan` is for parser simd, this is parser {cell.target.parser}"
         yield source.key_mark((*owner, "scan")).complaint(message)
 
 

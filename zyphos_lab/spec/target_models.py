@@ -52,7 +52,7 @@ Listens = Literal["ipv4", "ipv6", "dual"]  # as cpp/tool/listen_words.h has them
 App = Literal["hello", "echo", "delay", "counter", "transfer", "nest"]
 Locking = Literal["given", "ranked", "retry"]  # as cpp/app/transfer.h has them
 Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
-Parser = Literal["best", "descent", "simd"]  # as cpp/protocol/http1/read.h has them
+Parser = Literal["best", "descent", "table", "simd"]  # as cpp/protocol/http1/read.h has them
 # Kernels, as cpp/scan/kernel.h has them.
 Scan = Literal["best", "scalar", "sse4.2", "avx2", "avx512"]
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]

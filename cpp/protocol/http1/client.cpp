@@ -143,7 +143,8 @@ bool Http1Client::read_head(Bytes& rest, Errc& error) {
   ResponseLine line;
   Framing framing;
   for (;;) {
-    const ReadResult read = read_response(rest, options_.limits, fields, line, framing);
+    const ReadResult read =
+        read_response(rest, options_.limits, fields, line, framing, options_.parser);
     error = read.error;
     if (read.state != ReadState::done) return false;
     if (line.status == 101) {  // nobody asked to switch

@@ -24,6 +24,7 @@ struct ClientOptions {
   // Where set, the body of every final response to a request that expects none of its own is
   // compared with it; the bytes outlive the clients.
   std::optional<ConstBytes> expected_body;
+  Parser parser = kDescent;  // of responses' heads
 };
 
 class Http1Client final : public Client {

@@ -1,5 +1,6 @@
 // Any bytes, cut in any way, to an HTTP/1 client with requests outstanding. Each request completes
-// exactly once, in order, and what it completes with may not depend on the cuts.
+// exactly once, in order, and what it completes with may depend neither on the cuts nor on the
+// parser.
 #include <string>
 
 #include "base/check.h"
@@ -23,10 +24,10 @@ std::string collect(Http1Client& client) {
   return text;
 }
 
-std::string run(bool head_only, const testing::Pieces& pieces) {
+std::string run(bool head_only, const testing::Pieces& pieces, Parser parser) {
   constexpr std::string_view kBody = "hello";
-  auto made = std::make_unique<Http1Client>(
-      ClientOptions{.pipeline = kPipeline, .limits = {}, .expected_body = as_bytes(kBody)});
+  auto made = std::make_unique<Http1Client>(ClientOptions{
+      .pipeline = kPipeline, .limits = {}, .expected_body = as_bytes(kBody), .parser = parser});
   Http1Client& client = *made;
   Request get;
   Request head;
@@ -53,8 +54,11 @@ void check(std::string_view data) {
   const auto control = [&](std::size_t i) { return static_cast<unsigned char>(data[i]); };
   const bool head_only = (control(0) & 1) != 0;
   const std::string_view input = data.substr(kControl_bytes);
-  const std::string whole = run(head_only, {input});
-  ZY_CHECK(run(head_only, testing::cut_randomly(input, control(1), 1U + control(2))) == whole);
+  const std::string whole = run(head_only, {input}, kDescent);
+  const testing::Pieces pieces = testing::cut_randomly(input, control(1), 1U + control(2));
+  for (const Parser parser : {kDescent, kTable, Parser(&scan::best_kernel())}) {
+    ZY_CHECK(run(head_only, pieces, parser) == whole);
+  }
 }
 
 }  // namespace

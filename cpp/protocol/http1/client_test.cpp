@@ -105,8 +105,8 @@ struct Responses {
 
 class Http1ClientReads : public ::testing::TestWithParam<Responses> {};
 
-std::string run(const Responses& given, const testing::Pieces& pieces) {
-  Asking asking({.pipeline = 3, .limits = {}, .expected_body = {}});
+std::string run(const Responses& given, const testing::Pieces& pieces, Parser parser) {
+  Asking asking({.pipeline = 3, .limits = {}, .expected_body = {}, .parser = parser});
   Request head = asking.request;
   head.method = "HEAD";
   asking.ask(1);
@@ -125,10 +125,13 @@ std::string run(const Responses& given, const testing::Pieces& pieces) {
 
 TEST_P(Http1ClientReads, AndIsTheSameInEverySplit) {
   const Responses& given = GetParam();
-  const auto check = [&](const testing::Pieces& pieces) { return run(given, pieces); };
-  EXPECT_EQ(check({given.bytes}), given.completed + " " + given.ending);
-  const auto difference = testing::every_split(given.bytes, check);
-  EXPECT_FALSE(difference) << *difference;
+  for (const Parser parser : {kDescent, kTable, Parser(&scan::best_kernel())}) {
+    SCOPED_TRACE(parser.name());
+    const auto check = [&](const testing::Pieces& pieces) { return run(given, pieces, parser); };
+    EXPECT_EQ(check({given.bytes}), given.completed + " " + given.ending);
+    const auto difference = testing::every_split(given.bytes, check);
+    EXPECT_FALSE(difference) << *difference;
+  }
 }
 
 const std::string kHello(kOk);

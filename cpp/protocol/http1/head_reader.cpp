@@ -1,30 +1,15 @@
 #include "protocol/http1/head_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
+#include "protocol/http1/known_fields.h"
 #include "protocol/http1/skip.h"
-#include "scan/names.h"
 
 namespace zyphos::http1 {
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
-
-// The fields that the protocol itself reads.
-enum Known : std::uint8_t {
-  kHost,
-  kConnection,
-  kContentLength,
-  kTransferEncoding,
-  kExpect,
-  kUpgrade,
-  kKnownCount
-};
-constexpr std::array<std::string_view, kKnownCount> kKnown{
-    "host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"};
-constexpr scan::NameSet<kKnownCount> kKnownNames{kKnown};
 
 std::string_view trim(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -212,7 +197,8 @@ HeadReader::Lines HeadReader::marked_lines() {
 [[gnu::always_inline]] inline bool HeadReader::check_framing() {
   if (seen_.hosts > 0 && !valid_host(host_)) return fail(Errc::bad_host, 400);
   const bool old = framing_.version_minor == 0;
-  framing_.upgrade = seen_.upgrade_option && seen_.upgrade_field;
+  // In HTTP/1.0 it is ignored (RFC 9110, 7.8).
+  framing_.upgrade = seen_.asks_upgrade() && !old;
   if (old && !seen_.keep_alive) framing_.close = true;
   if (seen_.transfer_codings == 0) {
     if (framing_.content_length > 0) framing_.body = Body::length;
@@ -244,6 +230,8 @@ bool HeadReader::field_lines() {
 
 bool HeadReader::field_section() { return field_lines() && check_framing(); }
 
+bool HeadReader::consistent() { return check_framing(); }
+
 void HeadReader::resume(const HeadProgress& progress) {
   at_ = begin_ + progress.line;
   seen_ = progress.seen;
@@ -255,7 +243,8 @@ HeadProgress HeadReader::progress() const {
   return {.line = static_cast<std::size_t>(line_ - begin_),
           .fields = fields_.view().size(),
           .seen = seen_,
-          .framing = framing_};
+          .framing = framing_,
+          .walk = {}};
 }
 
 // One member of digits: a list, even of equal values, is refused (RFC 9112, 6.3 allows to).

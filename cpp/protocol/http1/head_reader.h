@@ -4,7 +4,8 @@
 //
 // With a kernel, lines of the usual form are read by marks (window.h); any other line, whatever is
 // unusual about it, is left to the descent from its first byte on. So there is one place that
-// refuses, and both parsers say the same.
+// refuses, and both parsers say the same. Parser table goes its own way up to a field's end
+// (table_reader.h); what the field says is read here for all.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +22,7 @@ class HeadReader {
  public:
   HeadReader(ConstBytes in, const ReadLimits& limits, Parser parser, Fields& fields,
              Framing& framing)
-      : kernel_(parser),
+      : kernel_(parser.kernel()),
         limits_(limits),
         fields_(fields),
         framing_(framing),
@@ -63,6 +64,10 @@ class HeadReader {
   // Field lines up to and with the empty line, whose framing is consistent.
   bool field_section();
   bool field_lines();
+  // Is the framing of the lines that were read?
+  bool consistent();
+  // What a field that is known says.
+  bool known_field(std::size_t known, std::string_view value);
   // Goes on behind the lines that were read before; what they said is not there to be shown.
   void resume(const HeadProgress& progress);
   HeadProgress progress() const;
@@ -78,9 +83,10 @@ class HeadReader {
   bool has_transfer_coding() const { return seen_.transfer_codings > 0; }
   bool keep_alive_asked() const { return seen_.keep_alive; }
   std::string_view host() const { return host_; }
+  void resume_host(std::string_view host) { host_ = host; }
   unsigned hosts() const { return seen_.hosts; }
 
-  const Parser kernel_;  // null: by descent alone
+  const scan::Kernel* const kernel_;  // null: no marks
   const ReadLimits& limits_;
   Fields& fields_;
   Framing& framing_;
@@ -103,7 +109,6 @@ class HeadReader {
   bool field_line();
   bool field_value(const char* at, std::string_view& value);
   bool check_framing();
-  bool known_field(std::size_t known, std::string_view value);
   bool host_field(std::string_view value) {
     ++seen_.hosts;
     host_ = value;

@@ -1,7 +1,21 @@
-// The parsers beside each other on two requests, and beside picohttpparser where CMake is told
-// where its source is (ZYPHOS_PICOHTTPPARSER): ratios within one run. Ours validates more: the
-// characters of target and host, and Host, Content-Length, Transfer-Encoding and Connection for
-// what they say; picohttpparser checks names, values and line ends.
+// The parsers beside each other on three requests, and beside other people's where CMake is told
+// where their source is: ratios within one run. Zero allocations in all of them. What each
+// validates:
+//
+//   ours            every character of method, target, version, names, values and line ends; the
+//                   target's form; exactly one Host and its characters; Content-Length,
+//                   Transfer-Encoding, Connection, Expect and Upgrade for what they say, and that
+//                   they agree; limits of a line, the head and the fields' number
+//   re2c            (where CMake finds it) our own re2c_reader.re: characters of method, target,
+//                   names and values, the version, line ends; no target's form, no field's meaning
+//   picohttpparser  (-DZYPHOS_PICOHTTPPARSER=DIR with picohttpparser.c) characters of names and
+//                   values; method and target: only that they are printable; line ends, where it
+//                   takes a bare LF too; no field's meaning, no framing
+//   llhttp          (-DZYPHOS_LLHTTP=DIR with include/ and src/, as in the sdist of PyPI's
+//                   httptools under vendor/llhttp) the method by a list, the target's form, the
+//                   version, names and values, line ends; Content-Length, Transfer-Encoding,
+//                   Connection and Upgrade for what they say, and that the first two agree; not
+//                   Host. Its results are calls back with spans, which are stored here as ours are
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -14,6 +28,12 @@
 extern "C" {
 #include <picohttpparser.h>
 }
+#endif
+#ifdef ZYPHOS_HAVE_RE2C
+#include "protocol/http1/re2c_reader.h"
+#endif
+#ifdef ZYPHOS_HAVE_LLHTTP
+#include <llhttp.h>
 #endif
 
 namespace zyphos::http1 {
@@ -54,11 +74,12 @@ void count(benchmark::State& state, std::string_view text) {
 }
 
 void read_by(benchmark::State& state, std::string_view text, std::string_view name) {
-  const Parser parser = scan::find_kernel(name);
-  if (parser != kDescent && !parser->lack().empty()) {
-    state.SkipWithError(parser->lack().c_str());
+  const scan::Kernel* const kernel = scan::find_kernel(name);
+  if (kernel != nullptr && !kernel->lack().empty()) {
+    state.SkipWithError(kernel->lack().c_str());
     return;
   }
+  const Parser parser = name == kTable.name() ? kTable : Parser(kernel);
   const std::string bytes = padded(text);
   const ReadLimits limits;
   for (auto _ : state) {
@@ -76,6 +97,7 @@ void read_by(benchmark::State& state, std::string_view text, std::string_view na
 
 #define ZY_READ(request)                                                   \
   BENCHMARK_CAPTURE(read_by, request##_descent, k##request, "descent");    \
+  BENCHMARK_CAPTURE(read_by, request##_table, k##request, "table");        \
   BENCHMARK_CAPTURE(read_by, request##_simd_scalar, k##request, "scalar"); \
   BENCHMARK_CAPTURE(read_by, request##_simd_sse42, k##request, "sse4.2");  \
   BENCHMARK_CAPTURE(read_by, request##_simd_avx2, k##request, "avx2");     \
@@ -84,6 +106,24 @@ void read_by(benchmark::State& state, std::string_view text, std::string_view na
 ZY_READ(Browser);
 ZY_READ(Small);
 ZY_READ(Least);
+
+#ifdef ZYPHOS_HAVE_RE2C
+
+void re2c(benchmark::State& state, std::string_view text) {
+  const std::string bytes = padded(text);
+  for (auto _ : state) {
+    Re2cHead head;
+    const std::size_t size = read_by_re2c(std::string_view(bytes).substr(0, text.size()), head);
+    benchmark::DoNotOptimize(head);
+    if (size != text.size()) state.SkipWithError("refused");
+  }
+  count(state, text);
+}
+BENCHMARK_CAPTURE(re2c, Browser, kBrowser);
+BENCHMARK_CAPTURE(re2c, Small, kSmall);
+BENCHMARK_CAPTURE(re2c, Least, kLeast);
+
+#endif
 
 #ifdef ZYPHOS_HAVE_PICOHTTPPARSER
 
@@ -108,6 +148,61 @@ void picohttpparser(benchmark::State& state, std::string_view text) {
 BENCHMARK_CAPTURE(picohttpparser, Browser, kBrowser);
 BENCHMARK_CAPTURE(picohttpparser, Small, kSmall);
 BENCHMARK_CAPTURE(picohttpparser, Least, kLeast);
+
+#endif
+
+#ifdef ZYPHOS_HAVE_LLHTTP
+
+// What it calls back with, kept as our readers keep it.
+struct Collected {
+  std::string_view target;
+  Fields fields;
+  std::string_view name;
+  bool whole = false;
+
+  static Collected& of(llhttp_t* parser) { return *static_cast<Collected*>(parser->data); }
+};
+
+llhttp_settings_t collecting() {
+  llhttp_settings_t settings;
+  llhttp_settings_init(&settings);
+  settings.on_url = [](llhttp_t* parser, const char* at, std::size_t size) {
+    Collected::of(parser).target = {at, size};
+    return 0;
+  };
+  settings.on_header_field = [](llhttp_t* parser, const char* at, std::size_t size) {
+    Collected::of(parser).name = {at, size};
+    return 0;
+  };
+  settings.on_header_value = [](llhttp_t* parser, const char* at, std::size_t size) {
+    Collected& to = Collected::of(parser);
+    return to.fields.add(to.name, {at, size}) ? 0 : -1;
+  };
+  settings.on_message_complete = [](llhttp_t* parser) {
+    Collected::of(parser).whole = true;
+    return 0;
+  };
+  return settings;
+}
+
+void llhttp(benchmark::State& state, std::string_view text) {
+  const std::string bytes = padded(text);
+  const llhttp_settings_t settings = collecting();
+  llhttp_t parser;
+  llhttp_init(&parser, HTTP_REQUEST, &settings);
+  for (auto _ : state) {
+    Collected collected;
+    llhttp_reset(&parser);
+    parser.data = &collected;
+    const llhttp_errno_t error = llhttp_execute(&parser, bytes.data(), text.size());
+    benchmark::DoNotOptimize(collected);
+    if (error != HPE_OK || !collected.whole) state.SkipWithError("refused");
+  }
+  count(state, text);
+}
+BENCHMARK_CAPTURE(llhttp, Browser, kBrowser);
+BENCHMARK_CAPTURE(llhttp, Small, kSmall);
+BENCHMARK_CAPTURE(llhttp, Least, kLeast);
 
 #endif
 

@@ -3,22 +3,43 @@
 #include <cstring>
 #include <optional>
 
-#include "protocol/http1/head_reader.h"
 #include "protocol/http1/skip.h"
+#include "protocol/http1/table_reader.h"
 
 namespace zyphos::http1 {
 namespace {
 
-class RequestReader : public HeadReader {
+class RequestReader : public TableReader {
  public:
   RequestReader(ConstBytes in, const ReadLimits& limits, Parser parser, Fields& fields,
                 RequestHead& head, Framing& framing)
-      : HeadReader(in, limits, parser, fields, framing), head_(head) {}
+      : TableReader(in, limits, parser, fields, framing), head_(head) {}
 
   ReadResult read() {
     const bool done = request_line() && field_section() && check_host();
     if (done) fill();
     return result(done);
+  }
+
+  ReadResult read_by_table(HeadProgress* progress) {
+    const bool begun = progress != nullptr && progress->walk.at > 0;
+    if (begun) {
+      resume_walk(*progress);
+    } else {
+      start(HeadState::method_first);
+    }
+    const bool done = walk() && consistent() && check_host();
+    const ReadResult read = result(done);
+    head_.method = TableReader::method();
+    head_.target = TableReader::target();
+    if (done) {
+      if (begun) complete_fields(*progress);
+      absolute_authority_ = absolute_authority();
+      fill();
+    } else if (read.state == ReadState::partial && progress != nullptr) {
+      keep_walk(*progress);
+    }
+    return read;
   }
 
   // The same of a head that has been read before, if it is not whole or refused.
@@ -83,7 +104,10 @@ class RequestReader : public HeadReader {
     const char* const method_end =
         reads(at_, kGet) ? at_ + kGet.size() - 1 : skip(at_, end_, kTokenChar);
     if (method_end == at_ || !reads(method_end, " /")) return false;
-    const char* const target_end = skip(method_end + 2, end_, kTargetChar);
+    // With a kernel this is a line that no window holds, mostly one with a long target.
+    const char* const from = method_end + 2;
+    const char* const target_end = kernel_ == nullptr ? skip(from, end_, kTargetChar)
+                                                      : kernel_->skip(from, end_, kTargetClass);
     if (!reads(target_end, kEnd)) return false;
     head_.method = {at_, method_end};
     head_.target = {method_end + 1, target_end};
@@ -106,24 +130,8 @@ class RequestReader : public HeadReader {
     if (at_ == end_ || at_ == from) return stop(Errc::bad_request_line);
     head_.target = {from, at_};
     if (*from == '/') return true;
-    return other_target() || fail(Errc::bad_request_line, 400);
-  }
-
-  // asterisk-form, authority-form or absolute-form (RFC 9112, 3.2)
-  bool other_target() {
-    if (head_.target == "*") return head_.method == "OPTIONS";
-    if (head_.method == "CONNECT") {
-      absolute_authority_ = head_.target;
-      return head_.target.find(':') != head_.target.npos;
-    }
-    const auto scheme_end = head_.target.find("://");
-    if (scheme_end == head_.target.npos || scheme_end == 0) return false;
-    for (const char c : head_.target.substr(0, scheme_end)) {
-      if (!is(c, kTokenChar)) return false;
-    }
-    const auto rest = head_.target.substr(scheme_end + 3);
-    absolute_authority_ = rest.substr(0, rest.find_first_of("/?"));
-    return !absolute_authority_.empty();
+    return is_other_target(head_.method, head_.target, absolute_authority_) ||
+           fail(Errc::bad_request_line, 400);
   }
 
   // Exactly one in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, 3.2).
@@ -148,14 +156,21 @@ class RequestReader : public HeadReader {
   std::string_view absolute_authority_;
 };
 
-class ResponseReader : public HeadReader {
+class ResponseReader : public TableReader {
  public:
   ResponseReader(ConstBytes in, const ReadLimits& limits, Parser parser, Fields& fields,
                  ResponseLine& line, Framing& framing)
-      : HeadReader(in, limits, parser, fields, framing), line_out_(line) {}
+      : TableReader(in, limits, parser, fields, framing), line_out_(line) {}
 
   ReadResult read() {
     const bool done = status_line() && field_section();
+    if (done) fill();
+    return result(done);
+  }
+  ReadResult read_by_table() {
+    start(HeadState::response_h);
+    const bool done = walk() && consistent();
+    line_out_.status = status();
     if (done) fill();
     return result(done);
   }
@@ -209,6 +224,14 @@ class ResponseReader : public HeadReader {
   return reader.keep(progress, reader.read());
 }
 
+[[gnu::noinline]] ReadResult read_by_table(ConstBytes in, const ReadLimits& limits, Fields& fields,
+                                           RequestHead& head, Framing& framing,
+                                           HeadProgress* progress) {
+  fields.clear();
+  framing = {};
+  return RequestReader(in, limits, kTable, fields, head, framing).read_by_table(progress);
+}
+
 Parser parser_for(ConstBytes in, Parser parser) {
   return in.size() < kMarked_bytes_min ? kDescent : parser;
 }
@@ -218,11 +241,12 @@ Parser parser_for(ConstBytes in, Parser parser) {
 Parser best_parser() {
   constexpr std::size_t kWidth_bytes_min = 32;
   const scan::Kernel& best = scan::best_kernel();
-  return best.width_bytes >= kWidth_bytes_min ? &best : kDescent;
+  return best.width_bytes >= kWidth_bytes_min ? Parser(&best) : kDescent;
 }
 
 ReadResult read_request(ConstBytes in, const ReadLimits& limits, Fields& fields, RequestHead& head,
                         Framing& framing, Parser parser, HeadProgress* progress) {
+  if (parser.by_table()) return read_by_table(in, limits, fields, head, framing, progress);
   if (progress != nullptr) return read_on(in, limits, fields, head, framing, parser, *progress);
   fields.clear();
   framing = {};
@@ -233,7 +257,8 @@ ReadResult read_response(ConstBytes in, const ReadLimits& limits, Fields& fields
                          ResponseLine& line, Framing& framing, Parser parser) {
   fields.clear();
   framing = {};
-  return ResponseReader(in, limits, parser_for(in, parser), fields, line, framing).read();
+  ResponseReader reader(in, limits, parser_for(in, parser), fields, line, framing);
+  return parser.by_table() ? reader.read_by_table() : reader.read();
 }
 
 }  // namespace zyphos::http1

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kRoomToBegin_bytes = 512;
 // A body that its exchange did not read to the end is read on this far to save the connection.
 constexpr std::uint64_t kDiscarded_bytes_max = 256 * 1024;
-// Of a partial head of so many bytes, what has been read is kept.
+// Of a partial head of so many bytes, what has been read is kept; by parser table of any.
 constexpr std::size_t kKeptHead_bytes_min = 1024;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kSwitching =
@@ -107,7 +107,7 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
                        .version_minor = framing.version_minor};
   request.body.open(framing.body, framing.content_length);
   ResponseState response{.close = framing.close};
-  if (head.method == "CONNECT") return refuse(round, 501, Errc::ok);
+  if (head.method == "CONNECT") return tunnel(round, head);
   if (head.has_body) {
     if (framing.content_length > options_.body_bytes_max) {
       return refuse(round, 413, Errc::body_too_large);
@@ -154,7 +154,7 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
 // Marks cost more than they save where a head is short, and the next is as the last was.
 inline Parser Http1Server::parser(const Round& round) const {
   const bool short_before = round.head_bytes > 0 && round.head_bytes < kMarked_bytes_min;
-  return short_before ? kDescent : options_.parser;
+  return short_before && !options_.parser.by_table() ? kDescent : options_.parser;
 }
 
 inline bool Http1Server::same_head_again(const Round& round) {
@@ -177,7 +177,8 @@ bool Http1Server::nothing_yet(Bytes rest) const {
 }
 
 // A head that trickles in is read on each time, so that a wrong byte is answered at once: a small
-// one from its start, a large one from the start of its last line.
+// one from its start, a large one from the start of its last line; by parser table from where it
+// stopped.
 Http1Server::Turn Http1Server::partial_request(Round& round) {
   if (round.peer == Peer::finished) {
     return nothing_yet(round.rest) ? Turn::close : refuse(round, 400, Errc::truncated);
@@ -187,7 +188,8 @@ Http1Server::Turn Http1Server::partial_request(Round& round) {
     return Turn::input;
   }
   if (!head_partial()) partial().since = round.now;
-  if (partial_->progress == nullptr && round.rest.size() >= kKeptHead_bytes_min) {
+  const std::size_t kept_bytes_min = options_.parser.by_table() ? 1 : kKeptHead_bytes_min;
+  if (partial_->progress == nullptr && round.rest.size() >= kept_bytes_min) {
     partial_->progress = std::make_unique<HeadProgress>();
   }
   return Turn::input;
@@ -199,11 +201,25 @@ bool Http1Server::upgrade(Round& round, const RequestHead& head) {
   if (!successor) return false;
   fields.insert(0, kSwitching);
   fields += "\r\n";
-  ZY_CHECK(round.out.write_control(as_bytes(fields)));
+  hand_over(round, fields, std::move(successor));
+  return true;
+}
+
+// A body has no meaning in CONNECT (RFC 9110, 9.3.6): with one it is refused.
+Http1Server::Turn Http1Server::tunnel(Round& round, const RequestHead& head) {
+  if (head.has_body || options_.upgrader == nullptr) return refuse(round, 501, Errc::ok);
+  auto successor = options_.upgrader->connect(head);
+  if (!successor) return refuse(round, 501, Errc::ok);
+  hand_over(round, "HTTP/1.1 200 OK\r\n\r\n", std::move(successor));
+  return Turn::input;
+}
+
+void Http1Server::hand_over(Round& round, std::string_view head,
+                            std::unique_ptr<Connection> successor) {
+  ZY_CHECK(round.out.write_control(as_bytes(head)));
   context_->counters().add(Counter::requests);
   ZY_USDT(request_end, this);
   context_->become(std::move(successor));
-  return true;
 }
 
 // The protocol's own answer, then the end.

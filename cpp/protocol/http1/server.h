@@ -84,6 +84,8 @@ class Http1Server final : public Connection {
   Turn partial_request(Round& round);
   Turn begin(Round& round);
   bool upgrade(Round& round, const RequestHead& head);
+  Turn tunnel(Round& round, const RequestHead& head);
+  void hand_over(Round& round, std::string_view head, std::unique_ptr<Connection> successor);
   Turn refuse(Round& round, std::uint16_t status, Errc error);
 
   ResponseSink open_sink(Round& round, const RequestState& request, ResponseState& response);

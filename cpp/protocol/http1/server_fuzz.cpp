@@ -50,7 +50,7 @@ void check(std::string_view data) {
   const std::string_view input = data.substr(kControl_bytes);
   const std::string whole = run(handling, {input}, ~std::size_t{0}, kDescent);
   const testing::Pieces pieces = testing::cut_randomly(input, control(3), piece_max);
-  for (const Parser parser : {kDescent, &scan::best_kernel()}) {
+  for (const Parser parser : {kDescent, kTable, Parser(&scan::best_kernel())}) {
     ZY_CHECK(run(handling, pieces, flush_bytes, parser) == whole);
   }
 }

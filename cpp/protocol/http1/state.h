@@ -17,7 +17,8 @@
 
 namespace zyphos::http1 {
 
-// Decides what a connection becomes when a request asks to upgrade (RFC 9110, 7.8).
+// Decides what a connection becomes when a request asks to upgrade (RFC 9110, 7.8) or for a tunnel
+// (9.3.6). Whatever follows the head in the input is the successor's.
 class Upgrader {
  public:
   virtual ~Upgrader() = default;
@@ -27,6 +28,8 @@ class Upgrader {
   // server).
   virtual std::unique_ptr<Connection> upgrade(const RequestHead& head,
                                               std::string& answer_fields) = 0;
+  // CONNECT to the head's target; null: there is no way there, which is answered 501.
+  virtual std::unique_ptr<Connection> connect(const RequestHead&) { return nullptr; }
 };
 
 struct ServerOptions {

@@ -24,14 +24,14 @@ std::vector<WireCase> read_cases() {
 // One case, read by one parser.
 struct Run {
   WireCase wire_case;
-  bool simd = false;
+  Parser parser;
 };
 
 // What the client saw and what became of the connection, as one text.
 std::string run(const Run& what, const testing::Pieces& pieces, std::size_t flush_bytes) {
   testing::ReportHandler handler;
   ServerOptions options;
-  if (what.simd) options.parser = &scan::best_kernel();
+  options.parser = what.parser;
   testing::OnePeer peer(std::make_unique<Http1Server>(handler, options),
                         {.limits = {}, .flush_bytes = flush_bytes});
   for (const auto piece : pieces) peer.feed(piece);
@@ -103,14 +103,17 @@ std::string case_name(const ::testing::TestParamInfo<Run>& info) {
   std::string name = info.param.wire_case.file;
   name.resize(name.find('.'));
   name += "_" + std::to_string(info.param.wire_case.line);
-  name += info.param.simd ? "_simd" : "_descent";
+  name +=
+      info.param.parser.kernel() != nullptr ? "_simd" : "_" + std::string(info.param.parser.name());
   return name;
 }
 
 std::vector<Run> runs() {
   std::vector<Run> all;
   for (const WireCase& wire_case : read_cases()) {
-    for (const bool simd : {false, true}) all.push_back({wire_case, simd});
+    for (const Parser parser : {kDescent, kTable, Parser(&scan::best_kernel())}) {
+      all.push_back({wire_case, parser});
+    }
   }
   return all;
 }
