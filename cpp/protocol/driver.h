@@ -25,7 +25,9 @@ class Dialer;
 struct SlotLimits {
   std::size_t inbox_bytes = 64 * 1024;  // a message that does not fit is Errc::input_limit
   std::int64_t linger_ns =
-      2 * kSecond_ns;   // how long a closed connection discards input before it is dropped
+      2 * kSecond_ns;  // how long a closed connection discards input before it is dropped
+  // And how long, before that, its answer may make no way to a peer that does not read.
+  std::int64_t flush_ns = 60 * kSecond_ns;
   bool lingers = true;  // off: once all is with the kernel it is dropped, unread input or not
 };
 
