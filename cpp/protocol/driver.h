@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "memory/block_pool.h"
 #include "memory/kept.h"
+#include "protocol/caller.h"
 #include "protocol/inbox.h"
 #include "protocol/outbox.h"
 #include "protocol/waker.h"
@@ -50,7 +51,8 @@ struct Driver {
   const std::atomic<bool>* leaving = nullptr;
   std::shared_ptr<WakeTarget> wakes = {};  // none: nobody wakes its connections
   SlotLimits limits = {};
-  bool takes_files = false;  // it can send file ranges
+  bool takes_files = false;          // it can send file ranges
+  const Callers* callers = nullptr;  // none: it knows nobody's address
   Kept<SlotBuffers> buffers = {};
 
   // Allocates only when more are out than ever before.
