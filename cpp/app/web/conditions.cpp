@@ -130,6 +130,26 @@ bool if_range_holds(std::string_view value, const Validators& validators, std::i
   return date && validators.modified_s == date && *date < now_s;
 }
 
+// --- preconditions (RFC 9110, 13.2.2) ---
+
+// Steps 1 and 2: only if it is what the client thinks that it is.
+bool still_the_same(const Asked& asked, const Validators& validators, std::int64_t now_s) {
+  if (asked.if_match.data() != nullptr) {
+    return in_lists(asked, "if-match", validators.etag, Compare::strong);
+  }
+  const auto since = parse_http_time(asked.if_unmodified_since, now_s);
+  return !since || !validators.modified_s || *validators.modified_s <= *since;
+}
+
+// Steps 3 and 4: only if the client has not got it.
+bool known_already(const Asked& asked, const Validators& validators, std::int64_t now_s) {
+  if (asked.if_none_match.data() != nullptr) {
+    return in_lists(asked, "if-none-match", validators.etag, Compare::weak);
+  }
+  const auto since = parse_http_time(asked.if_modified_since, now_s);
+  return since && validators.modified_s && *validators.modified_s <= *since;
+}
+
 }  // namespace
 
 Asked::Asked(std::span<const Header> given) : headers(given) {
@@ -141,19 +161,8 @@ Asked::Asked(std::span<const Header> given) : headers(given) {
 }
 
 Verdict judge(const Asked& asked, const Validators& validators, std::int64_t now_s) {
-  const auto date = [&](std::string_view text) { return parse_http_time(text, now_s); };
-  if (asked.if_match.data() != nullptr) {
-    if (!in_lists(asked, "if-match", validators.etag, Compare::strong)) return Verdict::failed;
-  } else if (const auto since = date(asked.if_unmodified_since); since && validators.modified_s) {
-    if (*validators.modified_s > *since) return Verdict::failed;
-  }
-  if (asked.if_none_match.data() != nullptr) {
-    const bool ours = in_lists(asked, "if-none-match", validators.etag, Compare::weak);
-    return ours ? Verdict::not_modified : Verdict::proceed;
-  }
-  const auto since = date(asked.if_modified_since);
-  const bool old = since && validators.modified_s && *validators.modified_s <= *since;
-  return old ? Verdict::not_modified : Verdict::proceed;
+  if (!still_the_same(asked, validators, now_s)) return Verdict::failed;
+  return known_already(asked, validators, now_s) ? Verdict::not_modified : Verdict::proceed;
 }
 
 Ranges wanted(const Asked& asked, const Validators& validators, std::uint64_t size,

@@ -96,23 +96,28 @@ std::string row(const Entry& entry) {
   return out + "</td><td>" + time_text(entry.modified_s) + "</td></tr>\n";
 }
 
+// Bytes of the character that begins so; 0: none does.
+std::size_t character_bytes(unsigned char first) {
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4) return 0;
+  return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
 // Of bytes that are no UTF-8 none is left, as JSON has no place for them.
 std::string as_utf8(std::string_view text) {
   std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const std::size_t size = first < 0x80   ? 1
-                             : first < 0xC2 ? 0
-                             : first < 0xE0 ? 2
-                             : first < 0xF0 ? 3
-                             : first < 0xF5 ? 4
-                                            : 0;
-    const std::string_view rest = text.substr(i + 1, size == 0 ? 0 : size - 1);
-    const bool whole = size > 0 && rest.size() == size - 1 && std::ranges::all_of(rest, [](char c) {
-                         return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-                       });
-    out += whole ? text.substr(i, size) : std::string_view("?");
-    i += whole ? size : 1;
+  while (!text.empty()) {
+    const std::size_t size = character_bytes(static_cast<unsigned char>(text.front()));
+    const std::string_view whole = text.substr(0, size);
+    if (size > 0 && whole.size() == size && std::ranges::all_of(whole.substr(1), continues)) {
+      out += whole;
+      text.remove_prefix(size);
+    } else {
+      out += '?';
+      text.remove_prefix(1);
+    }
   }
   return out;
 }

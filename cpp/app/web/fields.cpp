@@ -5,21 +5,26 @@ namespace {
 
 constexpr int kFull = 1000;
 
-// "q=0.5" in thousandths (RFC 9110, 12.4.2); 0 where it is malformed: what is not understood is
-// not sent.
-int weight(std::string_view text) {
-  if (text.size() < 3 || lower(text[0]) != 'q' || text[1] != '=') return 0;
-  text.remove_prefix(2);
-  if (text.size() > 5 || (text.size() > 1 && text[1] != '.')) return 0;
-  if (text[0] != '0' && text[0] != '1') return 0;
-  int value = (text[0] - '0') * kFull;
+// Digits behind the point, three at most, in thousandths; -1: something else.
+int thousandths(std::string_view digits) {
+  int value = 0;
   int place = kFull / 10;
-  for (const char c : text.substr(std::min<std::size_t>(2, text.size()))) {
-    if (c < '0' || c > '9') return 0;
+  for (const char c : digits) {
+    if (c < '0' || c > '9' || place == 0) return -1;
     value += place * (c - '0');
     place /= 10;
   }
-  return value > kFull ? 0 : value;
+  return value;
+}
+
+// "0.5" in thousandths (RFC 9110, 12.4.2); 0 where it is malformed: what is not understood is not
+// sent.
+int weight(std::string_view text) {
+  if (text.empty() || (text[0] != '0' && text[0] != '1')) return 0;
+  const int whole = (text[0] - '0') * kFull;
+  if (text.size() == 1) return whole;
+  const int rest = text[1] == '.' ? thousandths(text.substr(2)) : -1;
+  return rest < 0 || whole + rest > kFull ? 0 : whole + rest;
 }
 
 }  // namespace
@@ -30,7 +35,7 @@ Weighted take_weighted(std::string_view& list) {
   while (!item.empty()) {
     const std::string_view parameter = take_item(item, ';');
     if (parameter.size() > 1 && lower(parameter[0]) == 'q' && parameter[1] == '=') {
-      found.weight = weight(parameter);
+      found.weight = weight(parameter.substr(2));
     }
   }
   return found;

@@ -39,19 +39,26 @@ bool contains(std::string_view name, std::string_view part) {
   return std::search(name.begin(), name.end(), part.begin(), part.end(), same_letter) != name.end();
 }
 
+bool to_be_shown(std::string_view name, bool dotfiles) {
+  return name != "." && name != ".." && (dotfiles || name.front() != '.');
+}
+
+bool to_be_served(const struct stat& facts) {
+  return S_ISREG(facts.st_mode) || S_ISDIR(facts.st_mode);
+}
+
 Entries read_entries(const Root& root, DIR& folder, const ListingAsk& ask, std::string_view part) {
   Entries entries;
   const std::string path(ask.path);
   while (const dirent* each = ::readdir(&folder)) {
     const std::string_view name = each->d_name;
-    if (name == "." || name == ".." || (name.front() == '.' && !ask.dotfiles)) continue;
-    if (!part.empty() && !contains(name, part)) continue;
+    if (!to_be_shown(name, ask.dotfiles) || !contains(name, part)) continue;
     if (entries.shown.size() == kEntries_max) {
       entries.more = true;
       break;
     }
     const auto facts = facts_of(root, ::dirfd(&folder), path, each->d_name);
-    if (!facts || !(S_ISREG(facts->st_mode) || S_ISDIR(facts->st_mode))) continue;
+    if (!facts || !to_be_served(*facts)) continue;
     entries.shown.push_back({.name = std::string(name),
                              .folder = S_ISDIR(facts->st_mode),
                              .size = static_cast<std::uint64_t>(facts->st_size),

@@ -19,27 +19,27 @@ class Roots : public testing::TestWithParam<bool> {
   Roots() : folder_("/tmp/zyphos-root-XXXXXX") {
     EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
     namespace fs = std::filesystem;
-    fs::create_directories(folder_ + "/root/a/b");
+    fs::create_directories(folder_ + "/site/a/b");
     std::ofstream(folder_ + "/secret") << "secret";
-    std::ofstream(folder_ + "/root/a/b/file") << "file";
-    fs::create_symlink("b/file", folder_ + "/root/a/within");
-    fs::create_symlink("a", folder_ + "/root/alias");
-    fs::create_symlink("../secret", folder_ + "/root/out");
-    fs::create_symlink("..", folder_ + "/root/up");
-    fs::create_symlink(folder_ + "/root/a", folder_ + "/root/absolute");
-    fs::create_symlink("loop", folder_ + "/root/loop");
+    std::ofstream(folder_ + "/site/a/b/file") << "file";
+    fs::create_symlink("b/file", folder_ + "/site/a/within");
+    fs::create_symlink("a", folder_ + "/site/alias");
+    fs::create_symlink("../secret", folder_ + "/site/out");
+    fs::create_symlink("..", folder_ + "/site/up");
+    fs::create_symlink(folder_ + "/site/a", folder_ + "/site/absolute");
+    fs::create_symlink("loop", folder_ + "/site/loop");
   }
   ~Roots() override { std::filesystem::remove_all(folder_); }
 
   // What opening comes to: 0, or errno.
   int opens(const char* path) const {
-    const Root root(folder_ + "/root", GetParam());
+    const Root root(folder_ + "/site", GetParam());
     const int fd = root.open(path);
     if (fd < 0) return errno;
     ::close(fd);
     return 0;
   }
-  bool follows() const { return !Root(folder_ + "/root", GetParam()).walks(); }
+  bool follows() const { return !Root(folder_ + "/site", GetParam()).walks(); }
 
   std::string folder_;
 };
@@ -65,7 +65,7 @@ TEST_P(Roots, FollowLinksWithinOnlyWhereLinuxSeesToIt) {
 }
 
 TEST_P(Roots, NeverWaitForAFifo) {
-  ASSERT_EQ(::mkfifo((folder_ + "/root/fifo").c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo((folder_ + "/site/fifo").c_str(), 0600), 0);
   EXPECT_EQ(opens("fifo"), 0);
 }
 

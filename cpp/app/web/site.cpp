@@ -35,20 +35,25 @@ std::int64_t wall_s() {
 
 bool is_head(const RequestHead& head) { return head.method == "HEAD"; }
 
+struct Cause {
+  int error;
+  std::uint16_t status;
+};
+
+constexpr std::array<Cause, 10> kCauses{{{ENOENT, 404},
+                                         {ENOTDIR, 404},
+                                         {ENAMETOOLONG, 404},
+                                         {EACCES, 403},
+                                         {EPERM, 403},
+                                         {EXDEV, 403},
+                                         {ELOOP, 403},
+                                         {EMFILE, 503},
+                                         {ENFILE, 503},
+                                         {ENOMEM, 503}}};
+
 std::uint16_t status_of(int error) {
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-    case ENAMETOOLONG: return 404;
-    case EACCES:
-    case EPERM:
-    case EXDEV:
-    case ELOOP: return 403;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM: return 503;
-    default: return 500;
-  }
+  const auto found = std::ranges::find(kCauses, error, &Cause::error);
+  return found == kCauses.end() ? std::uint16_t{500} : found->status;
 }
 
 }  // namespace

@@ -69,15 +69,16 @@ TargetState Target::segment(std::string_view text, bool dotfiles) {
     if (size_ >= kPath_bytes_max) return TargetState::too_long;
     path_[size_++] = static_cast<char>(byte);
   }
-  const std::string_view name(path_.data() + begin, size_ - begin);
+  return named(before, {path_.data() + begin, size_ - begin}, dotfiles);
+}
+
+// What a segment is, once decoded.
+TargetState Target::named(std::size_t before, std::string_view name, bool dotfiles) {
   if (name == "..") return TargetState::escape;
   folder_ = name.empty() || name == ".";
-  if (folder_) {
-    size_ = before;
-  } else if (name.starts_with('.') && !dotfiles && name != ".well-known") {
-    return TargetState::hidden;
-  }
-  return TargetState::good;
+  if (folder_) size_ = before;
+  const bool hidden = !folder_ && name.starts_with('.') && name != ".well-known";
+  return hidden && !dotfiles ? TargetState::hidden : TargetState::good;
 }
 
 std::string form_value(std::string_view query, std::string_view name) {

@@ -36,6 +36,7 @@ class Target {
 
  private:
   TargetState segment(std::string_view text, bool dotfiles);
+  TargetState named(std::size_t before, std::string_view name, bool dotfiles);
 
   std::array<char, kPath_bytes_max + 1> path_;
   std::size_t size_ = 0;
