@@ -31,6 +31,7 @@ th{text-align:left;font-size:.85rem;font-weight:600;color:var(--soft)}th a{color
 th,td{padding:.5rem .6rem;border-bottom:1px solid var(--line)}
 tr:hover td{background:var(--over)}
 td:first-child,th:first-child{width:100%;overflow-wrap:anywhere}
+td:first-child{padding-left:2.25em;text-indent:-1.65em}
 td:nth-child(n+2),th:nth-child(n+2){text-align:right;white-space:nowrap;color:var(--soft)}
 svg{width:1.1em;height:1.1em;vertical-align:-.18em;margin-right:.55em;fill:none;
 stroke:var(--soft);stroke-width:1.6}

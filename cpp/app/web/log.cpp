@@ -70,16 +70,15 @@ bool Log::write(std::span<const std::string_view> parts) {
   }
   cell->text[size++] = '\n';
   cell->size = static_cast<std::uint32_t>(size);
-  cell->turn.store(at + 1, std::memory_order_release);
+  cell->turn.store(at + 1, std::memory_order_seq_cst);
   wake();
   return true;
 }
 
 // The line comes before the look at the sleeper, as the sleeper says so before its last look at the
-// lines.
+// lines: in one order for both, so that one of them sees the other.
 void Log::wake() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!sleeps_.load(std::memory_order_relaxed)) return;
+  if (!sleeps_.load(std::memory_order_seq_cst)) return;
   if (sleeps_.exchange(false)) sleeps_.notify_one();
 }
 
@@ -92,7 +91,6 @@ void Log::run() {
       continue;
     }
     sleeps_.store(true);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (drain() == 0 && !ends_.load()) sleeps_.wait(true);
     sleeps_.store(false);
   }
@@ -106,7 +104,7 @@ std::size_t Log::drain() {
   std::uint64_t lines = 0;
   while (batch.size() < kBatch_bytes) {
     Cell& cell = cells_[written_ & mask_];
-    if (cell.turn.load(std::memory_order_acquire) != written_ + 1) break;
+    if (cell.turn.load(std::memory_order_seq_cst) != written_ + 1) break;
     batch.append(cell.text.data(), cell.size);
     cell.turn.store(written_ + mask_ + 1, std::memory_order_release);
     ++written_;
