@@ -79,10 +79,10 @@ std::unique_ptr<Exchange> Site::begin(const RequestHead& head, const ExchangeCon
   if (access_ != nullptr) {
     call.telling.line = std::make_unique<AccessLine>(head, asked, context.caller);
   }
-  return answer(call);
+  return respond(call);
 }
 
-std::unique_ptr<Exchange> Site::answer(Call& call) {
+std::unique_ptr<Exchange> Site::respond(Call& call) {
   if (call.head.method != "GET" && !is_head(call.head)) {
     return error(call, 405, {.fields = {{"Allow", "GET, HEAD"}}});
   }

@@ -59,7 +59,7 @@ class Site final : public Handler {
     Telling telling;
   };
 
-  std::unique_ptr<Exchange> answer(Call& call);
+  std::unique_ptr<Exchange> respond(Call& call);
   std::unique_ptr<Exchange> refuse(Call& call, TargetState state);
   std::unique_ptr<Exchange> fail(Call& call, int error);
   std::unique_ptr<Exchange> error(Call& call, std::uint16_t status, Reply reply = {});
