@@ -36,6 +36,7 @@ wakeups_of_16                 count       -     /r of the wake-ups, those with 1
 wakeups_of_32                 count       -     /r of the wake-ups, those with 32 to 63 events
 wakeups_of_64                 count       -     /r of the wake-ups, those with 64 to 127 events
 wakeups_of_128                count       -     /r of the wake-ups, those with 128 events or more
+log_lines_lost                count       lower /r lines that a log had no room for
 accepts_spurious              count       lower /r wake-ups to accept where nobody waited any more
 reads_spurious                count       lower /r events that told of input where there was none
 epoll_ctl_calls               count       lower /r times that epoll was told what to watch

@@ -110,6 +110,7 @@ namespace zyphos {
   X(wakeups_of_32, "of the wake-ups, those with 32 to 63 events")                 \
   X(wakeups_of_64, "of the wake-ups, those with 64 to 127 events")                \
   X(wakeups_of_128, "of the wake-ups, those with 128 events or more")             \
+  X(log_lines_lost, "lines that a log had no room for")                           \
   X(accepts_spurious, "wake-ups to accept where nobody waited any more")          \
   X(reads_spurious, "events that told of input where there was none")             \
   X(epoll_ctl_calls, "times that epoll was told what to watch (epoll_ctl)")       \

@@ -41,7 +41,9 @@ BlockingDriver::BlockingDriver(BlockingSetup setup)
               .counters = counters_,
               .draining = setup_.shared.draining,
               .wakes = setup_.mailbox,
-              .limits = setup_.shared.options.limits},
+              .limits = setup_.shared.options.limits,
+              .takes_files = true,
+              .callers = this},
       buffer_(std::make_unique_for_overwrite<std::byte[]>(kReceive_bytes + kReadPadding)),
       slot_(driver_),
       now_(clock_now()),
@@ -118,11 +120,23 @@ bool BlockingDriver::look_around() {
   return !slot_.finished();
 }
 
+// sendfile(2) takes no flags: it would wait for a slow peer, beyond every deadline, and raise
+// SIGPIPE. So for as long as it is called the socket does not block.
+Flush BlockingDriver::flush_output() {
+  const int fd = setup_.fd.get();
+  if (!slot_.out().has_file()) return flush(fd, slot_.out(), counters_);
+  if (!std::exchange(sends_files_, true)) block_sigpipe();
+  set_blocking(fd, false);
+  const Flush flushed = flush(fd, slot_.out(), counters_);
+  set_blocking(fd, true);
+  return flushed;
+}
+
 // False: the peer was lost.
 bool BlockingDriver::send() {
   for (;;) {
     const std::size_t pending = slot_.out().pending();
-    const Flush flushed = flush(setup_.fd.get(), slot_.out(), counters_);
+    const Flush flushed = flush_output();
     if (slot_.out().pending() < pending) {
       moved_ = now_;
       slot_.progressed(now_);

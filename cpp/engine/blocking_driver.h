@@ -46,7 +46,7 @@ struct BlockingSetup {
   Errc dial_error = Errc::ok;           // the dial could not even be started
 };
 
-class BlockingDriver final : public Dialer {
+class BlockingDriver final : public Dialer, public Callers {
  public:
   explicit BlockingDriver(BlockingSetup setup);
 
@@ -58,12 +58,16 @@ class BlockingDriver final : public Dialer {
   bool saw_drain() const { return saw_drain_.load(std::memory_order_acquire); }
 
   void dial(const Address& address, std::unique_ptr<Connection> connection) override;
+  std::optional<Address> caller(std::uint32_t) const override {
+    return peer_address(setup_.fd.get());
+  }
 
  private:
   Errc connect();
   void serve();
   bool look_around();
   bool send();
+  Flush flush_output();
   void wait();
   void wait_for_input();
   void wait_for_several();
@@ -85,6 +89,7 @@ class BlockingDriver final : public Dialer {
   std::int64_t receive_timeout_ns_ = 0;  // as it stands in the kernel; 0: none
   std::vector<Mailbox::Mail> mail_;
   std::vector<std::unique_ptr<Connection>> failed_dials_;
+  bool sends_files_ = false;  // it has sent one: SIGPIPE is blocked
   std::atomic<bool> saw_drain_ = false;
 };
 

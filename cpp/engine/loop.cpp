@@ -48,7 +48,8 @@ LoopCore::LoopCore(LoopSetup setup, bool takes_files)
               .leaving = setup_.leaving,
               .wakes = setup_.mailbox,
               .limits = setup_.options.limits,
-              .takes_files = takes_files},
+              .takes_files = takes_files,
+              .callers = this},
       now_(clock_now()),
       wheel_(now_),
       reserve_(setup_.options.when_full == WhenFull::refuse && setup_.listener),
@@ -121,6 +122,11 @@ void LoopCore::dial(const Address& address, std::unique_ptr<Connection> protocol
   } else {
     fail_dial(placed, dialed.error);
   }
+}
+
+std::optional<Address> LoopCore::caller(std::uint32_t number) const {
+  if (number >= places_.size() || places_[number] == nullptr) return std::nullopt;
+  return peer_address(places_[number]->fd.get());
 }
 
 void LoopCore::fail_dial(LoopConnection& connection, Errc error) {

@@ -72,9 +72,10 @@ struct LoopConnection : Timer {
   Errc dial_error = Errc::ok;  // how it failed
 };
 
-class LoopCore : public Loop, public Dialer {
+class LoopCore : public Loop, public Dialer, public Callers {
  public:
   void dial(const Address& address, std::unique_ptr<Connection> connection) override;
+  std::optional<Address> caller(std::uint32_t number) const override;
 
  protected:
   // Why a connection is served.

@@ -28,6 +28,7 @@ class Worker final : public TurnWatch {
  public:
   explicit Worker(WorkerSetup setup)
       : setup_(std::move(setup)),
+        factory_(setup_.factory),
         cell_(setup_.scoreboard.cell(setup_.cell)),
         counters_(setup_.scoreboard.counters(setup_.cell)),
         first_request_(counters_.value(Counter::requests)) {
@@ -43,7 +44,7 @@ class Worker final : public TurnWatch {
     if (!cpus.empty()) pin_thread(cpus[place % cpus.size()]);
     block_sigpipe();
     const auto loop = make_epoll_loop({.options = setup_.options,
-                                       .factory = setup_.factory,
+                                       .factory = factory_,
                                        .counters = counters_,
                                        .draining = draining_,
                                        .accepted_live = accepted_live_,
@@ -88,6 +89,8 @@ class Worker final : public TurnWatch {
   }
 
   WorkerSetup setup_;
+  // Its own copy, so that what it has made ends with the worker: the process just exits.
+  ConnectionFactory factory_;
   WorkerCell& cell_;
   Counters& counters_;
   std::uint64_t first_request_;  // the cell's counters go on from the worker before

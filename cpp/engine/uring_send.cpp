@@ -156,7 +156,8 @@ void UringLoop::account(UringConnection& connection, int result) {
   if (size < connection.sends->given) counters_.add(Counter::partial_writes);
   // Sent short, its link was cut.
   if (connection.fin_linked && size == connection.sends->given) connection.slot.fin_sent();
-  connection.slot.progressed(now_);
+  const Sending& sends = *connection.sends;
+  connection.slot.progressed(now_, sends.gone + size < sends.flying.pending());
 }
 
 // After the result of a send.

@@ -44,11 +44,16 @@ ssize_t repeat(Counters& counters, Call call) {
 
 }  // namespace
 
-Sent send_parts(int fd, std::span<const ConstBytes> parts, Counters& counters, SendCall call) {
+Sent send_parts(int fd, std::span<const ConstBytes> parts, Counters& counters, SendCall call,
+                bool more) {
   ZY_DCHECK(!parts.empty() && parts.size() <= kSendParts);
   if (parts.size() == 1) {
     const ConstBytes part = parts[0];
-    return sent(repeat(counters, [&] { return send_by(call, fd, part); }), part.size(), counters);
+    const auto one = [&] {
+      if (!more || call != SendCall::send) return send_by(call, fd, part);
+      return ::send(fd, part.data(), part.size(), kFlags | MSG_MORE);
+    };
+    return sent(repeat(counters, one), part.size(), counters);
   }
   std::array<iovec, kSendParts> vectors;
   std::size_t given = 0;
@@ -59,7 +64,8 @@ Sent send_parts(int fd, std::span<const ConstBytes> parts, Counters& counters, S
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = parts.size();
-  return sent(repeat(counters, [&] { return ::sendmsg(fd, &message, kFlags); }), given, counters);
+  const int flags = more ? kFlags | MSG_MORE : kFlags;
+  return sent(repeat(counters, [&] { return ::sendmsg(fd, &message, flags); }), given, counters);
 }
 
 Sent send_file(int fd, int file, std::uint64_t offset, std::size_t size, Counters& counters) {

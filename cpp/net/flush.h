@@ -32,9 +32,10 @@ struct Sent {
 inline constexpr std::size_t kSendParts = 64;
 
 // One `call` (one part) or sendmsg (several), never blocking, without SIGPIPE; EINTR is tried
-// again. Counts send_calls, send_again, partial_writes, interrupted, bytes_out.
+// again. `more`: more follows at once, so that no packet need leave yet (MSG_MORE, where the call
+// takes flags). Counts send_calls, send_again, partial_writes, interrupted, bytes_out.
 Sent send_parts(int fd, std::span<const ConstBytes> parts, Counters& counters,
-                SendCall call = SendCall::send);
+                SendCall call = SendCall::send, bool more = false);
 
 // One sendfile. It blocks on a blocking socket, and raises SIGPIPE unless block_sigpipe() was
 // called on this thread. A file that ends before its range does is Flush::failed.
@@ -68,9 +69,13 @@ template <class Box>
 Sent send_batch(int fd, const Box& out, Counters& counters, SendCall call) {
   std::array<ConstBytes, 4> few;
   const std::size_t count = out.gather(few);
-  if (count < few.size()) return send_parts(fd, std::span(few).first(count), counters, call);
+  if (count < few.size()) {
+    const bool more = out.file_follows(count);
+    return send_parts(fd, std::span(few).first(count), counters, call, more);
+  }
   std::array<ConstBytes, kSendParts> parts;
-  return send_parts(fd, std::span(parts).first(out.gather(parts)), counters, call);
+  const std::size_t all = out.gather(parts);
+  return send_parts(fd, std::span(parts).first(all), counters, call, out.file_follows(all));
 }
 
 // Sends without blocking (on blocking sockets too): each gathered batch is one call, boundaries are

@@ -81,6 +81,10 @@ class Box {
   bool empty() const { return parts_.empty(); }
   bool corked() const { return corked_; }
   const File* next_file() const { return parts_[0].range ? &*parts_[0].range : nullptr; }
+  bool file_follows(std::size_t gathered) const {
+    return gathered < parts_.size() && parts_[gathered].range.has_value() &&
+           !parts_[gathered - 1].boundary;
+  }
   std::size_t gather(std::span<ConstBytes> out) const {
     std::size_t count = 0;
     for (const Part& part : parts_) {

@@ -73,10 +73,10 @@ SocketAddress::SocketAddress(const Address& address) {
   size = sizeof ipv6;
 }
 
-Address local_address(int fd) {
-  SocketAddress raw{Address{}};
-  raw.size = sizeof raw.ipv6;
-  if (getsockname(fd, &raw.generic, &raw.size) != 0) fail(errno, "getsockname");
+namespace {
+
+// What the kernel has named; none: neither IPv4 nor IPv6.
+std::optional<Address> address_of(const SocketAddress& raw) {
   Address out;
   if (raw.generic.sa_family == AF_INET) {
     out.port = ntohs(raw.ipv4.sin_port);
@@ -87,9 +87,27 @@ Address local_address(int fd) {
     out.scope = raw.ipv6.sin6_scope_id;
     std::memcpy(out.host.data(), &raw.ipv6.sin6_addr, sizeof raw.ipv6.sin6_addr);
   } else {
-    fail(EAFNOSUPPORT, "getsockname");
+    return std::nullopt;
   }
   return out;
+}
+
+}  // namespace
+
+Address local_address(int fd) {
+  SocketAddress raw{Address{}};
+  raw.size = sizeof raw.ipv6;
+  if (getsockname(fd, &raw.generic, &raw.size) != 0) fail(errno, "getsockname");
+  const std::optional<Address> found = address_of(raw);
+  if (!found) fail(EAFNOSUPPORT, "getsockname");
+  return *found;
+}
+
+std::optional<Address> peer_address(int fd) {
+  SocketAddress raw{Address{}};
+  raw.size = sizeof raw.ipv6;
+  if (getpeername(fd, &raw.generic, &raw.size) != 0) return std::nullopt;
+  return address_of(raw);
 }
 
 Fd listen_on(const Address& address, const ListenOptions& options) {

@@ -29,6 +29,8 @@ struct SocketAddress {
 
 // Error: not an IPv4 or IPv6 address (EAFNOSUPPORT) or getsockname failed.
 Address local_address(int fd);
+// None: it is not connected (any more), or by neither IPv4 nor IPv6.
+std::optional<Address> peer_address(int fd);
 
 struct ListenOptions {
   int backlog = 4096;

@@ -90,6 +90,8 @@ class Context {
   Waker waker() const { return wake_source(); }
   WakeSource wake_source() const { return {driver_.wakes, number_, generation_}; }
   Dialer& dialer() const { return driver_.dial; }
+  // Who is at the other end.
+  Caller caller() const { return {driver_.callers, number_}; }
   Random& random() const { return driver_.random; }
   Counters& counters() const { return driver_.counters; }
   // True once the driver drains: finish what is under way, take nothing new.

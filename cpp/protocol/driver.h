@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "memory/block_pool.h"
 #include "memory/kept.h"
+#include "protocol/caller.h"
 #include "protocol/inbox.h"
 #include "protocol/outbox.h"
 #include "protocol/waker.h"
@@ -25,7 +26,9 @@ class Dialer;
 struct SlotLimits {
   std::size_t inbox_bytes = 64 * 1024;  // a message that does not fit is Errc::input_limit
   std::int64_t linger_ns =
-      2 * kSecond_ns;   // how long a closed connection discards input before it is dropped
+      2 * kSecond_ns;  // how long a closed connection discards input before it is dropped
+  // And how long, before that, its answer may make no way to a peer that does not read.
+  std::int64_t flush_ns = 60 * kSecond_ns;
   bool lingers = true;  // off: once all is with the kernel it is dropped, unread input or not
 };
 
@@ -48,7 +51,8 @@ struct Driver {
   const std::atomic<bool>* leaving = nullptr;
   std::shared_ptr<WakeTarget> wakes = {};  // none: nobody wakes its connections
   SlotLimits limits = {};
-  bool takes_files = false;  // it can send file ranges
+  bool takes_files = false;          // it can send file ranges
+  const Callers* callers = nullptr;  // none: it knows nobody's address
   Kept<SlotBuffers> buffers = {};
 
   // Allocates only when more are out than ever before.

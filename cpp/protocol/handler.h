@@ -18,6 +18,7 @@
 #include "base/counters.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "protocol/caller.h"
 #include "protocol/outbox.h"
 #include "protocol/waker.h"
 
@@ -67,6 +68,11 @@ class Sink {
   virtual std::size_t body(ConstBytes bytes) = 0;
   // Sends the bytes from where they are; false: not now (the hold is released).
   virtual bool refer(ConstBytes bytes, Hold hold) = 0;
+  // Whether file() may be called for this response: not where the engine has no way to send a file,
+  // nor where its bytes have to be framed. Known once the head is given.
+  virtual bool takes_files() const { return false; }
+  // As refer(), for a range of an open file.
+  virtual bool file(FileRange, Hold) { return false; }
   // In place of all that: head and body in one piece, copied; the body is all of it, whatever
   // content_length says. False: no room for both, nothing was taken; head() and body() go on.
   virtual bool whole(const ResponseHead& head, ConstBytes body) = 0;
@@ -86,6 +92,7 @@ struct ExchangeContext {
   Random& random;
   Counters& counters;
   Time now;
+  Caller caller = {};
 };
 
 class Exchange {

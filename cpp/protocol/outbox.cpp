@@ -15,6 +15,7 @@ void Outbox::swap(Outbox& other) noexcept {
   std::swap(last_, other.last_);
   std::swap(joins_, other.joins_);
   std::swap(corked_, other.corked_);
+  std::swap(has_file_, other.has_file_);
 }
 
 void Outbox::begin_segment(std::size_t n) {
@@ -45,6 +46,7 @@ bool Outbox::file(FileRange range, Hold hold) {
   ZY_CHECK(takes_files_);
   if (range.size == 0) return true;
   if (last_ + 1 >= kSegments || pending_ >= kHighWater_bytes) return false;
+  has_file_ = true;
   return push_apart({.data = nullptr, .size = range.size, .range = range, .hold = std::move(hold)});
 }
 
@@ -120,6 +122,7 @@ void Outbox::release() {
   first_ = last_ = 0;
   joins_ = false;
   corked_ = false;
+  has_file_ = false;
 }
 
 }  // namespace zyphos

@@ -129,6 +129,14 @@ class Outbox {
   std::size_t gather(std::span<ConstBytes> parts) const;
   // Is another send call after the gathered one already here?
   bool more_than(std::size_t gathered_parts) const { return first_ + gathered_parts < last_; }
+  // Is a file what follows the gathered parts, in no send call of its own?
+  bool file_follows(std::size_t gathered_parts) const {
+    const std::size_t next = first_ + gathered_parts;
+    return next < last_ && segment(next).data == nullptr &&
+           !(gathered_parts > 0 && segment(next - 1).boundary);
+  }
+  // Since it was last empty, a file was among what was to be sent.
+  bool has_file() const { return has_file_; }
   // The file that is next, nullptr when bytes are.
   const FileRange* next_file() const;
   // `n` bytes went to the kernel, from the front.
@@ -171,6 +179,7 @@ class Outbox {
   std::uint32_t last_ = 0;
   bool joins_ = false;  // what is written next continues the last segment
   bool corked_ = false;
+  bool has_file_ = false;
   bool takes_files_;
 };
 

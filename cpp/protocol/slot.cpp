@@ -78,7 +78,7 @@ void Slot::follow(const Step& step, Time now) {
     case Next::close:
       if (fin_ == Fin::none && limits().lingers) fin_ = Fin::due;
       phase_ = Phase::linger;
-      deadline_ = now + limits().linger_ns;
+      deadline_ = now + closing_ns(has_output());
       return;
     case Next::abort: phase_ = Phase::abort; return;
   }

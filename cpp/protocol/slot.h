@@ -8,6 +8,7 @@
 // steady state.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -69,10 +70,11 @@ class Slot {
   // Everything is flushed and a FIN is due; the driver sends it and tells fin_sent().
   bool wants_fin() const { return fin_ == Fin::due && !has_output(); }
   void fin_sent() { fin_ = Fin::sent; }
-  // The kernel took some of the output, or the FIN: a closed connection lingers from now on, so
-  // that a slow reader gets its answer whole.
-  void progressed(Time now) {
-    if (phase_ == Phase::linger) deadline_ = now + limits().linger_ns;
+  // The kernel took some of the output, or the FIN: a closed connection's time begins anew, so that
+  // a slow reader gets its answer whole. `sends`: more of it is on its way, in a box of the
+  // driver's.
+  void progressed(Time now, bool sends = false) {
+    if (phase_ == Phase::linger) deadline_ = now + closing_ns(sends || has_output());
   }
   // The driver closes the socket: `abortive()` with a RST.
   bool finished() const;
@@ -94,6 +96,9 @@ class Slot {
   void swap_in_successor();
   void fail(Errc error);
 
+  std::int64_t closing_ns(bool sends) const {
+    return sends ? std::max(limits().flush_ns, limits().linger_ns) : limits().linger_ns;
+  }
   const SlotLimits& limits() const { return context_.driver().limits; }
   SlotBuffers& buffers() {
     if (buffers_ == nullptr) buffers_ = context_.driver().take_buffers();

@@ -186,6 +186,22 @@ TEST(Slot, LingeringEnds) {
   EXPECT_TRUE(scripted.peer.slot().finished());
 }
 
+TEST(Slot, AnAnswerHasLongerToLeaveThanItsPeerToClose) {
+  Scripted scripted([](Bytes in, Peer, Outbox& out, Time) {
+    if (in.empty()) return Step{};
+    out.write(as_bytes("read late"));
+    return Step{.consumed = in.size(), .next = Next::close};
+  });
+  scripted.peer.hold_output(true);
+  scripted.peer.feed("x");
+  EXPECT_EQ(scripted.peer.slot().deadline() - scripted.peer.now(), SlotLimits{}.flush_ns);
+  scripted.peer.hold_output(false);
+  scripted.peer.pump();
+  EXPECT_EQ(scripted.peer.output(), "read late");
+  scripted.peer.slot().progressed(scripted.peer.now());
+  EXPECT_EQ(scripted.peer.slot().deadline() - scripted.peer.now(), SlotLimits{}.linger_ns);
+}
+
 TEST(Slot, APeerLostWhileLingeringEndsIt) {
   Scripted scripted([](Bytes, Peer, Outbox& out, Time) {
     out.write(as_bytes("never read"));

@@ -1,7 +1,8 @@
 // zyphos-serve: a real server of one engine and one protocol. First line on stdout: `listening
-// ADDRESS:PORT`. SIGTERM or SIGINT: drains, exit 0; a second one ends it at once. SIGHUP: engine
-// prefork replaces its workers, others end as by any SIGHUP. Exit 1: it could not be set up, or its
-// processes have ended; 2: usage.
+// ADDRESS:PORT`; where a folder is served, the second says where a browser finds it. SIGTERM or
+// SIGINT: drains, exit 0; a second one ends it at once. SIGHUP: engine prefork replaces its
+// workers, others end as by any SIGHUP. Exit 1: it could not be set up, or its processes have
+// ended; 2: usage.
 #include <poll.h>
 
 #include <cerrno>
@@ -13,6 +14,7 @@
 
 #include "tool/process.h"
 #include "tool/server.h"
+#include "tool/site_words.h"
 
 namespace {
 
@@ -44,6 +46,10 @@ int serve(const zyphos::ServeSetting& setting) {
     if (setting.parent_death) zyphos::die_with_parent();  // which another user's process forgets
   }
   std::printf("listening %s\n", server.address().text().c_str());
+  if (!setting.site.root.empty()) {
+    std::printf("serving %s at %s\n", setting.site.root.c_str(),
+                zyphos::url_of(server.address()).c_str());
+  }
   // Fails also where the parent ended before die_with_parent() was reached.
   if (std::fflush(stdout) != 0) {
     throw std::system_error(errno, std::generic_category(), "cannot say where it listens");

@@ -18,6 +18,7 @@
 #include "scan/kernel.h"
 #include "tool/prefork_words.h"
 #include "tool/readiness_words.h"
+#include "tool/site_words.h"
 #include "tool/uring_words.h"
 
 namespace zyphos {
@@ -97,7 +98,8 @@ EngineOptions engine_options(const ServeSetting& setting) {
   if (setting.protocol == "http1") options.blocking_threads.refusal = kHttpRefusal;
   options.uring.taskrun = taskrun_of(setting.taskrun);
   options.leak.what = setting.leak_what == "memory" ? Leaked::memory : Leaked::descriptor;
-  options.application_wakes = setting.protocol == "http1" && app::handler_wakes(setting.app);
+  options.application_wakes =
+      setting.protocol == "http1" && setting.site.root.empty() && app::handler_wakes(setting.app);
   return options;
 }
 
@@ -183,6 +185,15 @@ void add_blocking(Words& words, ServeSetting& setting) {
                setting.when_busy, {"wait", "reject_newest", "drop_oldest", "caller_runs"});
 }
 
+// What would be wrong with a site is said before there are workers that cannot say it.
+void check_site(const ServeSetting& setting) {
+  if (setting.site.root.empty()) return;
+  if (setting.protocol != "http1") throw std::invalid_argument("root: belongs to protocol=http1");
+  const std::string lack = site_lack(setting.site, setting.engine);
+  if (!lack.empty()) throw std::invalid_argument(lack);
+  if (setting.engine == "prefork") static_cast<void>(web::Site(setting.site));
+}
+
 }  // namespace
 
 Words serve_words(ServeSetting& setting) {
@@ -198,6 +209,7 @@ Words serve_words(ServeSetting& setting) {
   words.number("response_bytes", "size of an answer (echo: as the message; hello: 13)",
                setting.response_bytes, std::uint32_t{0});
   add_app(words, setting);
+  add_site(words, setting.site);
   add_parser(words, setting);
   words.number("backlog", "of the listening socket", options.backlog, 1);
   words.flag("port_shared", "other processes may listen on the port too (SO_REUSEPORT)",
@@ -215,6 +227,7 @@ Words serve_words(ServeSetting& setting) {
 }
 
 Server::Server(const ServeSetting& setting) : setting_(setting), board_(setting.board_fd) {
+  check_site(setting);
   http_.idle_timeout_ns = setting.idle_timeout_ns;
   http_.header_timeout_ns = setting.header_timeout_ns.value_or(http_.header_timeout_ns);
   http_.body_timeout_ns = setting.body_timeout_ns;
@@ -264,6 +277,7 @@ ConnectionFactory Server::http_factory() {
 }
 
 std::unique_ptr<Handler> Server::make_handler() const {
+  if (!setting_.site.root.empty()) return std::make_unique<web::Site>(setting_.site);
   app::Options options;
   options.response_bytes = setting_.response_bytes.value_or(options.response_bytes);
   options.delay_ns = setting_.delay_ns;

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/web/site.h"
 #include "engine/engine.h"
 #include "net/fd.h"
 #include "protocol/echo/server.h"
@@ -37,6 +38,7 @@ struct ServeSetting {
   std::string locking = "given";                // app=transfer
   std::int64_t hold_ns = 0;                     // app=transfer
   std::size_t nest_bytes = 0;                   // app=nest
+  web::SiteOptions site;                        // with a root, in place of an app
   std::int64_t idle_timeout_ns = 60 * kSecond_ns;
   std::optional<std::int64_t> header_timeout_ns;  // http1: 10 s
   std::optional<std::int64_t> body_timeout_ns;    // http1: none

@@ -23,6 +23,7 @@ TABLE: dict[str, set[str]] = {
     "protocol/http3": {"base", "memory", "scan", "protocol", "protocol/quic"},
     "protocol/websocket": {"base", "memory", "scan", "protocol", "protocol/http1"},
     "app": {"base", "memory", "sched", "metrics", "scan", "protocol"},
+    "app/web": {"base", "memory", "protocol"},
     "engine": {"base", "memory", "metrics", "sched", "net", "protocol"},
     "load": {"base", "memory", "metrics", "sched", "net", "protocol", PROTOCOLS},
     "fetch": {"base", "memory", "metrics", "net", "load", "protocol", PROTOCOLS},

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import click
 
+from zyphos_lab.cli.serve_site import site_options, site_words
 from zyphos_lab.cli.shared import cpus, parsed
 from zyphos_lab.spec.target_models import (
     Accepting,
@@ -25,6 +26,8 @@ from zyphos_lab.spec.target_models import (
 
 EPILOG = """\b
 Examples:
+  zyphos-lab serve --root . --port 8080
+  zyphos-lab serve --root site --precompressed --open-files 1000 --access-log access.log
   zyphos-lab serve --engine epoll --protocol http1 --port 8080
   zyphos-lab serve --engine uring --protocol http1 --app echo --threads 2 --cpus 0,1
   zyphos-lab serve --engine epoll --trigger oneshot --threads 2 --accepting shared --exclusive
@@ -33,8 +36,9 @@ Examples:
   zyphos-lab serve --engine prefork --workers 4 --accept passed
   zyphos-lab serve --engine thread --protocol echo --message-bytes 64 --socket tcp_nodelay=true
 
-The first line of output is `listening ADDRESS:PORT`. SIGTERM and SIGINT let running requests finish
-and end the server with exit code 0. SIGHUP makes engine prefork replace its workers.
+The first line of output is `listening ADDRESS:PORT`; with --root the next has the URL. SIGTERM and
+SIGINT let running requests finish and end the server with exit code 0. SIGHUP makes engine prefork
+replace its workers.
 """
 
 
@@ -72,6 +76,7 @@ and end the server with exit code 0. SIGHUP makes engine prefork replace its wor
     show_default=True,
     help="What answers HTTP requests: a fixed text, or the request's own body.",
 )
+@site_options
 @click.option(
     "--parser", type=click.Choice(get_args(Parser)), help="What reads HTTP heads. Default: best."
 )
@@ -126,7 +131,14 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
     from zyphos_lab.units import parse_duration
 
     names = ["engine", "protocol", "address", "family", "device", "port", "threads", "cpus"]
-    names += ["message_bytes"] if given["protocol"] == "echo" else ["app", "response_bytes"]
+    if given["root"]:
+        if given["protocol"] == "echo":
+            raise click.UsageError("--root is served by --protocol http1")
+        yield from site_words(given)
+    elif given["protocol"] == "echo":
+        names += ["message_bytes"]
+    else:
+        names += ["app", "response_bytes"]
     names += ["parser", "trigger", "accepting", "hand_out", "workers", "accept"]
     yield from (f"{name}={given[name]}" for name in names if given[name] not in ("", None))
     if given["exclusive"]:

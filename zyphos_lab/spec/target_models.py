@@ -184,7 +184,10 @@ class Ready(Model):
 
 
 class CommandTarget(Model):
-    """Any program. `{address}`, `{port}` and `{dir}` (a fresh private folder) are filled in."""
+    """Any program. `{address}`, `{port}` and `{dir}` (a fresh private folder) are filled in.
+
+    `file_bytes`: files of so many random bytes, always the same.
+    """
 
     command: Annotated[Texts, Field(min_length=1)]
     port: PortOrAuto = "auto"
@@ -194,6 +197,7 @@ class CommandTarget(Model):
     cwd: str = "{dir}"
     env: dict[str, str] = {}
     files: dict[str, str] = {}
+    file_bytes: dict[str, Annotated[Size, Field(le=1 << 27)]] = {}
     certificate: Annotated[str, Field(pattern=HOST_PATTERN)] | None = None
     package: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9+.-]+$")] | None = None  # Debian's
     cpus: Cpus = ()

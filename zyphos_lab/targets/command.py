@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 import signal
@@ -42,6 +43,7 @@ class CommandOptions:
     cwd: str = "{dir}"
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    file_bytes: Mapping[str, int] = field(default_factory=dict)  # random ones, always the same
     certificate: str | None = None  # of this host: certificate.pem and key.pem in `{dir}`
     cpus: Sequence[int] = ()
 
@@ -102,10 +104,13 @@ class CommandTarget(Target):
             return text.replace("{port}", str(port)).replace("{dir}", str(folder))
 
         options = self._options
-        for name, text in options.files.items():
-            path = folder / fill(name)
+        contents = {fill(name): fill(text).encode() for name, text in options.files.items()}
+        for name, size in options.file_bytes.items():
+            contents[fill(name)] = random.Random(size).randbytes(size)
+        for name, content in contents.items():
+            path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(fill(text), encoding="utf-8")
+            path.write_bytes(content)
         env = {name: fill(value) for name, value in options.env.items()}
         return Command(
             [fill(word) for word in options.argv],

@@ -70,6 +70,7 @@ def _options(spec: CommandSpec, free_port: int) -> CommandOptions:
         cwd=spec.cwd,
         env=spec.env,
         files=spec.files,
+        file_bytes=spec.file_bytes,
         certificate=spec.certificate,
         cpus=spec.cpus,
     )

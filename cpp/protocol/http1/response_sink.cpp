@@ -128,6 +128,14 @@ bool ResponseSink::refer(ConstBytes bytes, Hold hold) {
   return true;
 }
 
+bool ResponseSink::file(FileRange range, Hold hold) {
+  ZY_CHECK(response_.head_written && takes_files());
+  if (response_.has_body && out_.room() == 0) return false;
+  if (!account(range.size)) return false;
+  touched_ = true;
+  return !response_.has_body || out_.file(range, std::move(hold));
+}
+
 // A referred chunk takes three segments, its head and its end besides the bytes.
 bool ResponseSink::room_for_chunk() const {
   constexpr std::size_t kSegments = 3;

@@ -18,6 +18,8 @@ class ResponseSink final : public Sink {
   std::size_t room() const override;
   std::size_t body(ConstBytes bytes) override;
   bool refer(ConstBytes bytes, Hold hold) override;
+  bool takes_files() const override { return out_.takes_files() && response_.body == Body::length; }
+  bool file(FileRange range, Hold hold) override;
   bool whole(const ResponseHead& head, ConstBytes body) override;
 
   // After the last body byte. False: the response is shorter than declared.

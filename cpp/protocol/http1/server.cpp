@@ -126,7 +126,8 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
   message_->exchange = handler_.begin(head, {.wake = context_->wake_source(),
                                              .random = context_->random(),
                                              .counters = context_->counters(),
-                                             .now = round.now});
+                                             .now = round.now,
+                                             .caller = context_->caller()});
   return exchange(round);
 }
 
