@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec import (
     code_rules,
+    datagram_rules,
     disturb_rules,
     families,
     fetch_rules,
@@ -37,7 +38,7 @@ from zyphos_lab.spec.target_models import (
 
 Found = Iterator[Complaint]
 
-PLACEHOLDERS = ("{address}", "{port}", "{dir}")
+PLACEHOLDERS = ("{address}", "{port}", "{dir}", "{board}")
 LOAD_KEYS = {
     "echo": ("message_bytes", "write_pattern", "send_call"),
     "http1": ("method", "path", "headers", "body", "body_bytes", "check", "requests", "order"),
@@ -415,6 +416,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     fetch_rules.fetch,
     ipc_rules.ipc,
     *link_rules.RULES,
+    datagram_rules.datagrams,
     *families.RULES,
     *socket_rules.RULES,
     pool_rules.pool,

@@ -184,7 +184,9 @@ class Ready(Model):
 
 
 class CommandTarget(Model):
-    """Any program. `{address}`, `{port}` and `{dir}` (a fresh private folder) are filled in."""
+    """Any program. `{address}`, `{port}` and `{dir}` (a fresh private folder) are filled in; in
+    `command` `{board}`, too: a descriptor for a program of ours that takes `board_fd=`.
+    """
 
     command: Annotated[Texts, Field(min_length=1)]
     port: PortOrAuto = "auto"
