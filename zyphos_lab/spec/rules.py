@@ -88,11 +88,12 @@ APP_KEYS = {
     **dict.fromkeys(("counter", "counter_steps"), "counter"),
     **dict.fromkeys(("locking", "hold"), "transfer"),
     "nest_bytes": "nest",
+    "timers": "delay",
 }
 TARGET_KEYS = {
     "echo": ("message_bytes",),
     "http1": (
-        *("app", "response_bytes", "delay", "counter", "counter_steps"),
+        *("app", "response_bytes", "delay", "timers", "counter", "counter_steps"),
         *("locking", "hold", "nest_bytes"),
         *("header_timeout", "body_timeout", "parser", "scan", "known_heads"),
     ),

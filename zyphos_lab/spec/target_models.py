@@ -51,6 +51,7 @@ Family = Literal["ipv4", "ipv6"]  # versions of IP
 Listens = Literal["ipv4", "ipv6", "dual"]  # as cpp/tool/listen_words.h has them
 App = Literal["hello", "echo", "delay", "counter", "transfer", "nest"]
 Locking = Literal["given", "ranked", "retry"]  # as cpp/app/transfer.h has them
+Clockwork = Literal["wheel", "rounds", "forgotten"]  # as cpp/app/bells.h has them
 Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
 Parser = Literal["best", "descent", "simd"]  # as cpp/protocol/http1/read.h has them
 # Kernels, as cpp/scan/kernel.h has them.
@@ -135,6 +136,7 @@ class EngineTarget(Model):
     delay_ns: Annotated[Duration, Field(alias="delay")] = 0
     counter: Counter = "mutex"
     counter_steps: Whole = 0
+    timers: Clockwork | None = None
     locking: Locking = "given"
     hold_ns: Annotated[Duration, Field(alias="hold")] = 0
     nest_bytes: Size = 0

@@ -51,7 +51,7 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     )
     names += ["counter", "counter_steps"] if target.app == "counter" else []
     words += [word for name in names for word in words_of(name, getattr(target, name))]
-    words += _nested("", target, ["locking", "hold_ns", "nest_bytes"])
+    words += _nested("", target, ["timers", "locking", "hold_ns", "nest_bytes"])
     names = ["blocking", "stack_bytes", "silence_timeout_ns"]
     names += ["queue_max", "queue_order", "when_busy"]
     words += _nested("", target, names)
