@@ -115,6 +115,8 @@ class Uring(Model):
     registered_buffers: bool = False
     link_recv: bool = False
     link_shutdown: bool = False
+    send_apart: bool = False
+    link_sends: bool = False
     skip_success: bool = False
     sqpoll: bool = False
     sqpoll_cpu: Whole | None = None
@@ -134,9 +136,9 @@ class EngineTarget(Model):
     message_bytes: PositiveSize = 64
     response_bytes: Size = 13
     delay_ns: Annotated[Duration, Field(alias="delay")] = 0
+    timers: Clockwork | None = None
     counter: Counter = "mutex"
     counter_steps: Whole = 0
-    timers: Clockwork | None = None
     locking: Locking = "given"
     hold_ns: Annotated[Duration, Field(alias="hold")] = 0
     nest_bytes: Size = 0
