@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.native, pytest.mark.core]
 
 SOCKETS = ("recvmsg", "recvmmsg", "gro", "uring")
 FRAMES = ("packet", "xdp xdp.mode=skb", "xdp xdp.mode=native", "xdp xdp.need_wakeup=false")
-SHORT = ("warmup_ns=0", "window_ns=200000000", "interval_ns=100000000")
+SHORT = ("warmup_ns=0", "window_ns=200000000", "interval_ns=100000000", "deadline_ns=20000000000")
+FIRST_MAX = 9  # of the ten datagrams that are tried before the window
 NOT_HERE = os.EX_UNAVAILABLE
 
 
@@ -85,14 +86,21 @@ def ended(server: Any, board: Board) -> dict[str, int]:
 
 
 def check_sides(result: dict[str, Any], asked: dict[str, int], told: dict[str, int]) -> None:
-    """That nothing was lost and that both count the same."""
+    """That nothing was lost and that both count the same.
+
+    Before the window a first datagram is sent again when there is no answer in half a second, which
+    a starved machine may well take: such a one is lost, and its answer may come late.
+    """
     row, _, _ = load_columns(result)
     assert row["requests_done"] > 0 == row["requests_failed"] and not result["errors"]
-    assert not result["connection_errors"]
-    assert asked["datagrams_out"] == told["datagrams_in"] == told["requests"]
-    assert told["datagrams_out"] == asked["datagrams_in"] == asked["requests"]
+    lost = asked["error_wire_timeout"]
+    assert lost <= FIRST_MAX and asked["error_wrong_body"] == 0
+    assert asked["requests"] == asked["datagrams_out"] - lost
+    assert asked["requests"] <= told["datagrams_in"] <= asked["datagrams_out"]
+    assert told["requests"] == told["datagrams_in"] == told["datagrams_out"]
+    assert told["datagrams_out"] == asked["datagrams_in"]
     assert told["datagrams_dropped"] == told["datagrams_unsent"] == told["datagrams_refused"] == 0
-    assert told["bytes_in"] == told["bytes_out"] == asked["bytes_out"] == asked["bytes_in"]
+    assert told["bytes_in"] == told["bytes_out"] == asked["bytes_in"]
     assert row["latency_ns_min"] > 0 and row["client_cpu_ns"] > 0
 
 
