@@ -59,6 +59,10 @@ WRONG = (
     "{link_recv: true}",
     "{registered_buffers: true}",
     "{link_shutdown: true, submissions: 1}",
+    "{link_sends: true}",
+    "{send_apart: true, link_recv: true, multishot_recv: false}",
+    "{send_apart: true, link_shutdown: true}",
+    "{send_apart: true, submissions: 32}",
     "{submissions: 64, completions: 32}",
     "{buffers: 3}",
 )

@@ -91,6 +91,11 @@ turns_1ms                     count       lower    longer ones, of at most 1 ms
 turns_10ms                    count       lower    longer ones, of at most 10 ms
 turns_100ms                   count       lower    longer ones, of at most 100 ms
 turns_longer                  count       lower    longer ones
+datagrams_in                  count       -     /r datagrams received
+datagrams_out                 count       -     /r datagrams sent
+datagrams_unsent              count       lower /r datagrams that the kernel did not take to send
+datagrams_refused             count       lower /r frames or datagrams that were none to be answered
+datagrams_dropped             count       lower /r datagrams dropped before they were received
 """
 
 # What follows of them: a counter over another one, or over time.

@@ -83,7 +83,7 @@ def cells(measured: Iterable[Cell]) -> list[Cell]:
     """One cell per distinct shape of the measured ones, in their order."""
     found: dict[str, Cell] = {}
     for cell in measured:
-        if cell.load is NO_LOAD or cell.load.fetch is not None or cell.load.ipc is not None:
+        if cell.load is NO_LOAD or cell.load.by_itself:
             continue  # a fetcher is as slow as what it fetches, who asks is half of the subject
         found.setdefault(shape(cell), _cell(cell))
     return list(found.values())

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <limits>
 #include <numeric>
 #include <semaphore>
 #include <stdexcept>
@@ -11,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/bells.h"
 #include "app/delay.h"
 #include "app/handlers.h"
 #include "app/nest.h"
@@ -297,6 +300,53 @@ TEST(NestApp, GoesAsDeepAsItIsTold) {
   const auto handler = make_handler("nest", {.nest_bytes = 100'000});
   EXPECT_EQ(call.begin(*handler, {.target = "/deep"})->produce(paper, call.now), Produce::done);
   EXPECT_EQ(paper.text, "Hello, world!");
+}
+
+// Set so far ahead that a test which waited for it would not end: one turn of the wheel is 268 ms.
+constexpr std::int64_t kFarAhead_ns = 1000 * 268'435'456LL;
+
+// Whether a bell that far ahead has rung before one that was set 400 ms ahead.
+bool rings_early(Clockwork clockwork) {
+  const auto flag = std::make_shared<Flag>();
+  const auto bells = make_bells(clockwork);
+  const auto far = std::make_shared<Bell>(Waker());
+  const auto near = std::make_shared<Bell>(Waker(flag, 0, 0));
+  const Time now{std::chrono::duration_cast<std::chrono::nanoseconds>(
+                     std::chrono::steady_clock::now().time_since_epoch())
+                     .count()};
+  bells->ring_at(now + kFarAhead_ns, far);
+  bells->ring_at(now + 400'000'000, near);
+  flag->woken.acquire();
+  EXPECT_TRUE(near->rung);
+  return far->rung;
+}
+
+TEST(Bells, BeyondOneTurnOnlyTheForgetfulRingsEarly) {
+  EXPECT_FALSE(rings_early(Clockwork::wheel));
+  EXPECT_FALSE(rings_early(Clockwork::rounds));
+}
+
+TEST(Bells, AWheelThatForgetsItsRoundsRingsWithTheFirst) {
+  const auto flag = std::make_shared<Flag>();
+  const auto bells = make_bells(Clockwork::forgotten);
+  bells->ring_at({std::numeric_limits<std::int64_t>::max() / 2},
+                 std::make_shared<Bell>(Waker(flag, 0, 0)));
+  flag->woken.acquire();  // which is in 146 years
+}
+
+TEST(Bells, RingInOrderAndDropTheRest) {
+  for (const Clockwork clockwork : {Clockwork::wheel, Clockwork::rounds, Clockwork::forgotten}) {
+    const auto flag = std::make_shared<Flag>();
+    {
+      const auto bells = make_bells(clockwork);
+      for (int i = 0; i < 100; ++i) {
+        bells->ring_at(Time{i}, std::make_shared<Bell>(Waker(flag, 0, 0)));
+      }
+      for (int i = 0; i < 100; ++i) flag->woken.acquire();
+    }
+    EXPECT_FALSE(flag->woken.try_acquire());
+    EXPECT_EQ(flag.use_count(), 1);
+  }
 }
 
 TEST(TimerThread, WakesInOrderAndDropsTheRest) {

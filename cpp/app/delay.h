@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
+#include "app/bells.h"
 #include "app/hello.h"
 #include "app/timers.h"
 
@@ -20,6 +22,22 @@ class Delay final : public Handler {
 
  private:
   Timers& timers_;
+  std::int64_t delay_ns_;
+  Hello hello_;
+};
+
+// The same, answered when a bell has rung, whatever the clock says.
+//
+// Thread safety: one serves all threads.
+class BellDelay final : public Handler {
+ public:
+  BellDelay(Clockwork clockwork, std::int64_t delay_ns, std::size_t response_bytes)
+      : bells_(make_bells(clockwork)), delay_ns_(delay_ns), hello_(response_bytes) {}
+
+  std::unique_ptr<Exchange> begin(const RequestHead& head, const ExchangeContext& context) override;
+
+ private:
+  std::unique_ptr<Bells> bells_;
   std::int64_t delay_ns_;
   Hello hello_;
 };

@@ -53,6 +53,9 @@ class Counting final : public Handler {
 std::unique_ptr<Handler> make_handler(std::string_view name, const Options& options) {
   if (name == "hello") return std::make_unique<Hello>(options.response_bytes);
   if (name == "echo") return std::make_unique<Echo>();
+  if (name == "delay" && options.timers) {
+    return std::make_unique<BellDelay>(*options.timers, options.delay_ns, options.response_bytes);
+  }
   if (name == "delay") return std::make_unique<OwnedDelay>(options);
   if (name == "counter") return std::make_unique<Counting>(options);
   if (name == "transfer") {

@@ -79,6 +79,14 @@ namespace zyphos {
   X(turns_100ms, "longer ones, of at most 100 ms") \
   X(turns_longer, "longer ones")
 
+// Of who answers datagrams (cpp/datagram), and who sends them.
+#define ZYPHOS_DATAGRAM_COUNTERS(X)                                         \
+  X(datagrams_in, "datagrams received")                                     \
+  X(datagrams_out, "datagrams sent")                                        \
+  X(datagrams_unsent, "datagrams that the kernel did not take to be sent")  \
+  X(datagrams_refused, "frames or datagrams that were none to be answered") \
+  X(datagrams_dropped, "datagrams dropped for want of room before they were received")
+
 // name, meaning. Names are column names (server_<name>, client_<name>).
 #define ZYPHOS_COUNTERS(X)                                                        \
   X(accepted, "connections accepted")                                             \
@@ -121,7 +129,8 @@ namespace zyphos {
   ZYPHOS_COROUTINE_COUNTERS(X)                                                    \
   ZYPHOS_WORKER_COUNTERS(X)                                                       \
   ZYPHOS_RING_COUNTERS(X)                                                         \
-  ZYPHOS_TURN_COUNTERS(X)
+  ZYPHOS_TURN_COUNTERS(X)                                                         \
+  ZYPHOS_DATAGRAM_COUNTERS(X)
 
 enum class Counter : std::uint8_t {
 #define X(name, text) name,

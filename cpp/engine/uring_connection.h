@@ -12,7 +12,7 @@ namespace zyphos {
 
 // What a completion belongs to: in the low bits of its user data, above them the connection (or the
 // Cargo; 0: the loop itself).
-enum class Op : std::uint64_t { none, accept, mailbox, receive, send, connect, flight };
+enum class Op : std::uint64_t { none, accept, mailbox, receive, send, connect, flight, part };
 constexpr std::uint64_t kOpMask = 7;  // below the alignment of what the allocator gives
 
 struct Cargo;
@@ -24,6 +24,9 @@ struct Sending {
   Outbox flying;              // in flight, while the slot's own is filling
   std::size_t given = 0;      // bytes of the send in flight
   std::size_t gone = 0;       // of `flying`, bytes before it that the kernel has and may still read
+  std::uint32_t parts = 0;    // of the send in flight, entries of its own that have not completed
+  std::size_t taken = 0;      // of them, bytes that the kernel has
+  int failure = 0;            // of them, the first that is fatal
   Cargo* cargo = nullptr;     // whose flights those are
   std::uint32_t flights = 0;  // zero-copy sends that the kernel may still read
   Sending* next = nullptr;    // of those that wait for a connection

@@ -67,6 +67,9 @@ class UringLoop final : public LoopCore {
   bool fin_may_follow(const UringConnection& connection) const;
   void link_fin(UringConnection& connection, io_uring_sqe& send);
   void submit_zero_copy(UringConnection& connection, std::span<const ConstBytes> parts);
+  void submit_together(UringConnection& connection, std::span<const ConstBytes> parts);
+  void submit_apart(UringConnection& connection, std::span<const ConstBytes> parts);
+  void part_sent(UringConnection& connection, int result);
   void sent(UringConnection& connection, int result);
   void account(UringConnection& connection, int result);
   void go_on(UringConnection& connection, int result);

@@ -115,6 +115,7 @@ void UringLoop::handle(const io_uring_cqe& completion) {
       return;
     case Op::receive: received(*connection, completion); return;
     case Op::send: sent(*connection, completion.res); return;
+    case Op::part: part_sent(*connection, completion.res); return;
     case Op::connect: connected(*connection); return;
     case Op::flight: flown(*static_cast<Cargo*>(owner), completion); return;
   }

@@ -26,6 +26,7 @@ inline std::vector<std::pair<std::string, UringOptions>> uring_modes() {
       {"uring_zero_copy", {.send_zc_bytes = 1, .registered_buffers = true}},
       {"uring_zero_copy_large", {.send_zc_bytes = 1000, .link_shutdown = true}},
       {"uring_linked", {.multishot_recv = false, .link_recv = true, .link_shutdown = true}},
+      {"uring_apart_linked", {.send_apart = true, .link_sends = true}},
       {"uring_linked_files",
        {.multishot_recv = false,
         .registered_files = true,

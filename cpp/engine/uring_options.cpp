@@ -13,6 +13,7 @@ struct Rule {
   const char* says;
 };
 
+constexpr unsigned kTogether_max = 64;    // parts of a send (Ring::kParts)
 constexpr unsigned kBuffers_max = 32768;  // of a buffer ring (io_uring_register_buf_ring(3))
 
 // zyphos_lab/spec/uring_rules.py has the same with places in the file; a test holds them together.
@@ -37,6 +38,13 @@ constexpr std::array kRules{
          "registered_buffers needs send_zc_bytes"},
     Rule{[](Options o) { return (o.link_recv || o.link_shutdown) && o.submissions < 2; },
          "links need 2 submissions"},
+    Rule{[](Options o) { return o.link_sends && !o.send_apart; }, "link_sends needs send_apart"},
+    Rule{[](Options o) { return o.send_apart && (o.send_zc_bytes || o.link_recv); },
+         "send_apart excludes send_zc_bytes and link_recv"},
+    Rule{[](Options o) { return o.send_apart && o.link_shutdown; },
+         "send_apart excludes link_shutdown"},
+    Rule{[](Options o) { return o.send_apart && o.submissions < kTogether_max; },
+         "send_apart needs 64 submissions"},
     Rule{[](Options o) { return o.completions < o.submissions; },
          "there must be no fewer completions than submissions"},
     Rule{[](Options o) { return !std::has_single_bit(o.buffers) || o.buffers > kBuffers_max; },

@@ -35,6 +35,9 @@ struct UringOptions {
   bool registered_buffers = false;                // of these, from memory that stays mapped
   bool link_recv = false;                         // a receive begins after the send before it
   bool link_shutdown = false;                     // the FIN is submitted with the last send
+  bool send_apart = false;                        // each part of what is sent is an entry of its
+                                                  // own, all at once: nothing keeps their order
+  bool link_sends = false;                        // of these: each begins after the one before it
   bool skip_success = false;  // what nobody waits for completes without a completion
 
   bool sqpoll = false;  // a kernel thread submits: no system call while it is awake

@@ -92,8 +92,14 @@ void UringLoop::submit_parts(UringConnection& connection, std::span<const ConstB
   connection.sending = true;
   if (uring_.send_zc_bytes && given >= *uring_.send_zc_bytes) {
     submit_zero_copy(connection, parts);
-    return;
+  } else if (uring_.send_apart && parts.size() > 1) {
+    submit_apart(connection, parts);
+  } else {
+    submit_together(connection, parts);
   }
+}
+
+void UringLoop::submit_together(UringConnection& connection, std::span<const ConstBytes> parts) {
   const int fd = connection.fd.get();
   connection.fin_linked = uring_.link_shutdown && fin_may_follow(connection);
   ring_.together(connection.fin_linked ? 2 : 1);
@@ -110,6 +116,34 @@ void UringLoop::submit_parts(UringConnection& connection, std::span<const ConstB
   last_send_number_ = ring_.asked();
   last_sender_ = &connection;
   if (connection.fin_linked) link_fin(connection, entry);
+}
+
+// Each part by itself, whole or not at all (MSG_WAITALL). Where the socket's buffer is full they
+// wait for room side by side, and nothing says who gets it first: unless they are linked, the bytes
+// may leave in any order. What comes of it is for the experiment ring_order to show.
+void UringLoop::submit_apart(UringConnection& connection, std::span<const ConstBytes> parts) {
+  Sending& sends = *connection.sends;
+  sends.parts = static_cast<std::uint32_t>(parts.size());
+  sends.taken = 0;
+  sends.failure = 0;
+  ring_.together(static_cast<unsigned>(parts.size()));
+  for (std::size_t at = 0; at < parts.size(); ++at) {
+    io_uring_sqe& entry = ring_.entry();
+    io_uring_prep_send(&entry, connection.fd.get(), parts[at].data(), parts[at].size(),
+                       MSG_NOSIGNAL | MSG_WAITALL);
+    address(entry, Op::part, connection);
+    if (uring_.link_sends && at + 1 < parts.size()) entry.flags |= IOSQE_IO_LINK;
+  }
+}
+
+// Linked, what the kernel has of the parts is their beginning: behind one that fails or falls short
+// all are cancelled.
+void UringLoop::part_sent(UringConnection& connection, int result) {
+  Sending& sends = *connection.sends;
+  if (result > 0) sends.taken += static_cast<std::size_t>(result);
+  if (fatal(result) && sends.failure == 0) sends.failure = result;
+  if (--sends.parts > 0) return;
+  sent(connection, sends.failure != 0 ? sends.failure : static_cast<int>(sends.taken));
 }
 
 // Is this send the last, so that the FIN is due behind it?

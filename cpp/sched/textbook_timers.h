@@ -1,6 +1,6 @@
-// Timers as textbooks have them, beside which the wheel is tested and measured; for tests and
-// benches only. Each keeps `count` timers by number: set(), cancel(), and expire(), which calls
-// fire(number) for each that is due.
+// Timers as textbooks have them, beside which the wheel is tested and measured: for tests, benches
+// and experiments only. Each keeps timers by number, below `count` (OneWheel: it grows): set(),
+// cancel(), and expire(), which calls fire(number) for each that is due.
 #pragma once
 
 #include <cstddef>
@@ -90,6 +90,7 @@ class OneWheel {
   explicit OneWheel(std::size_t count) : timers_(count), heads_(kPlaces, kNone) {}
 
   void set(std::size_t number, Time deadline) {
+    if (number >= timers_.size()) timers_.resize(number + 1);
     cancel(number);
     const std::uint64_t tick = static_cast<std::uint64_t>(deadline.ns + kTick_ns - 1) / kTick_ns;
     link(number, tick > now_tick_ ? tick : now_tick_ + 1);

@@ -1,31 +1,8 @@
 #include "tool/ipc_words.h"
 
-#include <algorithm>
-#include <array>
-#include <utility>
+#include "tool/ordered_names.h"
 
 namespace zyphos {
-namespace {
-
-// One of the names, by the order of an enumeration.
-template <class T, std::size_t N>
-void named(Words& words, std::string key, std::string help, T& out,
-           const std::array<std::string_view, N>& names) {
-  words.add(std::move(key), std::move(help),
-            [&out, &names](std::string_view value) -> Words::Result {
-              const auto found = std::ranges::find(names, value);
-              if (found != names.end()) {
-                out = static_cast<T>(found - names.begin());
-                return {};
-              }
-              std::string message = "must be one of";
-              for (const std::string_view name : names) message += " " + std::string(name);
-              return std::unexpected(message);
-            });
-}
-
-}  // namespace
-
 Words ipc_words(IpcSetting& setting) {
   ipc::AskOptions& ask = setting.ask;
   Words words;
@@ -33,10 +10,10 @@ Words ipc_words(IpcSetting& setting) {
                {"answer", "ask"});
   words.number("port", "a number that both know, no network's; answer: 0 takes a free one",
                setting.port, std::uint16_t{0});
-  named(words, "by", "pipe, unix_stream, unix_seqpacket, unix_dgram, eventfd, futex or spin",
-        ask.channel.by, ipc::kByNames);
-  named(words, "pattern", "ping_pong: each message is answered; stream: one way",
-        ask.channel.pattern, ipc::kPatternNames);
+  ordered(words, "by", "pipe, unix_stream, unix_seqpacket, unix_dgram, eventfd, futex or spin",
+          ask.channel.by, ipc::kByNames);
+  ordered(words, "pattern", "ping_pong: each message is answered; stream: one way",
+          ask.channel.pattern, ipc::kPatternNames);
   words.number("message_bytes", "of each", ask.channel.message_bytes, std::uint64_t{1});
   words.number("buffer_bytes", "each way", ask.channel.buffer_bytes, std::uint64_t{1});
   words.number("spins", "looks before who waits at a ring sleeps", ask.channel.spins,

@@ -16,6 +16,7 @@
 #include "app/tally.h"
 #include "app/transfer.h"
 #include "scan/kernel.h"
+#include "tool/named_words.h"
 #include "tool/prefork_words.h"
 #include "tool/readiness_words.h"
 #include "tool/site_words.h"
@@ -47,6 +48,10 @@ std::vector<std::string> locking_names() {
   for (const std::string_view name : app::locking_names()) names.emplace_back(name);
   return names;
 }
+
+const Names<app::Clockwork> kClockworks{{"wheel", app::Clockwork::wheel},
+                                        {"rounds", app::Clockwork::rounds},
+                                        {"forgotten", app::Clockwork::forgotten}};
 
 WhenFull when_full(std::string_view name) {
   if (name == "refuse") return WhenFull::refuse;
@@ -156,6 +161,9 @@ void add_ends(Words& words, ServeSetting& setting) {
 void add_app(Words& words, ServeSetting& setting) {
   words.choice("app", "http1: hello, echo, ...", setting.app, app_names());
   words.number("delay_ns", "app=delay: from request to answer", setting.delay_ns, std::int64_t{0});
+  choose(words, "timers",
+         "app=delay: wheel, rounds or forgotten: answers when it says so; else looks itself",
+         kClockworks, setting.timers);
   words.choice("counter", "app=counter: how the threads count together", setting.counter,
                counter_names());
   words.number("counter_steps", "app=counter: work before each addition", setting.counter_steps,
@@ -281,6 +289,7 @@ std::unique_ptr<Handler> Server::make_handler() const {
   app::Options options;
   options.response_bytes = setting_.response_bytes.value_or(options.response_bytes);
   options.delay_ns = setting_.delay_ns;
+  options.timers = setting_.timers;
   options.counter = setting_.counter;
   options.counter_steps = setting_.counter_steps;
   options.locking = setting_.locking;

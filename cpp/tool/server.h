@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/bells.h"
 #include "app/web/site.h"
 #include "engine/engine.h"
 #include "net/fd.h"
@@ -30,6 +31,7 @@ struct ServeSetting {
   std::uint32_t message_bytes = 64;  // echo
   std::optional<std::uint32_t> response_bytes;  // echo: as message_bytes; hello: 13
   std::int64_t delay_ns = kMillisecond_ns;      // app=delay
+  std::optional<app::Clockwork> timers;         // app=delay
   std::string counter = "mutex";                // app=counter
   std::size_t counter_steps = 0;                // app=counter
   std::string parser = "best";                  // http1

@@ -26,6 +26,8 @@ constexpr std::array kFlags{
          "zero-copy sends from registered memory"},
     Flag{"link_recv", &UringOptions::link_recv, "a receive begins after the send before it"},
     Flag{"link_shutdown", &UringOptions::link_shutdown, "the FIN goes with the last send"},
+    Flag{"send_apart", &UringOptions::send_apart, "an entry for each part of what is sent"},
+    Flag{"link_sends", &UringOptions::link_sends, "of these: one after the other"},
     Flag{"skip_success", &UringOptions::skip_success, "no completion that nobody waits for"},
     Flag{"sqpoll", &UringOptions::sqpoll, "a kernel thread submits"},
 };

@@ -28,6 +28,7 @@ TABLE: dict[str, set[str]] = {
     "load": {"base", "memory", "metrics", "sched", "net", "protocol", PROTOCOLS},
     "fetch": {"base", "memory", "metrics", "net", "load", "protocol", PROTOCOLS},
     "ipc": {"base", "metrics", "net", "load"},
+    "datagram": {"base", "metrics", "net", "load", "probe"},
     "reference": {"base", "memory", "metrics", "net", "protocol", PROTOCOLS},
     "link": {"base", "memory", "metrics", "net"},
     "probe": {"base", "memory", "metrics", "net"},

@@ -20,7 +20,7 @@ Used = Sequence[Sequence[Any]]  # pairs: protocol, whether the load polled
 
 def used_by(loads: Sequence[Any]) -> list[list[Any]]:
     """Which of our rulers these loads (spec.Load) are measured with, for the manifest's `used`."""
-    sent = [load for load in loads if load is not NO_LOAD and (load.fetch or load.ipc) is None]
+    sent = [load for load in loads if load is not NO_LOAD and not load.by_itself]
     ours = [load for load in sent if load.ruler.tool == "zyphos"]
     return [list(pair) for pair in sorted({(load.protocol, load.poll) for load in ours})]
 

@@ -1,6 +1,6 @@
 """Whatever puts the load on a trial: our generator, alone or in several processes, our fetcher
-(fetch.py), messages to another process of this machine (ipc.py), and other people's generators:
-wrk, h2load, ab, oha, vegeta.
+(fetch.py), messages to another process of this machine (ipc.py), UDP datagrams (datagram.py), and
+other people's generators: wrk, h2load, ab, oha, vegeta.
 
 `start` gives the run of whichever a cell asks for; all have the face of LoadRun. To add a tool: an
 adapter (base.Adapter) in a file of its own, a line in found.ADAPTERS and in the spec's
@@ -17,6 +17,7 @@ from zyphos_lab.links.base import Ends
 from zyphos_lab.load import LoadRun
 from zyphos_lab.load_group import LoadGroup
 from zyphos_lab.rulers.base import place_of
+from zyphos_lab.rulers.datagram import DatagramRun
 from zyphos_lab.rulers.fetch import FetchRun
 from zyphos_lab.rulers.found import find
 from zyphos_lab.rulers.ipc import IpcRun
@@ -46,6 +47,8 @@ def start(
         return FetchRun(load, repeat, running, seed, children, ends)
     if load.ipc is not None:
         return IpcRun(load, repeat, running, children)
+    if load.datagrams is not None:
+        return DatagramRun(load, repeat, running, children, ends)
     address, port = place_of(load, running, ends), running.port
     namespace = ends.client
     if load.ruler.tool == OURS:

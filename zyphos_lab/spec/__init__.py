@@ -14,6 +14,7 @@ from zyphos_lab.spec.target_models import (
     Socket,
 )
 from zyphos_lab.spec.words import (
+    datagram_words,
     fetch_words,
     ipc_words,
     load_words,
@@ -36,6 +37,7 @@ __all__ = [
     "Request",
     "Socket",
     "Statement",
+    "datagram_words",
     "fetch_words",
     "ipc_words",
     "load",

@@ -203,6 +203,14 @@ class Ipc(Model):
     spins: Whole = 0
 
 
+class Datagrams(Model):
+    """UDP datagrams, numbered, each of which the target sends back (zyphos-datagram)."""
+
+    in_flight: Annotated[int, Field(ge=1, le=4096)] = 64  # as cpp/datagram/options.h has them
+    batch: Annotated[int, Field(ge=1, le=256)] = 32
+    send: Literal["mmsg", "gso"] = "mmsg"
+
+
 class ClientPool(Model):
     """How the load's connections are kept: dialed when a request needs one, `load.connections` at
     most, and taken again while they last.
@@ -248,6 +256,12 @@ class Load(Model):
     order: Literal["weighted", "sequential"] = "weighted"
     fetch: Fetch | None = None
     ipc: Ipc | None = None
+    datagrams: Datagrams | None = None
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether another program than a load generator makes it."""
+        return any(one is not None for one in (self.fetch, self.ipc, self.datagrams))
 
     @property
     def ruler(self) -> Generator:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec import (
     code_rules,
+    datagram_rules,
     disturb_rules,
     families,
     fetch_rules,
@@ -37,7 +38,7 @@ from zyphos_lab.spec.target_models import (
 
 Found = Iterator[Complaint]
 
-PLACEHOLDERS = ("{address}", "{port}", "{dir}")
+PLACEHOLDERS = ("{address}", "{port}", "{dir}", "{board}")
 LOAD_KEYS = {
     "echo": ("message_bytes", "write_pattern", "send_call"),
     "http1": ("method", "path", "headers", "body", "body_bytes", "check", "requests", "order"),
@@ -87,11 +88,12 @@ APP_KEYS = {
     **dict.fromkeys(("counter", "counter_steps"), "counter"),
     **dict.fromkeys(("locking", "hold"), "transfer"),
     "nest_bytes": "nest",
+    "timers": "delay",
 }
 TARGET_KEYS = {
     "echo": ("message_bytes",),
     "http1": (
-        *("app", "response_bytes", "delay", "counter", "counter_steps"),
+        *("app", "response_bytes", "delay", "timers", "counter", "counter_steps"),
         *("locking", "hold", "nest_bytes"),
         *("header_timeout", "body_timeout", "parser", "scan", "known_heads"),
     ),
@@ -415,6 +417,7 @@ RULES: tuple[Callable[[Cell, Source], Found], ...] = (
     fetch_rules.fetch,
     ipc_rules.ipc,
     *link_rules.RULES,
+    datagram_rules.datagrams,
     *families.RULES,
     *socket_rules.RULES,
     pool_rules.pool,

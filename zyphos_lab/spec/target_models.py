@@ -51,6 +51,7 @@ Family = Literal["ipv4", "ipv6"]  # versions of IP
 Listens = Literal["ipv4", "ipv6", "dual"]  # as cpp/tool/listen_words.h has them
 App = Literal["hello", "echo", "delay", "counter", "transfer", "nest"]
 Locking = Literal["given", "ranked", "retry"]  # as cpp/app/transfer.h has them
+Clockwork = Literal["wheel", "rounds", "forgotten"]  # as cpp/app/bells.h has them
 Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
 Parser = Literal["best", "descent", "table", "simd"]  # as cpp/protocol/http1/read.h has them
 # Kernels, as cpp/scan/kernel.h has them.
@@ -114,6 +115,8 @@ class Uring(Model):
     registered_buffers: bool = False
     link_recv: bool = False
     link_shutdown: bool = False
+    send_apart: bool = False
+    link_sends: bool = False
     skip_success: bool = False
     sqpoll: bool = False
     sqpoll_cpu: Whole | None = None
@@ -133,6 +136,7 @@ class EngineTarget(Model):
     message_bytes: PositiveSize = 64
     response_bytes: Size = 13
     delay_ns: Annotated[Duration, Field(alias="delay")] = 0
+    timers: Clockwork | None = None
     counter: Counter = "mutex"
     counter_steps: Whole = 0
     locking: Locking = "given"
@@ -184,7 +188,8 @@ class Ready(Model):
 
 
 class CommandTarget(Model):
-    """Any program. `{address}`, `{port}` and `{dir}` (a fresh private folder) are filled in.
+    """Any program. `{address}`, `{port}` and `{dir}` (a fresh private folder) are filled in; in
+    `command` `{board}`, too: a descriptor for a program of ours that takes `board_fd=`.
 
     `file_bytes`: files of so many random bytes, always the same.
     """

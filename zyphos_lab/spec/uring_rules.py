@@ -56,6 +56,22 @@ CONTRADICTIONS: tuple[tuple[str, Callable[[Uring], bool], str], ...] = (
         lambda u: (u.link_recv or u.link_shutdown) and u.submissions < 2,
         "links need 2 submissions",
     ),
+    ("link_sends", lambda u: u.link_sends and not u.send_apart, "link_sends needs send_apart"),
+    (
+        "send_apart",
+        lambda u: u.send_apart and (u.send_zc_bytes is not None or u.link_recv),
+        "send_apart excludes send_zc_bytes and link_recv",
+    ),
+    (
+        "send_apart",
+        lambda u: u.send_apart and u.link_shutdown,
+        "send_apart excludes link_shutdown",
+    ),
+    (
+        "submissions",
+        lambda u: u.send_apart and u.submissions < 64,
+        "send_apart needs 64 submissions",
+    ),
     (
         "completions",
         lambda u: u.completions < u.submissions,

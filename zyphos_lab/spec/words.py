@@ -1,5 +1,5 @@
 """A target and a load as the `key=value` words of our programs: zyphos-serve, zyphos-reference,
-zyphos-load, zyphos-fetch, zyphos-ipc.
+zyphos-load, zyphos-fetch, zyphos-ipc, zyphos-datagram.
 
 Names are those of the experiment file, dotted for nesting; durations are whole nanoseconds,
 switches `true|false`, lists comma separated. What is not set is not said: the program's default is
@@ -51,7 +51,7 @@ def serve_words(target: EngineTarget, port: int = 0) -> list[str]:
     )
     names += ["counter", "counter_steps"] if target.app == "counter" else []
     words += [word for name in names for word in words_of(name, getattr(target, name))]
-    words += _nested("", target, ["locking", "hold_ns", "nest_bytes"])
+    words += _nested("", target, ["timers", "locking", "hold_ns", "nest_bytes"])
     names = ["blocking", "stack_bytes", "silence_timeout_ns"]
     names += ["queue_max", "queue_order", "when_busy"]
     words += _nested("", target, names)
@@ -199,6 +199,22 @@ def ipc_words(load: Load, repeat: Repeat, *, port: int) -> list[str]:
     words = ["role=ask", *words_of("port", port)]
     for name in ("by", "pattern", "buffer_bytes", "spins"):
         words += words_of(name, getattr(load.ipc, name))
+    for name in ("message_bytes", "deadline_ns"):
+        words += words_of(name, getattr(load, name))
+    for name in ("warmup_ns", "window_ns", "interval_ns"):
+        words += words_of(name, getattr(repeat, name))
+    return words
+
+
+def datagram_words(load: Load, repeat: Repeat, *, address: str, port: int) -> list[str]:
+    """Words for zyphos-datagram as the side that asks `address`:`port`."""
+    if load.datagrams is None:
+        return []
+    words = ["role=ask", *words_of("address", address), *words_of("port", port)]
+    for name in ("in_flight", "batch", "send"):
+        words += words_of(name, getattr(load.datagrams, name))
+    words += words_of("rate_per_second", load.arrival.rate_per_second)
+    words += words_of("spin", load.poll or None)
     for name in ("message_bytes", "deadline_ns"):
         words += words_of(name, getattr(load, name))
     for name in ("warmup_ns", "window_ns", "interval_ns"):

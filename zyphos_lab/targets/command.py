@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shutil
@@ -13,21 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zyphos_lab import netns
+from zyphos_lab.board import Board
 from zyphos_lab.child import Child, Children, Command
 from zyphos_lab.errors import MeasurementError, TargetError
 from zyphos_lab.targets import certificate
 from zyphos_lab.targets.base import STOP_GRACE_S, Target, can_connect, family_of
+from zyphos_lab.targets.missing import OURS, TargetMissingError
 
 POLL_S = 0.002
 CONNECT_TIMEOUT_S = 1.0
 LOG_BYTES = 1 << 24
 NO_BOARD = "only our own servers have a board"
+BOARD = "{board}"
 
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
     """As in the experiment file. `port` 0 is a free one; `{address}`, `{port}` and `{dir}` are
-    filled in.
+    filled in, and in `argv` `{board}`: the descriptor of a board, for programs of ours.
 
     Exactly one of `ready_http` (a path), `ready_log` (a regex for what it prints) is set, or
     neither: then it is ready when it accepts a connection.
@@ -65,14 +69,17 @@ class CommandTarget(Target):
     def start(self) -> RunningCommand:
         port = self._port()
         folder = self._children.folder()
+        board = Board() if any(BOARD in word for word in self._options.argv) else None
         try:
             if self._options.certificate is not None:
                 certificate.write(folder, self._options.certificate)
-            child = Child(self._command(folder, port), self._children)
+            child = Child(self._command(folder, port, board), self._children)
         except MeasurementError as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if board is not None:
+                board.close()
             raise self.error(error.message, error.hint) from error
-        running = RunningCommand(self, self._options, child, folder, port)
+        running = RunningCommand(self, self._options, child, folder, port, board)
         try:
             running.wait_until_ready()
             self._children.add(running.pids())
@@ -97,7 +104,7 @@ class CommandTarget(Target):
                 f"port {options.port} on {options.address}: {error.strerror}"
             ) from error
 
-    def _command(self, folder: Path, port: int) -> Command:
+    def _command(self, folder: Path, port: int, board: Board | None) -> Command:
         def fill(text: str) -> str:
             # Not str.format: configuration files are full of other braces.
             text = text.replace("{address}", self._options.address)
@@ -112,11 +119,13 @@ class CommandTarget(Target):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         env = {name: fill(value) for name, value in options.env.items()}
+        own = "" if board is None else str(board.fd)
         return Command(
-            [fill(word) for word in options.argv],
+            [fill(word).replace(BOARD, own) for word in options.argv],
             options.cpus,
             env,
             Path(fill(options.cwd)),
+            pass_fds=[] if board is None else [board.fd],
             namespace=self.namespace,
         )
 
@@ -125,7 +134,13 @@ class RunningCommand:
     """See targets.base.Running."""
 
     def __init__(
-        self, target: Target, options: CommandOptions, child: Child, folder: Path, port: int
+        self,
+        target: Target,
+        options: CommandOptions,
+        child: Child,
+        folder: Path,
+        port: int,
+        board: Board | None = None,
     ) -> None:
         self.address = options.address
         self.port = port
@@ -135,6 +150,7 @@ class RunningCommand:
         self._options = options
         self._child = child
         self._folder = folder
+        self._board = board
 
     def wait_until_ready(self) -> None:
         give_up = time.monotonic() + self._options.ready_timeout_ns / 1e9
@@ -165,7 +181,10 @@ class RunningCommand:
         return f"nothing listens on port {self.port}"
 
     def _ended_early(self) -> TargetError:
-        background = self._child.poll() == 0
+        code = self._child.poll()
+        if code == os.EX_UNAVAILABLE and Path(self._options.argv[0]).name.startswith(OURS):
+            return TargetMissingError(f"this machine cannot: {self._child.last_words()}")
+        background = code == 0
         hint = "it must stay in the foreground (nginx: `daemon off;`)" if background else ""
         return self._target.error(f"ended before it was ready; {self._child.last_words()}", hint)
 
@@ -173,7 +192,7 @@ class RunningCommand:
         return self._child.pids()
 
     def board(self) -> dict[str, int] | str:
-        return NO_BOARD
+        return NO_BOARD if self._board is None else self._board.reading("server")
 
     def check(self, wait_s: float = 0.0) -> None:
         if not self.may_end and self._child.wait(wait_s) is not None:
@@ -181,6 +200,9 @@ class RunningCommand:
 
     def stop(self) -> bool:
         killed = self._child.stop(signal.Signals[self._options.stop], STOP_GRACE_S)
+        if self._board is not None:
+            self._board.close()
+            self._board = None
         shutil.rmtree(self._folder, ignore_errors=True)
         return killed
 
