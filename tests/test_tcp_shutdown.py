@@ -126,6 +126,7 @@ STATES: dict[Meet, str] = {
 }
 
 
+@pytest.mark.answers("m01.exit.3.floor", "m01.exit.3.goal", "s1.4")
 @pytest.mark.parametrize("meet", STATES, ids=lambda one: one.__name__)
 def test_a_server_ends_in_any_state_of_its_connection(
     place: Place, engine: str, meet: Meet
