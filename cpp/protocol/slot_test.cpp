@@ -215,6 +215,17 @@ TEST(Slot, ALostPeerIsToldOnceAndEndsTheConnection) {
   EXPECT_TRUE(scripted.peer.slot().abortive());
 }
 
+TEST(Slot, WhyAPeerWasLostIsTheDriversToSay) {
+  Scripted scripted([](Bytes in, Peer peer, Outbox&, Time) {
+    return Step{.consumed = in.size(), .error = peer == Peer::lost ? Errc::peer_reset : Errc::ok};
+  });
+  scripted.peer.slot().lose(Errc::system, scripted.peer.now());
+  EXPECT_EQ(scripted.seen.size(), 2U);
+  EXPECT_EQ(scripted.peer.slot().error(), Errc::system);
+  EXPECT_EQ(scripted.peer.around().counters.errors(Errc::peer_reset), 0U);
+  EXPECT_TRUE(scripted.peer.slot().abortive());
+}
+
 TEST(Slot, DeadlinesComeFromTheLatestStep) {
   std::deque<Time> deadlines{Time{5'000'000'000}, Time{3'000'000'000}, Time::never()};
   Scripted scripted([&](Bytes in, Peer, Outbox&, Time) {
