@@ -410,6 +410,7 @@ def _all() -> Iterator[Metric]:
         yield from _rows(probe_metrics.URING, "uring", side)
         yield from _rows(probe_metrics.DESCRIPTORS, "descriptors", side)
         yield from _rows(probe_metrics.TCP_EVENTS, "tcp_events", side)
+    yield from _rows(probe_metrics.STEAL, "steal")
     yield from _rows(probe_metrics.LEAKS, "leaks", "server_")
     yield from _rows(probe_metrics.ENDING, "ending", "server_")
     yield from _rows(board_metrics.BOARD, "", "server_")
