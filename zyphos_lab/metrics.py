@@ -121,7 +121,6 @@ server_restart_ns             ns          lower   until another took a killed on
 link_dark_ns                  ns          -       time that the link swallowed everything on purpose
 attack_packets_sent           count       -       packets, or requests, of an attack
 attack_packets_filtered       count       -       SYNs that the XDP filter dropped
-client_threads                count       -       threads of the load
 client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU
 client_threads_spin_ns        ns          -       time of their polls that found nothing: no work
 server_requests_lost          count       -       requests that the reference server was to lose
@@ -147,7 +146,7 @@ rss_bytes                     bytes       lower   resident memory at the end
 rss_bytes_max                 bytes       lower   most resident memory since the start
 processes                     count       -       processes of the tree
 processes_ended               count       -       processes that ended within the window
-threads                       count       -       threads of the tree
+threads                       count       -       threads of the tree; client_: only those that load
 threads_ended                 count       -       threads that ended within the window
 descriptors                   count       lower   descriptors open at the end
 """

@@ -413,5 +413,7 @@ def _count(row: Row, skipped: Skipped, measured: Measured) -> None:
     for probe, was, now in zip(measured.probes, before.probes, after.probes, strict=True):
         counted, lacking = probe.columns(was, now, requests)
         told, missing = probe.of_load(was, now, measured.result)
+        if row.get("client_threads") is not None:  # those that load, without each one's main thread
+            counted.pop("client_threads", None)
         row.update(counted | told)
         skipped.update(lacking | missing)
