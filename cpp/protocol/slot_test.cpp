@@ -62,6 +62,7 @@ bool rests(OnePeer& peer) {
   return one != nullptr;
 }
 
+// answers: s4.3
 TEST(Slot, AtRestItHasBuffersOnlyForBytes) {
   Scripted scripted([](Bytes in, Peer, Outbox& out, Time) {
     const Bytes whole = in.first(in.size() / 4 * 4);
