@@ -29,7 +29,9 @@ def place() -> Iterator[Place]:
         yield one
 
 
-@pytest.fixture(params=["sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"])
+@pytest.fixture(
+    params=["sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"]
+)
 def engine(request: pytest.FixtureRequest) -> str:
     able = _core.engines()[str(request.param)]
     if able is not True:
