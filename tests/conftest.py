@@ -23,6 +23,7 @@ MARKERS = {
     "native": "runs native programs of ZYPHOS_BUILD; part of `make asan` and `make tsan`",
     "core": "loads the module _core; run by `make asan` with the runtime preloaded",
     "gtest": "a case of a native test program",
+    "answers(id, ...)": "ids of the roadmap that the test shows (`zyphos-lab roadmap` lists it)",
 }
 
 # Seeds are fixed and printed, and no test has a deadline: a slow machine is not a failure.

@@ -169,3 +169,17 @@ def test_descriptors(soft: int, state: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_cpu_quota(quota: str | None, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "cgroup", lambda: {"version": 2, "cpu_quota": quota})
     assert settings.cpu_quota().state == state
+
+
+@pytest.mark.answers("s5.5")
+@pytest.mark.parametrize(
+    ("nodes", "state", "told"), [(2, "ok", "2 nodes"), (1, "info", "one node"), (0, "info", "none")]
+)
+def test_numa_is_there_or_skipped_with_its_reason(
+    tmp_path: Path, nodes: int, state: str, told: str
+) -> None:
+    for number in range(nodes):
+        (tmp_path / f"node{number}").mkdir()
+    (tmp_path / "has_cpu").write_text("0")
+    found = abilities.numa(tmp_path)
+    assert found.state == state and told in found.value

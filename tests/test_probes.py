@@ -244,6 +244,7 @@ def counting() -> Iterator[SyscallsProbe]:
 CALLS_1000 = "[os.getppid() for i in range(1000)]"
 
 
+@pytest.mark.answers("m01.build.4")
 @pytest.mark.core
 def test_calls_are_counted_exactly(
     counting: SyscallsProbe, server: Servant, other: Servant

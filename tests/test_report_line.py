@@ -154,3 +154,17 @@ def test_what_makes_no_line_is_a_mistake_in_the_file(fit: str, message: str) -> 
     with pytest.raises(SpecError) as error:
         spec.loads(text)
     assert any(message in one.message for one in error.value.complaints)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 5 << 20, [0, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20]),
+        (30e6, 90e6, [32 << 20, 48 << 20, 64 << 20, 80 << 20]),
+        (0, 3, [0, 1, 2, 3]),
+    ],
+)
+def test_bytes_have_their_ticks_at_multiples_of_a_power_of_two(
+    low: float, high: float, ticks: list[float]
+) -> None:
+    assert line_pictures.BinaryLocator().tick_values(low, high) == ticks

@@ -13,6 +13,7 @@ from spec_samples import ECHO
 from zyphos_lab import report, roadmap, spec
 from zyphos_lab.cli.main import run
 from zyphos_lab.errors import SpecError
+from zyphos_lab.roadmap import claims, show
 from zyphos_lab.roadmap.state import State, states
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,10 +91,78 @@ def test_an_experiment_without_a_run_is_planned(tmp_path: Path) -> None:
     assert len(said) == 1 and "b.yaml cannot be read" in said[0]
 
 
+PYTHON_TEST = """
+@pytest.mark.answers("m01.build.1", "m01.exit.3.goal")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it(engine):
+    pass
+
+@pytest.mark.answers("m01.bild.1")
+def test_wrong():
+    pass
+
+@pytest.mark.answers("m01.build.2")
+def helper():
+    pass
+"""
+NATIVE_TEST = """
+// Why it is so.
+// answers: m01.build.1, s1.items.4
+TEST_P(Drain, InEveryState) {}
+
+// answers: m01.build.2
+
+TEST(Drain, Apart) {}
+"""
+
+
+def claimed(tmp_path: Path) -> Path:
+    (tmp_path / "test_a.py").write_text(PYTHON_TEST)
+    (tmp_path / "a_test.cpp").write_text(NATIVE_TEST)
+    return tmp_path
+
+
+def test_tests_say_what_they_show(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = claims.by_id([claimed(tmp_path)], said.append)
+    native, python = f"{tmp_path}/a_test.cpp::Drain.InEveryState", f"{tmp_path}/test_a.py::test_it"
+    assert found == {
+        "m01.build.1": [native, python],
+        "s1.4": [native],
+        "m01.exit.3.goal": [python],
+    }
+    assert [line.partition(tmp_path.name)[2] for line in said] == [
+        "/a_test.cpp:6: what follows is no test",
+        "/test_a.py:7: `m01.bild.1` is not on the roadmap; did you mean `m01.build.1`?",
+        "/test_a.py:11: what follows is no test",
+    ]
+
+
+def test_what_a_test_shows_is_no_verdict(tmp_path: Path) -> None:
+    tests = claims.by_id([claimed(tmp_path)], lambda line: None)
+    found = states(tmp_path, [], print, tests)
+    bar = state_of(found, "m01.exit.3")
+    assert (bar.state, bar.floor_met, bar.goal_met) == ("tested", "", "")
+    text = "\n".join(show.lines([bar, state_of(found, "m01.build.1")]))
+    assert "[t] m01.exit.3" in text and "floor [no verdict]" in text and "goal [test]" in text
+    assert text.count("test_a.py::test_it") == 2 and "test_a.py::test_it (goal)" in text
+    assert show.summary(found)["tested"] == 3 and show.summary(found)["goals_met"] == 0
+    (tmp_path / "a.yaml").write_text("answers: [s1.4]\n")
+    assert state_of(states(tmp_path, [], print, tests), "s1.4").state == "tested"
+
+
+def test_every_claim_here_names_an_id_and_stands_at_a_test() -> None:
+    found = list(claims.claims([ROOT / folder for folder in claims.FOLDERS]))
+    assert [f"{claim.where}: {claim.mistake}" for claim in found if claim.mistake] == []
+    assert {Path(claim.test.partition("::")[0]).suffix for claim in found} == {".py", ".cpp"}
+
+
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answered(tmp_path)
     capsys.readouterr()
-    where = ["--results", str(tmp_path), "--experiments", str(tmp_path)]
+    claimed(tmp_path)
+    folders = (("--results", "."), ("--experiments", "."), ("--tests", "."))
+    where = [word for option, folder in folders for word in (option, str(tmp_path / folder))]
     assert run(["roadmap", "m01", "--json", *where]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["summary"]["answered"] == 2 and told["summary"]["floors_met"] == 1
@@ -101,7 +170,10 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["roadmap", "--answered", *where]) == 0
     out = capsys.readouterr().out
     assert "floor [PASS]: " in out and "[ ]" not in out
+    assert run(["roadmap", "--tested", *where]) == 0
+    assert capsys.readouterr().out.count("[t]") == 3
     assert run(["roadmap", "--open", "--format", "md", *where]) == 0
-    assert "| f07 |" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "| f07 |" not in out and "| m01.build.1 |" not in out and "| m01.build.2 |" in out
     assert run(["roadmap", "m99", *where]) == 2
     assert "`m99` is not on the roadmap" in capsys.readouterr().err

@@ -29,7 +29,9 @@ def place() -> Iterator[Place]:
         yield one
 
 
-@pytest.fixture(params=["thread", "pool", "select", "poll", "epoll", "coroutine", "uring"])
+@pytest.fixture(
+    params=["sequential", "thread", "pool", "select", "poll", "epoll", "coroutine", "uring"]
+)
 def engine(request: pytest.FixtureRequest) -> str:
     able = _core.engines()[str(request.param)]
     if able is not True:
@@ -126,6 +128,7 @@ STATES: dict[Meet, str] = {
 }
 
 
+@pytest.mark.answers("m01.exit.3.floor", "m01.exit.3.goal", "s1.4")
 @pytest.mark.parametrize("meet", STATES, ids=lambda one: one.__name__)
 def test_a_server_ends_in_any_state_of_its_connection(
     place: Place, engine: str, meet: Meet

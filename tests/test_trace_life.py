@@ -179,6 +179,7 @@ def need_sequence() -> None:
         pytest.skip(reason)
 
 
+@pytest.mark.answers("m01.build.4")
 def test_strace_sees_the_same_calls(tmp_path: Path) -> None:
     """Of one and the same connection: names and results, in order."""
     need_sequence()

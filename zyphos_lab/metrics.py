@@ -122,7 +122,6 @@ link_dark_ns                  ns          -       time that the link swallowed e
 attack_packets_sent           count       -       packets, requests, or bytes of an attack
 attack_connections_ended      count       -       of an attack's connections, by the server
 attack_packets_filtered       count       -       SYNs that the XDP filter dropped
-client_threads                count       -       threads of the load
 client_threads_run_delay_ns   ns          lower   time that the load's own threads waited for a CPU
 client_threads_spin_ns        ns          -       time of their polls that found nothing: no work
 server_requests_lost          count       -       requests that the reference server was to lose
@@ -148,7 +147,7 @@ rss_bytes                     bytes       lower   resident memory at the end
 rss_bytes_max                 bytes       lower   most resident memory since the start
 processes                     count       -       processes of the tree
 processes_ended               count       -       processes that ended within the window
-threads                       count       -       threads of the tree
+threads                       count       -       threads of the tree; client_: only those that load
 threads_ended                 count       -       threads that ended within the window
 descriptors                   count       lower   descriptors open at the end
 """
@@ -411,6 +410,7 @@ def _all() -> Iterator[Metric]:
         yield from _rows(probe_metrics.URING, "uring", side)
         yield from _rows(probe_metrics.DESCRIPTORS, "descriptors", side)
         yield from _rows(probe_metrics.TCP_EVENTS, "tcp_events", side)
+    yield from _rows(probe_metrics.STEAL, "steal")
     yield from _rows(probe_metrics.LEAKS, "leaks", "server_")
     yield from _rows(probe_metrics.ENDING, "ending", "server_")
     yield from _rows(board_metrics.BOARD, "", "server_")

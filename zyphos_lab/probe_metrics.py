@@ -30,6 +30,16 @@ sockets_listen                     count  -       sockets in this state at the w
 sockets_closing                    count  -       sockets in this state at the window's end
 """
 
+# Of the machine; the columns of no side.
+STEAL = """
+latency_ns_p99_9_without_steal  ns  lower  99.9th percentile over the intervals without host steal
+observer_steal_ns             ns          lower   CPU time of the thread that reads steal
+steal_samples                 count       -       readings of the host's steal within the window
+requests_done_without_steal   count       -       requests due in intervals without host steal
+intervals_without_steal       count       -       the load's intervals without host steal
+intervals_without_steal_ratio ratio       higher  their share of the window's
+"""
+
 PACKETS = """
 capture_packets               count       -       packets that were captured
 capture_bytes                 bytes       -       their bytes on the wire

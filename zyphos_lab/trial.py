@@ -412,5 +412,8 @@ def _count(row: Row, skipped: Skipped, measured: Measured) -> None:
     requests = record.requests_between_edges(row)
     for probe, was, now in zip(measured.probes, before.probes, after.probes, strict=True):
         counted, lacking = probe.columns(was, now, requests)
-        row.update(counted)
-        skipped.update(lacking)
+        told, missing = probe.of_load(was, now, measured.result)
+        if row.get("client_threads") is not None:  # those that load, without each one's main thread
+            counted.pop("client_threads", None)
+        row.update(counted | told)
+        skipped.update(lacking | missing)

@@ -111,6 +111,7 @@ TEST_P(Allocation, TheCounterCounts) {
   EXPECT_EQ(allocations.load(), 1U) << more.size();
 }
 
+// answers: s4.3
 TEST_P(Allocation, NoneForAWholeRequestAndNoCopy) {
   start_echo(64);
   expect_none(pattern(64), 1);

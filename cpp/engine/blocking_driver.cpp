@@ -231,11 +231,7 @@ void BlockingDriver::deliver() {
   if (!mail_.empty()) slot_.pump(now_);
 }
 
-void BlockingDriver::lose(Errc error) {
-  slot_.peer(Peer::lost);
-  slot_.pump(now_);
-  slot_.abort(error);
-}
+void BlockingDriver::lose(Errc error) { slot_.lose(error, now_); }
 
 // SO_RCVTIMEO so that recv returns at the deadline or before. It is set anew only when it would be
 // too long: what stands is made an eighth shorter than asked, so that a deadline renewed with each
@@ -274,9 +270,7 @@ void BlockingDriver::fail_dials() {
     auto connection = std::move(failed_dials_.back());
     failed_dials_.pop_back();
     slot.open(std::move(connection), kNoNumber);
-    slot.peer(Peer::lost);
-    slot.pump(now_);
-    slot.abort(Errc::connect_failed);
+    slot.lose(Errc::connect_failed, now_);
   }
 }
 

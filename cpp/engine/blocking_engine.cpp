@@ -59,7 +59,7 @@ void BlockingEngine::start() {
   report_stack_overflows();
   counters_ = &board_.take();
   std::promise<void> ready;
-  acceptor_ = std::thread([&] {
+  acceptor_ = new_thread([&] {
     try {
       name_thread(acceptor_name_);
       admit_interrupts();

@@ -40,6 +40,7 @@ TEST_P(Drain, IdleConnectionsEndAtOnce) {
   EXPECT_EQ(errors(Errc::drain_timeout), 0U);
 }
 
+// answers: m03.build.3, s1.4
 TEST_P(Drain, ARequestUnderWayIsStillAnswered) {
   ZY_NEEDS_AT_ONCE(2U);
   start_echo(8);
@@ -111,6 +112,7 @@ TEST_P(Drain, ALingeringConnectionWaitsForItsPeer) {
   EXPECT_EQ(errors(Errc::peer_reset), 0U);
 }
 
+// answers: m03.build.3, s1.4
 TEST_P(Drain, WhatDoesNotEndIsAborted) {
   options_.drain_timeout_ns = 30 * kMillisecond_ns;
   start_echo(8);
@@ -144,6 +146,7 @@ TEST_P(Drain, ABlockedWriterIsAborted) {
   EXPECT_EQ(errors(Errc::drain_timeout), 1U);
 }
 
+// answers: s1.4
 TEST_P(Drain, TheListenerIsGoneAndThePortFree) {
   start_echo(8);
   const Address where = address();

@@ -15,6 +15,7 @@ using namespace zyphos::testing;
 class Echo : public EngineTest {};
 INSTANTIATE_TEST_SUITE_P(Engines, Echo, every_engine(), engine_name);
 
+// answers: m08.build.5, m08.build.6, m11.build.1, e1
 TEST_P(Echo, EverySplitOfTwoMessages) {
   options_.socket.tcp_nodelay = true;
   start_echo(8);
@@ -148,6 +149,7 @@ TEST_P(Echo, AResetPeerIsCounted) {
   EXPECT_EQ(errors(Errc::peer_reset), 1U);
 }
 
+// answers: m03.build.4
 TEST_P(Echo, ConnectionsMaxPausesAccepting) {
   ZY_NEEDS_AT_ONCE(2U);
   // Several that accept may each let in one more.

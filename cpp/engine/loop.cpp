@@ -182,9 +182,7 @@ void LoopCore::forget_accepted() {
 }
 
 void LoopCore::lose(LoopConnection& connection, Errc error) {
-  connection.slot.peer(Peer::lost);
-  connection.slot.pump(now_);
-  connection.slot.abort(error);
+  connection.slot.lose(error, now_);
   drop(connection);
 }
 

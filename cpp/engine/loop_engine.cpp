@@ -120,10 +120,10 @@ class LoopEngine final : public Engine {
     const std::size_t number = threads_.size();
     std::promise<void> promise;
     std::future<void> ready = promise.get_future();
-    threads_.emplace_back(
+    threads_.push_back(new_thread(
         [this, number, loop_setup = std::move(setup), announce = std::move(promise)]() mutable {
           run_loop(number, std::move(loop_setup), announce);
-        });
+        }));
     return ready;
   }
 

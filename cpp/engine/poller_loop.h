@@ -132,7 +132,7 @@ inline PollerLoop::Moved PollerLoop::send(PolledConnection& connection) {
 
 inline PollerLoop::Moved PollerLoop::receive_once(PolledConnection& connection) {
   const Bytes room(buffer_.data(), kReceive_bytes);
-  const Received received = receive(connection.fd.get(), room, 0, counters_);
+  const Received received = receive(connection.fd.get(), room, MSG_DONTWAIT, counters_);
   const bool told = std::exchange(connection.told, false);
   switch (received.state) {
     case Receive::bytes:

@@ -219,10 +219,18 @@ class Supervisor {
     const Time until = next();
     const timespec left = to_timespec(until - clock_now());
     if (::ppoll(polled_.data(), polled_.size(), until.is_never() ? nullptr : &left, nullptr) < 0) {
-      return false;
+      if (errno != EINVAL) return false;
+      look_at_each();
     }
     now_ = clock_now();
     return true;
+  }
+
+  // Somebody has allowed this process fewer descriptors than it watches, and poll(2) takes no more
+  // at once: one at a time, a hundred times a second, which is late and does not spin.
+  void look_at_each() {
+    ::poll(nullptr, 0, 10);
+    for (pollfd& one : polled_) ::poll(&one, 1, 0);
   }
 
   void react() {

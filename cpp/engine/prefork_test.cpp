@@ -314,6 +314,7 @@ TEST_P(Prefork, AWorkerThatCannotStartIsTheStartsFailure) {
   engine_.reset();
 }
 
+// answers: s5.5
 TEST_P(Prefork, WorkersArePinnedInTurn) {
   options_.prefork.workers = 2;
   options_.cpus = {0};
@@ -401,6 +402,7 @@ class Grows : public Prefork {};
 INSTANTIATE_TEST_SUITE_P(Engines, Grows, ::testing::Values("prefork_inherited", "prefork_passed"),
                          engine_name);
 
+// answers: s5.7
 TEST_P(Grows, WithTheWorkAndBackAndNobodyIsLost) {
   options_.prefork.workers = 1;
   options_.prefork.workers_max = 3;

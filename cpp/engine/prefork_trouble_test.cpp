@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cstdint>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
@@ -123,6 +125,40 @@ TEST_P(PassedOn, WithoutOneInTheSupervisorTheyWaitAtTheListener) {
   limit_descriptors(supervisor, kMany);
   EXPECT_EQ(waiting.read(8), "12345678");
   EXPECT_EQ(descriptors_of(supervisor), before);
+}
+
+// --- a supervisor that may have fewer descriptors than it watches ---
+
+class FewAllowed : public PreforkTrouble {
+ protected:
+  // How often it has gone to sleep: who spins does not.
+  static std::uint64_t sleeps_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+    for (std::string word; file >> word;) {
+      if (word != "voluntary_ctxt_switches:") continue;
+      std::uint64_t count = 0;
+      file >> count;
+      return count;
+    }
+    return 0;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Engines, FewAllowed, every_accept(), engine_name);
+
+TEST_P(FewAllowed, ItSleepsAndStillSeesADeath) {
+  start_echo(8);
+  const pid_t supervisor = supervisor_of(*engine_);
+  const std::size_t count_before = pids().size();
+  limit_descriptors(supervisor, kNone);
+  // Whatever it waits for must be over once, so that it waits under the new limit.
+  ASSERT_EQ(::kill(*pids().begin(), SIGKILL), 0);
+  eventually([&] { return count(Counter::workers_lost) == 1; }, "the death");
+  const std::uint64_t before = sleeps_of(supervisor);
+  eventually([&] { return sleeps_of(supervisor) >= before + 20; }, "sleeps");
+  limit_descriptors(supervisor, kMany);
+  eventually([&] { return serving().size() == count_before; }, "the next worker");
+  Client client(address());
+  EXPECT_TRUE(echoed(client));
 }
 
 // --- a worker that does not follow its orders ---

@@ -54,6 +54,7 @@ TEST_P(Protocols, HttpKeepsAliveAndCloses) {
   EXPECT_EQ(count(Counter::bytes_copied), 0U);
 }
 
+// answers: m08.build.3
 TEST_P(Protocols, HttpByteByByte) {
   options_.socket.tcp_nodelay = true;
   start_http("echo");

@@ -106,6 +106,7 @@ TEST_P(UringTrouble, PartsOfManySendsAreNotMixedUp) {
   }
 }
 
+// answers: m11.build.2
 TEST_P(UringTrouble, CompletionsComeInAnyOrderAndFindTheirConnection) {
   // The first one's send cannot complete, for nobody reads it: the others' overtake it.
   options_.socket.so_sndbuf = 4096;
@@ -161,6 +162,7 @@ TEST_P(UringTrouble, ErrorsInCompletionsEndTheirConnectionAlone) {
 
 // --- what is counted ---
 
+// answers: m11.build.2
 TEST_P(UringTrouble, WhatPassesThroughTheRingIsCounted) {
   start_echo(8);
   Client client(address());

@@ -152,7 +152,7 @@ void Worker::take_in(Channel& channel, const Received& received, Time now) {
 
 Received Worker::receive_some(Channel& channel) {
   const Bytes room(buffer_.get(), receive_bytes_);
-  if (!options_.kernel_timestamps) return receive(channel.fd.get(), room, 0, counters_);
+  if (!options_.kernel_timestamps) return receive(channel.fd.get(), room, MSG_DONTWAIT, counters_);
   std::int64_t stamp_ns = 0;
   const Received received = receive_stamped(channel.fd.get(), room, stamp_ns);
   counters_.add(Counter::recv_calls);

@@ -13,6 +13,7 @@
 namespace zyphos {
 namespace {
 
+// answers: s4.3
 TEST(BlockPool, HandsTheHotBlockOutAgain) {
   BlockPool pool;
   std::byte* first = pool.take();

@@ -84,7 +84,9 @@ void set_cork(int fd, bool corked) {
 }
 
 Received receive(int fd, Bytes buffer, int flags, Counters& counters) {
-  const ssize_t size = ::recv(fd, buffer.data(), buffer.size(), flags);
+  const auto call = [&] { return ::recv(fd, buffer.data(), buffer.size(), flags); };
+  const bool waits = (flags & MSG_DONTWAIT) == 0;
+  const ssize_t size = waits ? call() : repeat(counters, call);
   if (size < 0 && errno == EINTR) {
     counters.add(Counter::interrupted);
     return {};

@@ -45,7 +45,7 @@ void set_cork(int fd, bool corked);
 
 enum class Receive : std::uint8_t {
   bytes,
-  again,     // nothing now (EAGAIN, a timeout, or EINTR: look around and call again)
+  again,     // nothing now (EAGAIN, a timeout, or EINTR of a wait: look around and call again)
   finished,  // FIN
   reset,
   failed,
@@ -56,8 +56,8 @@ struct Received {
   std::size_t size = 0;
 };
 
-// One recv(). `flags`: MSG_DONTWAIT or 0. Counts recv_calls, recv_again, interrupted (bytes_in is
-// the Slot's).
+// One recv(). `flags`: MSG_DONTWAIT, whose EINTR is tried again (an edge is told once), or 0.
+// Counts recv_calls, recv_again, interrupted (bytes_in is the Slot's).
 Received receive(int fd, Bytes buffer, int flags, Counters& counters);
 
 // For threads that send files.

@@ -104,6 +104,13 @@ void Slot::abort(Errc error) {
   phase_ = Phase::abort;
 }
 
+void Slot::lose(Errc why, Time now) {
+  fail(why);
+  peer(Peer::lost);
+  pump(now);
+  abort(Errc::ok);
+}
+
 void Slot::fail(Errc error) {
   if (error_ != Errc::ok) return;
   error_ = error;

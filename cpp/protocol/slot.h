@@ -86,6 +86,9 @@ class Slot {
   Peer peer_state() const { return peer_; }
   // Ends it with a RST and counts `error`.
   void abort(Errc error);
+  // The driver has lost the peer, or can do no more for it: the connection sees Peer::lost and
+  // ends. `why` is what is counted, for the connection can only guess.
+  void lose(Errc why, Time now);
 
  private:
   enum class Phase : std::uint8_t { run, linger, abort };

@@ -62,6 +62,7 @@ bool rests(OnePeer& peer) {
   return one != nullptr;
 }
 
+// answers: s4.3
 TEST(Slot, AtRestItHasBuffersOnlyForBytes) {
   Scripted scripted([](Bytes in, Peer, Outbox& out, Time) {
     const Bytes whole = in.first(in.size() / 4 * 4);
@@ -228,6 +229,17 @@ TEST(Slot, ALostPeerIsToldOnceAndEndsTheConnection) {
     return Step{.consumed = in.size()};
   });
   scripted.peer.lose();
+  EXPECT_TRUE(scripted.peer.slot().abortive());
+}
+
+TEST(Slot, WhyAPeerWasLostIsTheDriversToSay) {
+  Scripted scripted([](Bytes in, Peer peer, Outbox&, Time) {
+    return Step{.consumed = in.size(), .error = peer == Peer::lost ? Errc::peer_reset : Errc::ok};
+  });
+  scripted.peer.slot().lose(Errc::system, scripted.peer.now());
+  EXPECT_EQ(scripted.seen.size(), 2U);
+  EXPECT_EQ(scripted.peer.slot().error(), Errc::system);
+  EXPECT_EQ(scripted.peer.around().counters.errors(Errc::peer_reset), 0U);
   EXPECT_TRUE(scripted.peer.slot().abortive());
 }
 

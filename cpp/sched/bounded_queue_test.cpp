@@ -95,6 +95,7 @@ TEST(BoundedQueue, AClosedOneTakesNothingInAndGivesTheRest) {
 }
 
 // Every item comes out once, whatever order and bound, with several threads on both sides.
+// answers: s3.7
 TEST(BoundedQueue, LosesAndDoublesNothingBetweenThreads) {
   constexpr int kThreads = 3;
   constexpr int kItems = 4000;

@@ -78,6 +78,7 @@ class Model : public ::testing::TestWithParam<std::uint64_t> {};
 INSTANTIATE_TEST_SUITE_P(Seeds, Model, ::testing::Range<std::uint64_t>(1, 9));
 
 // Delays from nothing to 13 days and steps from nothing to 5 hours, each size as likely.
+// answers: m08.build.4
 TEST_P(Model, AgreesToTheTick) {
   SCOPED_TRACE(GetParam());
   Random random(GetParam());
@@ -187,6 +188,7 @@ TEST(TimerWheelEdges, ArmedAgainWhenItFires) {
 }
 
 // A quarter cancelled, a quarter moved later; each of the others once, in its tick.
+// answers: m08.build.4
 TEST(TimerWheelEdges, AMillion) {
   constexpr std::size_t kTimers = 1'000'000;
   Random random(11);
@@ -243,6 +245,7 @@ struct OurWheel {
 };
 
 // The failure: an idle timeout of 60 s on a wheel of 268 ms ends the connection within 268 ms.
+// answers: m08.fail.2
 TEST(TimerWheelOverflow, OneTurnWithoutRoundsFiresEarly) {
   using Wheel = textbook::OneWheel<textbook::Rounds::forgotten>;
   Wheel wheel(1);
@@ -252,6 +255,7 @@ TEST(TimerWheelOverflow, OneTurnWithoutRoundsFiresEarly) {
 }
 
 // The cures: rounds counted, or more levels; ours also beyond its own horizon.
+// answers: m08.fail.2
 TEST(TimerWheelOverflow, RoundsOrLevelsFireInTime) {
   textbook::OneWheel<textbook::Rounds::counted> rounds(1);
   OurWheel ours;

@@ -26,12 +26,16 @@ from zyphos_lab.units import (
 )
 
 if TYPE_CHECKING:
+    from zyphos_lab.child import Children
+    from zyphos_lab.load import LoadRun
+    from zyphos_lab.load_group import LoadGroup
     from zyphos_lab.record import Reason
 
 EPILOG = """\b
 Examples:
   zyphos-lab load http://127.0.0.1:8080/ --connections 64 --duration 5s
   zyphos-lab load http://127.0.0.1:8080/ --rate 10000/s --law poisson
+  zyphos-lab load http://127.0.0.1:8080/ --connections 40000 --processes 3
   zyphos-lab load http://127.0.0.1:8080/ --rate 1000/s --law on-off --on 100ms --off 400ms
   zyphos-lab load http://127.0.0.1:8080/ --law ramp --from 100/s --to 5000/s --duration 30s
   zyphos-lab load http://127.0.0.1:8080/ --law trace --trace arrivals.txt
@@ -57,6 +61,16 @@ class Place:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is started: so many zyphos-load with these words, on these CPUs."""
+
+    words: list[str]
+    processes: int
+    on_cpus: list[int]
+    warmup_ns: int
+
+
 @click.command(epilog=EPILOG)
 @click.argument("target", metavar="URL|HOST:PORT")
 @click.option(
@@ -68,6 +82,8 @@ class Place:
 )
 @click.option("--connections", "-c", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option("--threads", "-t", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--processes", type=click.IntRange(1, 250), default=1, show_default=True,
+              help="That share it, where one may not have so many descriptors.")  # fmt: skip
 @click.option("--cpus", default="", help="Processors to run on, like 1,2. Default: all.")
 @click.option("--duration", "-d", default="5s", show_default=True, help="Measured window.")
 @click.option("--warmup", default="500ms", show_default=True, help="Load before it, not counted.")
@@ -101,7 +117,9 @@ def command(**given: Any) -> None:
     place = _place(given["target"], given["protocol"])
     words = list(_words(given, place))
     window_ns = _duration(given, "duration")
-    result, stop = _run(words, cpus(given["cpus"]), window_ns, _duration(given, "deadline"))
+    _enough(given)
+    wanted = Wanted(words, given["processes"], cpus(given["cpus"]), _duration(given, "warmup"))
+    result, stop = _run(wanted, window_ns, _duration(given, "deadline"))
     columns, verdict, reasons = _judged(result, law_of(given))
     if given["as_json"]:
         print_json({**columns, "verdict": verdict, "reasons": [one.as_dict() for one in reasons]})
@@ -193,16 +211,34 @@ def _listed_words(given: dict[str, Any]) -> Iterator[str]:
     yield from words.listed_words(load_files.listed_in(given["requests"]))
 
 
+def _enough(given: dict[str, Any]) -> None:
+    """As an experiment's rule: each process and each of its threads has a connection."""
+    needed = given["processes"] * given["threads"]
+    if given["processes"] > 1 and given["connections"] < needed:
+        message = f"--processes {given['processes']} with --threads {given['threads']}"
+        raise UsageError(f"{message} need {needed} connections at least")
+
+
+def _started(wanted: Wanted, children: Children) -> LoadRun | LoadGroup:
+    from zyphos_lab.load import LoadRun
+    from zyphos_lab.load_group import LoadGroup
+
+    words, on_cpus = wanted.words, wanted.on_cpus
+    if wanted.processes == 1:
+        return LoadRun(words, on_cpus, children, lambda: None)
+    count, warmup_ns = wanted.processes, wanted.warmup_ns
+    return LoadGroup(words, count, warmup_ns, on_cpus, children, lambda: None)
+
+
 def _run(
-    words: list[str], on_cpus: list[int], window_ns: int, deadline_ns: int
+    wanted: Wanted, window_ns: int, deadline_ns: int
 ) -> tuple[dict[str, Any], Interrupted | None]:
     """The load's result; with Ctrl-C what it had by then, and the exception to end with."""
     from zyphos_lab import signals
     from zyphos_lab.child import Children, monotonic_ns
-    from zyphos_lab.load import LoadRun
 
     with tempfile.TemporaryDirectory() as folder, signals.handled():
-        load = LoadRun(words, on_cpus, Children(Path(folder)), lambda: None)
+        load = _started(wanted, Children(Path(folder)))
         try:
             try:
                 load.wait_for("connected", monotonic_ns() + RESULT_GRACE_NS)

@@ -18,6 +18,7 @@ EPILOG = """\b
 Examples:
   zyphos-lab roadmap m01
   zyphos-lab roadmap --answered
+  zyphos-lab roadmap m03 --tested
   zyphos-lab roadmap m02 f07 --open
   zyphos-lab roadmap --format md
 """
@@ -25,8 +26,11 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("ids", nargs=-1)
-@click.option("--open", "open_only", is_flag=True, help="Only what no run answers yet.")
+@click.option(
+    "--open", "open_only", is_flag=True, help="Only what no run answers and no test shows yet."
+)
 @click.option("--answered", "answered_only", is_flag=True, help="Only what a run answers.")
+@click.option("--tested", "tested_only", is_flag=True, help="Only what tests alone show.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "md"]), default="text", show_default=True
 )
@@ -37,36 +41,57 @@ Examples:
     show_default=True,
     help="Folder of the experiment files.",
 )
+@click.option(
+    "--tests",
+    type=click.Path(file_okay=False, path_type=Path),
+    multiple=True,
+    default=("tests", "cpp"),
+    show_default=True,
+    help="Folders of the tests that say what they show.",
+)
 @results_option
 @json_option
 def command(
     ids: tuple[str, ...],
     open_only: bool,
     answered_only: bool,
+    tested_only: bool,
     form: str,
     experiments: Path,
+    tests: tuple[Path, ...],
     results: Path,
     as_json: bool,
 ) -> None:
-    """The whole subject item by item: which experiment answers it, what its last run found, and
-    whether floor and goal of a bar are met. IDS: only these (`m01`, `m01.explore`, `f07`).
+    """The whole subject item by item: which experiment answers it, what its last run found,
+    whether floor and goal of a bar are met, and which tests show it. IDS: only these (`m01`,
+    `m01.explore`, `f07`).
     """
     from zyphos_lab import runs
-    from zyphos_lab.roadmap import show
+    from zyphos_lab.roadmap import claims, show
     from zyphos_lab.roadmap.state import states
 
     def say(line: str) -> None:
         click.echo(f"note: {line}", err=True)
 
-    found = _chosen(states(experiments, runs.all_runs(results), say), ids)
-    if open_only != answered_only:
-        found = [one for one in found if (one.state == "answered") == answered_only]
+    shown = claims.by_id(tests, say)
+    found = _chosen(states(experiments, runs.all_runs(results), say, shown), ids)
+    kept = _states(open_only, answered_only, tested_only)
+    found = [one for one in found if one.state in kept]
     if as_json:
         items = [one.as_dict() for one in found]
         print_json({"summary": show.summary(found), "items": items})
         return
     for line in show.markdown(found) if form == "md" else show.lines(found):
         click.echo(line)
+
+
+def _states(open_only: bool, answered_only: bool, tested_only: bool) -> set[str]:
+    """The states that are asked for; all of them where none is."""
+    from zyphos_lab.roadmap.state import ANSWERED, OPEN, PLANNED, TESTED
+
+    groups = ((open_only, {OPEN, PLANNED}), (answered_only, {ANSWERED}), (tested_only, {TESTED}))
+    asked = [states for wanted, states in groups if wanted]
+    return set().union(*asked) or {OPEN, PLANNED, ANSWERED, TESTED}
 
 
 def _chosen(found: Sequence[State], ids: Sequence[str]) -> list[State]:

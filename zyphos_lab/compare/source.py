@@ -186,6 +186,7 @@ def differences(a: Source, b: Source) -> list[Difference]:
         Difference("build" if _of_build(name) else "machine", name, *ends)
         for name, ends in host.difference(a.manifest.get("host"), b.manifest.get("host")).items()
     ]
+    found += _packages(a, b)
     found += [Difference("network", name, *ends) for name, ends in _networks(a, b).items()]
     builds = [{"build": source.manifest.get("build")} for source in (a, b)]
     known = {one.name for one in found}
@@ -194,6 +195,16 @@ def differences(a: Source, b: Source) -> list[Difference]:
     files = [source.asked() for source in (a, b)]
     found += [Difference("experiment", name, *ends) for name, ends in host.diff(*files).items()]
     return sorted(found, key=lambda one: SUBJECTS.index(one.subject))
+
+
+def _packages(a: Source, b: Source) -> list[Difference]:
+    """Other versions of what both have measured; runs of before that was recorded say nothing."""
+    one, other = (source.manifest.get("packages") or {} for source in (a, b))
+    return [
+        Difference("machine", f"packages.{name}", one[name], other[name])
+        for name in sorted(one.keys() & other)
+        if one[name] != other[name]
+    ]
 
 
 def _networks(a: Source, b: Source) -> dict[str, tuple[Any, Any]]:

@@ -48,6 +48,7 @@ def checks() -> Iterator[Check]:
     yield uring_switches()
     yield from perf_events()
     yield cpus()
+    yield numa()
     yield descriptors()
     yield locked_memory()
     yield from congestion_controls()
@@ -149,6 +150,15 @@ def cpus() -> Check:
     if len(usable) >= 2:
         return Check("cpus", "CPUs", "ok", value, why)
     return Check("cpus", "CPUs", "warn", f"{value}: both sides must share one", why)
+
+
+def numa(nodes: Path = Path("/sys/devices/system/node")) -> Check:
+    why = "a worker that is pinned has its memory on its CPU's node: with one there is no other"
+    count = len(list(nodes.glob("node[0-9]*")))
+    if count > 1:
+        return Check("numa", "NUMA nodes", "ok", f"{count} nodes", why)
+    value = "one node" if count else "the kernel tells of none (CONFIG_NUMA)"
+    return Check("numa", "NUMA nodes", "info", f"{value}: local against remote is skipped", why)
 
 
 def descriptors() -> Check:

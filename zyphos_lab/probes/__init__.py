@@ -26,6 +26,7 @@ from zyphos_lab.probes.perf import PerfProbe
 from zyphos_lab.probes.rusage import RusageProbe
 from zyphos_lab.probes.sched import SchedProbe
 from zyphos_lab.probes.sockets import SocketsProbe
+from zyphos_lab.probes.steal import StealProbe
 from zyphos_lab.probes.syscall_latency import SyscallLatencyProbe
 from zyphos_lab.probes.syscalls import SyscallsProbe
 from zyphos_lab.probes.tcp_events import TcpEventsProbe
@@ -52,6 +53,7 @@ _KINDS: dict[str, Callable[[], Probe[Any]]] = {
     "leaks": LeaksProbe,
     "descriptors": DescriptorsProbe,
     "ending": EndingProbe,
+    "steal": StealProbe,
     "rusage": RusageProbe,
     "netstat": NetstatProbe,
     "host": HostProbe,

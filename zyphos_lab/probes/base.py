@@ -103,6 +103,12 @@ class Probe(ABC, Generic[Raw]):
         """What changed over time between two snapshots, for the record; most probes have none."""
         return []
 
+    def of_load(
+        self, before: Raw, after: Raw, result: Mapping[str, Any]
+    ) -> tuple[Columns, Skipped]:
+        """What it says of the load's result, which came after `columns`; most probes nothing."""
+        return {}, {}
+
     def end_server(self) -> bool:
         """Ends the trial's server, whose connections the load still holds; whether it did. Most
         probes leave that to the trial, which ends the load first.

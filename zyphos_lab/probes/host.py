@@ -98,7 +98,7 @@ class HostProbe(Probe[RawHost]):
             tuple(int(processes.read(path) or 0) for path in self._thermal_files),
             {name: processes.read(f"/proc/pressure/{name}") for name in ("cpu", "memory", "io")},
             {process: cpu for process, cpu in own.items() if cpu is not None},
-            {process: _affinity(process) for process in members},
+            {process: affinity_of(process) for process in members},
             hogs.clocks(members),
             clocks.read(),
             time.process_time_ns(),
@@ -118,7 +118,7 @@ class HostProbe(Probe[RawHost]):
         return columns, skipped
 
 
-def _affinity(process: int) -> frozenset[int]:
+def affinity_of(process: int) -> frozenset[int]:
     cpus: frozenset[int] = frozenset()
     # Threads of one process are pinned alike or one by one; past some hundred the first ones must
     # do.
@@ -128,8 +128,8 @@ def _affinity(process: int) -> frozenset[int]:
 
 
 def _add_cpus(columns: Columns, skipped: Skipped, before: RawHost, after: RawHost) -> None:
-    old, new = _cpus(before.stat), _cpus(after.stat)
-    watched, pinned = _watched(after.affinities or before.affinities, old.keys() & new.keys())
+    old, new = cpus_of(before.stat), cpus_of(after.stat)
+    watched, pinned = watched_cpus(after.affinities or before.affinities, old.keys() & new.keys())
     columns["host_cpus_watched"] = ",".join(map(str, watched))
     columns["host_pinned"] = pinned
     _add_steal(columns, [new[cpu].steal - old[cpu].steal for cpu in watched])
@@ -154,7 +154,7 @@ def _add_cpus(columns: Columns, skipped: Skipped, before: RawHost, after: RawHos
         _add_other(columns, busy_ticks * TICK_NS - own_ns - runner_ns)
 
 
-def _watched(
+def watched_cpus(
     affinities: dict[int, frozenset[int]], online: AbstractSet[int]
 ) -> tuple[list[int], bool]:
     """(CPUs that the trial's processes may use, whether each keeps to a part of those online)."""
@@ -189,7 +189,7 @@ class Cpu:
     steal: int
 
 
-def _cpus(stat: bytes) -> dict[int, Cpu]:
+def cpus_of(stat: bytes) -> dict[int, Cpu]:
     found: dict[int, Cpu] = {}
     for line in stat.splitlines():
         words = line.split()

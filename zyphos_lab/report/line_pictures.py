@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import AutoLocator, FuncFormatter, Locator, LogLocator, NullLocator
 
 from zyphos_lab.report.figures import Picture
 from zyphos_lab.report.lines import formula, place
@@ -53,7 +54,7 @@ def _picture(shown: Sequence[LineResult]) -> str:
         if _wide(xs):
             axes.set_xscale("log")
             axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_locator(_locator(first.unit, _wide(xs)))
         axes.set_xticks(xs, [_tick(first, point) for point in first.line.points])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_minor_locator(NullLocator())
@@ -64,6 +65,29 @@ def _picture(shown: Sequence[LineResult]) -> str:
         if len(shown) > 1:
             _legend(axes, shown)
         return svg(figure, f"{first.metric} against {first.factor}, and the line through it")
+
+
+def _locator(unit: str, wide: bool) -> Locator:
+    """Where the ticks stand: bytes are told in KiB and MiB, so at multiples of a power of two."""
+    if unit != "bytes":
+        return LogLocator(subs=(1, 2, 5)) if wide else AutoLocator()
+    return LogLocator(base=2, numticks=8) if wide else BinaryLocator()
+
+
+class BinaryLocator(Locator):
+    """Multiples of the least power of two that gives at most `most` steps."""
+
+    def __init__(self, most: int = 7) -> None:
+        self._most = most
+
+    def __call__(self) -> Sequence[float]:
+        assert self.axis is not None
+        return self.tick_values(*self.axis.get_view_interval())
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        low, high = sorted((vmin, vmax))
+        step = 2.0 ** max(0, math.ceil(math.log2(max(high - low, 1) / self._most)))
+        return [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _wide(xs: Sequence[float]) -> bool:

@@ -1,4 +1,5 @@
-"""How far the lab is: for each id the experiments that answer it and what the last run found.
+"""How far the lab is: for each id the experiments that answer it, what the last run found, and the
+tests that show it (`claims.py`). What a test shows stands apart: it is no measured verdict.
 
 A bar is met where an expectation of the run that names it (`answers: [m04.exit.1.floor]`) holds;
 where none names it there is no verdict. Runs that are no evidence, or INVALID, answer nothing.
@@ -7,7 +8,7 @@ where none names it there is no verdict. Runs that are no evidence, or INVALID, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from zyphos_lab import roadmap
 from zyphos_lab.roadmap import BARS, Item
 
 Say = Callable[[str], None]
-ANSWERED, PLANNED, OPEN = "answered", "planned", "open"
+EMPTY: Mapping[str, Sequence[str]] = {}
+ANSWERED, TESTED, PLANNED, OPEN = "answered", "tested", "planned", "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """An item with what is known. `floor_met`, `goal_met`, `outcome`: "" where nothing says."""
+    """An item with what is known. `floor_met`, `goal_met`, `outcome`: "" where nothing says.
+    `tests`: the item's id, or that of its floor or goal -> the tests that show it."""
 
     item: Item
     state: str
@@ -41,31 +44,47 @@ class State:
     outcome: str = ""
     floor_met: str = ""
     goal_met: str = ""
+    tests: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self.item), **{k: v for k, v in asdict(self).items() if k != "item"}}
 
 
-def states(experiments: Path, runs: Sequence[Path], say: Say) -> list[State]:
-    """Every item of the roadmap, in its order."""
+def states(
+    experiments: Path, runs: Sequence[Path], say: Say, tests: Mapping[str, Sequence[str]] = EMPTY
+) -> list[State]:
+    """Every item of the roadmap, in its order. `tests`: those that show an id (`claims.by_id`)."""
     named = _files(experiments, say)
     results: dict[str, Result] = {}
     for ids, result in _results(runs, say):  # oldest first: the last one stays
         results.update(dict.fromkeys(ids, result))
-    return [_state(item, named, results) for group in roadmap.groups() for item in group.items]
+    return [
+        _state(item, named, results, tests) for group in roadmap.groups() for item in group.items
+    ]
 
 
-def _state(item: Item, named: Mapping[str, list[str]], results: Mapping[str, Result]) -> State:
+def _state(
+    item: Item,
+    named: Mapping[str, list[str]],
+    results: Mapping[str, Result],
+    tests: Mapping[str, Sequence[str]],
+) -> State:
     names = (item.id, *(f"{item.id}.{bar}" for bar in BARS))
     files = tuple(dict.fromkeys(file for name in names for file in named.get(name, ())))
     found = [results[name] for name in names if name in results]
     last = max(found, key=lambda result: result.run, default=None)
-    state = ANSWERED if last else PLANNED if files else OPEN
-    plain = State(item, state, files, last)
+    shown = {name: tests[name] for name in names if name in tests}
+    plain = State(item, _word(last, shown, files), files, last, tests=shown)
     if last is None:
         return plain
     floor, goal = (_outcome(results, f"{item.id}.{bar}") for bar in BARS)
     return replace(plain, outcome=_outcome(results, item.id), floor_met=floor, goal_met=goal)
+
+
+def _word(last: Result | None, shown: Mapping[str, object], files: Sequence[str]) -> str:
+    if last is not None:
+        return ANSWERED
+    return TESTED if shown else PLANNED if files else OPEN
 
 
 def _outcome(results: Mapping[str, Result], name: str) -> str:

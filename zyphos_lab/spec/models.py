@@ -52,6 +52,7 @@ Probe = Literal[
     "leaks",
     "descriptors",
     "ending",
+    "steal",
     "rusage",
     "netstat",
     "host",
