@@ -98,6 +98,10 @@ def arrivals_fit(
 def read_trace(path: str) -> dict[str, int]:
     """A file of arrivals: arrivals, last_ns, natural_period_ns. ValueError: `PATH:LINE: ...`."""
 
+def http1_rules() -> list[tuple[str, str, str, str]]:
+    """The rules by which the server refuses requests: name, clause, what is refused, and what
+    strictness=lenient does instead ("": refuses as well)."""
+
 def parse_request(head: bytes) -> dict[str, Any]:
     """`state`: done (and what was read), partial, or bad (error, message, status, offset)."""
 
