@@ -48,8 +48,9 @@ def sent(text: str) -> bytes:
 
 
 def read_to_the_end(reading: Reading) -> bool:
-    """Whether it took all that there was, with the request behind it."""
-    return any(one.target == AFTER_TARGET for one in reading.answers)
+    """Whether it took all that there was, with the request behind it, and refused nothing."""
+    taken = any(one.target == AFTER_TARGET for one in reading.answers)
+    return taken and all(one.status < 400 for one in reading.answers)
 
 
 def agree(one: Reading, other: Reading) -> bool:

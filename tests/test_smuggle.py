@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,23 @@ def test_somebodys_own_server_is_asked_and_what_is_not_loopback_is_not(tmp_path:
     assert found["servers"][url]["took_what_is_to_be_refused"] == []
     refused = runner.invoke(cli, ["smuggle", "http://198.51.100.7/"], standalone_mode=False)
     assert "--i-own-this" in str(refused.exception)
+
+
+@pytest.mark.native
+def test_somebodys_own_front_end_passes_on_to_a_port_of_ours(tmp_path: Path) -> None:
+    nginx = peers.fronts()["nginx"]
+    if why := peers.missing(nginx):
+        pytest.skip(f"nginx: {why}")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        behind = int(free.getsockname()[1])
+    with peers.started(nginx, Children(tmp_path), behind) as port:
+        words = ["smuggle", f"http://127.0.0.1:{port}/", "--behind", str(behind), "--json"]
+        words += ["--back", "ours-simd", "--technique", "TE.CL", "--patience", f"{PATIENT_S:g}s"]
+        found = json.loads(CliRunner().invoke(cli, words, standalone_mode=False).stdout)
+    [pair] = found["pairs"]
+    assert pair["exploited"] == []
+    assert pair["verdicts"] == {"agree": 6, "refused": 2}
+    assert pair["passings"]["plain"]["arrived"][0].startswith("GET / HTTP/1.1\\r\\nHost: ")
 
 
 def test_the_list_of_techniques_and_names_that_there_are_not() -> None:

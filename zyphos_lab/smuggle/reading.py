@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +11,7 @@ from zyphos_lab.smuggle.answers import Answer
 from zyphos_lab.smuggle.technique import SMUGGLED_TARGET
 
 AFTER_TARGET = "/after"
+ABSOLUTE = re.compile(r"\Ahttps?://[^/?]*(?=[/?])")
 End = Literal["closed", "open"]
 
 
@@ -38,7 +40,8 @@ class Reading:
 
 
 def _target(answer: Answer) -> str:
-    return answer.target.removeprefix("http://lab").removeprefix("http://other") or "?"
+    """Without scheme and authority, which some servers take off before they show it."""
+    return ABSOLUTE.sub("", answer.target) or "?"
 
 
 def said(answers: Sequence[Answer], end: End) -> str:

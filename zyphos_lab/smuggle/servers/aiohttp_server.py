@@ -12,7 +12,7 @@ async def read(request: web.BaseRequest) -> web.Response:
 
 async def application() -> web.Application:
     app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", read)
+    app.router.add_route("*", "/{rest:(?s:.)*}", read)
     return app
 
 
