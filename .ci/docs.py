@@ -1,6 +1,6 @@
 """Writes what the program says of itself into the documents: docs/commands.md and the JSON Schema
-of experiment files, docs/verdicts.md and docs/doctor.md. A test holds the committed pages against
-the program."""
+of experiment files, docs/verdicts.md, docs/doctor.md and docs/strictness.md. A test holds the
+committed pages against the program."""
 
 import sys
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "commands.md"
 VERDICTS = ROOT / "docs" / "verdicts.md"
 DOCTOR = ROOT / "docs" / "doctor.md"
+STRICTNESS = ROOT / "docs" / "strictness.md"
 HEAD = """# Commands
 
 Written by `make docs` from the program's own help.
@@ -70,6 +71,7 @@ def page() -> str:
 def main() -> None:
     from zyphos_lab import verdicts
     from zyphos_lab.doctor import page as doctor
+    from zyphos_lab.smuggle import strictness
     from zyphos_lab.spec import schema
 
     PAGE.parent.mkdir(exist_ok=True)
@@ -77,7 +79,8 @@ def main() -> None:
     schema.FILE.write_text(schema.text(), encoding="utf-8")
     VERDICTS.write_text(verdicts.page(), encoding="utf-8")
     DOCTOR.write_text(doctor.page(), encoding="utf-8")
-    for path in (PAGE, VERDICTS, DOCTOR, schema.FILE):
+    STRICTNESS.write_text(strictness.page(), encoding="utf-8")
+    for path in (PAGE, VERDICTS, DOCTOR, STRICTNESS, schema.FILE):
         sys.stdout.write(f"docs: {path.relative_to(ROOT)}\n")
 
 

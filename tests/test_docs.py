@@ -36,6 +36,14 @@ def test_doctor_page_is_fresh(docs: ModuleType) -> None:
     assert page == doctor_page.page(), "out of date: run `make docs`"
 
 
+@pytest.mark.native
+def test_strictness_page_is_fresh(docs: ModuleType) -> None:
+    from zyphos_lab.smuggle import strictness
+
+    page = docs.STRICTNESS.read_text(encoding="utf-8")
+    assert page == strictness.page(), "out of date: run `make docs`"
+
+
 def test_the_verdicts_page_has_every_code_in_the_sources() -> None:
     made = re.compile(r'(?:Reason\((?:\w+, )?|Remark\(|_reason\(\s*columns, )\s*"([a-z_]+)"')
     package = ROOT / "zyphos_lab"  # what compare says of two runs is its own

@@ -104,6 +104,9 @@ def head_automaton() -> dict[str, Any]:
 
 def read_chunked(body: bytes) -> str:
     """What the chunked coding's reader says of exactly these bytes: done, partial or bad."""
+def http1_rules() -> list[tuple[str, str, str, str]]:
+    """The rules by which the server refuses requests: name, clause, what is refused, and what
+    strictness=lenient does instead ("": refuses as well)."""
 
 def parse_request(head: bytes) -> dict[str, Any]:
     """`state`: done (and what was read), partial, or bad (error, message, status, offset)."""

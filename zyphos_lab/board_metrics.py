@@ -96,6 +96,28 @@ datagrams_out                 count       -     /r datagrams sent
 datagrams_unsent              count       lower /r datagrams that the kernel did not take to send
 datagrams_refused             count       lower /r frames or datagrams that were none to be answered
 datagrams_dropped             count       lower /r datagrams dropped before they were received
+refused_request_line          count       -        refused for its request line
+refused_version               count       -        refused for its version
+refused_bare_lf               count       -        refused for an LF without CR
+refused_bare_cr               count       -        refused for a CR without LF
+refused_fold                  count       -        refused for a folded field
+refused_space_before_colon    count       -        refused for a blank before a colon
+refused_field_name            count       -        refused for a line without a field's name
+refused_control               count       -        refused for a control character in a value
+refused_host_missing          count       -        refused for want of Host
+refused_host_repeated         count       -        refused for several Host
+refused_host_malformed        count       -        refused for a Host that is none
+refused_host_disagrees        count       -        refused for a target of another host
+refused_length_repeated       count       -        refused for several Content-Length
+refused_length_odd            count       -        refused for a Content-Length that is no number
+refused_length_and_coding     count       -        refused for Content-Length beside chunks
+refused_coding_unknown        count       -        refused for an unknown transfer coding
+refused_coding_repeated       count       -        refused for chunked twice
+refused_coding_in_http10      count       -        refused for chunks in HTTP/1.0
+refused_expectation           count       -        refused for an unknown expectation
+refused_chunk_size            count       -        refused for a chunk's size
+refused_chunk_extension       count       -        refused for a chunk's extension
+refused_chunk_end             count       -        refused for a chunk's end
 """
 
 # What follows of them: a counter over another one, or over time.

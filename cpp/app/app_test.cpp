@@ -97,7 +97,7 @@ TEST(Handlers, AreKnownByName) {
     FAIL() << "an unknown name was taken";
   } catch (const std::invalid_argument& error) {
     EXPECT_STREQ(error.what(),
-                 "unknown app 'helo' (known: hello, echo, delay, counter, transfer, nest)");
+                 "unknown app 'helo' (known: hello, echo, delay, counter, transfer, nest, report)");
   }
 }
 

@@ -7,6 +7,7 @@
 #include "app/echo.h"
 #include "app/hello.h"
 #include "app/nest.h"
+#include "app/report.h"
 #include "app/tally.h"
 #include "app/timers.h"
 #include "app/transfer.h"
@@ -62,13 +63,14 @@ std::unique_ptr<Handler> make_handler(std::string_view name, const Options& opti
     return std::make_unique<Transfer>(locking(options.locking), options.hold_ns,
                                       options.response_bytes);
   }
+  if (name == "report") return std::make_unique<Report>();
   if (name == "nest") return std::make_unique<Nest>(options.nest_bytes, options.response_bytes);
   throw std::invalid_argument("unknown app '" + std::string(name) +
-                              "' (known: hello, echo, delay, counter, transfer, nest)");
+                              "' (known: hello, echo, delay, counter, transfer, nest, report)");
 }
 
 std::vector<std::string_view> handler_names() {
-  return {"hello", "echo", "delay", "counter", "transfer", "nest"};
+  return {"hello", "echo", "delay", "counter", "transfer", "nest", "report"};
 }
 
 bool handler_wakes(std::string_view name) { return name == "delay"; }

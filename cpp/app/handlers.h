@@ -34,6 +34,7 @@ struct Options {
 // transfer: as hello, after an amount has been moved from one account to the other and both were
 // locked, in the one order or the other: a deadlock made on purpose.
 // nest: as hello, but /deep goes so deep into its thread's stack before.
+// report: 200 with the request's method, target and size of body, as they were read.
 // Unknown name: std::invalid_argument, one line. Outlives every connection that uses it.
 std::unique_ptr<Handler> make_handler(std::string_view name, const Options& options);
 

@@ -87,6 +87,31 @@ namespace zyphos {
   X(datagrams_refused, "frames or datagrams that were none to be answered") \
   X(datagrams_dropped, "datagrams dropped for want of room before they were received")
 
+// Why requests of HTTP/1 were refused, by the rule (protocol/http1/rule.h has the clauses).
+#define ZYPHOS_REFUSAL_COUNTERS(X)                                                             \
+  X(refused_request_line, "requests refused for its request line")                             \
+  X(refused_version, "requests refused for its version")                                       \
+  X(refused_bare_lf, "requests refused for an LF without CR")                                  \
+  X(refused_bare_cr, "requests refused for a CR without LF")                                   \
+  X(refused_fold, "requests refused for a folded field")                                       \
+  X(refused_space_before_colon, "requests refused for a blank before a colon")                 \
+  X(refused_field_name, "requests refused for a line without a field's name")                  \
+  X(refused_control, "requests refused for a control character in a value")                    \
+  X(refused_host_missing, "requests refused for want of Host")                                 \
+  X(refused_host_repeated, "requests refused for several Host")                                \
+  X(refused_host_malformed, "requests refused for a Host that is none")                        \
+  X(refused_host_disagrees, "requests refused for a target of another host than Host's")       \
+  X(refused_length_repeated, "requests refused for several Content-Length")                    \
+  X(refused_length_odd, "requests refused for a Content-Length that is no number")             \
+  X(refused_length_and_coding, "requests refused for Content-Length beside Transfer-Encoding") \
+  X(refused_coding_unknown, "requests refused for an unknown transfer coding")                 \
+  X(refused_coding_repeated, "requests refused for chunked twice")                             \
+  X(refused_coding_in_http10, "requests refused for chunks in HTTP/1.0")                       \
+  X(refused_expectation, "requests refused for an unknown expectation")                        \
+  X(refused_chunk_size, "requests refused for a chunk's size")                                 \
+  X(refused_chunk_extension, "requests refused for a chunk's extension")                       \
+  X(refused_chunk_end, "requests refused for a chunk's end")
+
 // name, meaning. Names are column names (server_<name>, client_<name>).
 #define ZYPHOS_COUNTERS(X)                                                        \
   X(accepted, "connections accepted")                                             \
@@ -130,7 +155,8 @@ namespace zyphos {
   ZYPHOS_WORKER_COUNTERS(X)                                                       \
   ZYPHOS_RING_COUNTERS(X)                                                         \
   ZYPHOS_TURN_COUNTERS(X)                                                         \
-  ZYPHOS_DATAGRAM_COUNTERS(X)
+  ZYPHOS_DATAGRAM_COUNTERS(X) \
+  ZYPHOS_REFUSAL_COUNTERS(X)
 
 enum class Counter : std::uint8_t {
 #define X(name, text) name,

@@ -10,6 +10,7 @@
 #include "protocol/http1/chunked.h"
 #include "protocol/http1/head_automaton.h"
 #include "protocol/http1/read.h"
+#include "protocol/http1/rule.h"
 
 namespace py = pybind11;
 
@@ -86,6 +87,8 @@ py::dict parse_request(const py::bytes& head) {
   out["error"] = errc_name(parsed.result.error);
   out["message"] = errc_text(parsed.result.error);
   out["status"] = parsed.result.status;
+  const http1::Rule rule = http1::broken_rule(text.first(text.size()), parsed.result.error);
+  out["rule"] = rule == http1::Rule::none ? "" : http1::text_of(rule).name;
   out["offset"] = offset_of_fault(text);
   return out;
 }
@@ -127,13 +130,22 @@ std::string_view read_chunked(const py::bytes& body) {
   return reader.done() ? "done" : "partial";
 }
 
+py::list http1_rules() {
+  py::list all;
+  for (const http1::RuleText& rule : http1::rules()) {
+    all.append(py::make_tuple(rule.name, rule.clause, rule.refuses, rule.lenient));
+  }
+  return all;
+}
+
 }  // namespace
 
 void bind_http1(py::module_& module) {
   module.def("parse_request", &parse_request, py::arg("head"),
              "What the HTTP/1.1 server reads of a request's head: a dict whose `state` is done "
              "(method, target, version, authority, headers, content_length, chunked, close, size), "
-             "partial, or bad (error, message, status, and the offset of the byte at fault).");
+             "partial, or bad (error, message, status, the rule that is broken, and the offset of "
+             "the byte at fault).");
   module.def("head_automaton", &head_automaton,
              "The automaton of parser table: `next`, for each state a list of 256 states (-1: that "
              "byte is wrong there), and the states where a request, a response and a field section "
@@ -141,6 +153,9 @@ void bind_http1(py::module_& module) {
   module.def("read_chunked", &read_chunked, py::arg("body"),
              "What the chunked coding's reader says of a body of these bytes and no more: done, "
              "partial or bad.");
+  module.def("http1_rules", &http1_rules,
+             "The rules by which the server refuses requests: (name, clause, what is refused, what "
+             "strictness=lenient does instead or an empty text).");
 }
 
 }  // namespace zyphos

@@ -125,6 +125,8 @@ void add_parser(Words& words, ServeSetting& setting) {
   for (const scan::Kernel& kernel : scan::kernels()) kernels.emplace_back(kernel.name);
   words.choice("parser", "http1: best, descent, table, simd", setting.parser,
                {"best", "descent", "table", "simd"});
+  words.choice("strictness", "http1: strict, or lenient as common servers are (docs/strictness.md)",
+               setting.strictness, {"strict", "lenient"});
   words.flag("known_heads",
              "http1: a pipelined head of the same bytes as the one before is compared",
              setting.known_heads);
@@ -240,6 +242,7 @@ Server::Server(const ServeSetting& setting) : setting_(setting), board_(setting.
   http_.header_timeout_ns = setting.header_timeout_ns.value_or(http_.header_timeout_ns);
   http_.body_timeout_ns = setting.body_timeout_ns;
   http_.parser = parser_of(setting);
+  http_.lenient = setting.strictness == "lenient";
   http_.known_heads = setting.known_heads;
   if (setting.protocol == "http1") {
     http_.date = &date_.get();

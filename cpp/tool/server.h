@@ -35,6 +35,7 @@ struct ServeSetting {
   std::string counter = "mutex";                // app=counter
   std::size_t counter_steps = 0;                // app=counter
   std::string parser = "best";                  // http1
+  std::string strictness = "strict";            // http1: or lenient
   bool known_heads = false;                     // http1
   std::string scan = "best";                    // http1, parser=simd: its kernel
   std::string locking = "given";                // app=transfer

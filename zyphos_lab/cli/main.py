@@ -37,6 +37,7 @@ COMMANDS = {
     "doctor": "What this machine can measure, and how to mend what it cannot.",
     "serve": "Run one of our servers.",
     "load": "Put load on a server and say how it did.",
+    "smuggle": "Who reads an ambiguous request how: techniques against servers and pairs.",
     "trace": "Watch a process, by pid, port or command, with the probes.",
     "schema": "Print the JSON Schema of experiment files.",
 }

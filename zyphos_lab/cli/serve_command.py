@@ -20,6 +20,7 @@ from zyphos_lab.spec.target_models import (
     HandOut,
     Listens,
     Parser,
+    Strictness,
     Trigger,
     WorkerAccept,
 )
@@ -80,6 +81,11 @@ replace its workers.
 @click.option(
     "--parser", type=click.Choice(get_args(Parser)), help="What reads HTTP heads. Default: best."
 )
+@click.option(
+    "--strictness",
+    type=click.Choice(get_args(Strictness)),
+    help="What of malformed HTTP heads is put up with. Default: strict, nothing.",
+)
 @click.option("--address", default="", help="Default: loopback of the family; dual: all there is.")
 @click.option(
     "--family",
@@ -139,7 +145,7 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
         names += ["message_bytes"]
     else:
         names += ["app", "response_bytes"]
-    names += ["parser", "trigger", "accepting", "hand_out", "workers", "accept"]
+    names += ["parser", "strictness", "trigger", "accepting", "hand_out", "workers", "accept"]
     yield from (f"{name}={given[name]}" for name in names if given[name] not in ("", None))
     if given["exclusive"]:
         yield "exclusive=true"

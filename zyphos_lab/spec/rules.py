@@ -95,7 +95,8 @@ TARGET_KEYS = {
     "http1": (
         *("app", "response_bytes", "delay", "timers", "counter", "counter_steps"),
         *("locking", "hold", "nest_bytes"),
-        *("header_timeout", "body_timeout", "parser", "scan", "known_heads"),
+        *("header_timeout", "body_timeout", "parser", "scan", "strictness"),
+        "known_heads",
     ),
 }
 

@@ -49,11 +49,12 @@ WhenFull = Literal["pause", "refuse", "spin"]
 Protocol = Literal["echo", "http1"]
 Family = Literal["ipv4", "ipv6"]  # versions of IP
 Listens = Literal["ipv4", "ipv6", "dual"]  # as cpp/tool/listen_words.h has them
-App = Literal["hello", "echo", "delay", "counter", "transfer", "nest"]
+App = Literal["hello", "echo", "delay", "counter", "transfer", "nest", "report"]
 Locking = Literal["given", "ranked", "retry"]  # as cpp/app/transfer.h has them
 Clockwork = Literal["wheel", "rounds", "forgotten"]  # as cpp/app/bells.h has them
 Counter = Literal["mutex", "atomic", "per_thread"]  # as cpp/app/tally.h has them
 Parser = Literal["best", "descent", "table", "simd"]  # as cpp/protocol/http1/read.h has them
+Strictness = Literal["strict", "lenient"]  # as cpp/protocol/http1/rule.h has them
 # Kernels, as cpp/scan/kernel.h has them.
 Scan = Literal["best", "scalar", "sse4.2", "avx2", "avx512"]
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
@@ -144,6 +145,7 @@ class EngineTarget(Model):
     nest_bytes: Size = 0
     parser: Parser = "best"
     scan: Scan = "best"
+    strictness: Strictness = "strict"
     known_heads: bool = False
     threads: Count = 1
     cpus: Cpus = ()

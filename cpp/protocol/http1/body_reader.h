@@ -40,6 +40,7 @@ class BodyReader {
   bool ends_with(std::size_t n) const { return body_ == Body::length && n == left_; }
   bool done() const { return body_ == Body::chunked ? chunked_.done() : left_ == 0; }
   bool bad() const { return body_ == Body::chunked && chunked_.bad(); }
+  Rule rule() const { return chunked_.rule(); }  // bad: why
   Body body() const { return body_; }
 
  private:

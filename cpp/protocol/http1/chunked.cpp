@@ -19,7 +19,9 @@ std::size_t ChunkedReader::framing(ConstBytes in) {
   const std::string_view text = as_text(in);
   std::size_t at = 0;
   while (at < text.size() && state_ < State::done && state_ != State::data) {
+    const State before = state_;
     state_ = step(text[at++]);
+    if (state_ == State::bad) rule_ = rule_of(before, text[at - 1]);
   }
   return at;
 }
@@ -71,6 +73,28 @@ ChunkedReader::State ChunkedReader::trailer(char c) {
     case State::last_lf: return only(c, '\n', State::done);
     default: return State::bad;
   }
+}
+
+Rule ChunkedReader::rule_of(State at, char c) const {
+  if (overhead_ > kOverhead_bytes_max) return Rule::chunk_extension;
+  switch (at) {
+    case State::data_cr:
+    case State::data_lf: return Rule::chunk_end;
+    case State::extension: return Rule::chunk_extension;
+    case State::size_lf:
+    case State::trailer_lf:
+    case State::last_lf: return Rule::bare_cr;
+    default: break;
+  }
+  if (c == '\n') return Rule::bare_lf;
+  return at < State::data ? Rule::chunk_size : trailer_rule(at, c);
+}
+
+Rule ChunkedReader::trailer_rule(State at, char c) {
+  if (c == '\r') return Rule::bare_cr;
+  if (at == State::trailer_value) return Rule::control;
+  if (c != ' ' && c != '\t') return Rule::field_name;
+  return at == State::trailer_first ? Rule::fold : Rule::space_before_colon;
 }
 
 ChunkedReader::State ChunkedReader::only(char c, char wanted, State next) {

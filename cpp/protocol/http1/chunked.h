@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "protocol/http1/grammar.h"
+#include "protocol/http1/rule.h"
 
 namespace zyphos::http1 {
 
@@ -24,6 +25,8 @@ class ChunkedReader {
   void took(std::size_t n);
   bool done() const { return state_ == State::done; }
   bool bad() const { return state_ == State::bad; }
+  // bad: why.
+  Rule rule() const { return rule_; }
 
  private:
   enum class State : std::uint8_t {
@@ -51,9 +54,12 @@ class ChunkedReader {
   static State only(char c, char wanted, State next);
   State text(char c, Class which, State next);
   State overhead(State next);
+  Rule rule_of(State at, char c) const;
+  static Rule trailer_rule(State at, char c);
 
   State state_ = State::size_first;
   std::uint8_t digits_ = 0;
+  Rule rule_ = Rule::none;
   std::uint32_t overhead_ = 0;
   std::uint64_t left_ = 0;
 };

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/usdt.h"
+#include "protocol/http1/relax.h"
 #include "protocol/http1/write.h"
 #include "protocol/outbox.h"
 
@@ -140,16 +141,62 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
   std::size_t size = round.known.size();
   if (!same_head_again(round)) {
     round.known = {};
-    const ReadResult read =
-        read_request(round.rest, options_.limits, round.fields, round.head, round.framing,
-                     parser(round), partial_ ? partial_->progress.get() : nullptr);
+    const ReadResult read = read_head(round);
     if (read.state == ReadState::partial) return partial_request(round);
-    if (read.state == ReadState::bad) return refuse(round, read.status, read.error);
+    if (read.state == ReadState::bad) return refuse_head(round, read);
     size = round.head_bytes = read.size;
     if (options_.known_heads) round.known = round.rest.first(size);
   }
   round.rest = round.rest.subspan(size);
   return begin(round);
+}
+
+[[gnu::always_inline]] inline ReadResult Http1Server::read_head(Round& round) {
+  const ReadResult read =
+      read_request(round.rest, options_.limits, round.fields, round.head, round.framing,
+                   parser(round), partial_ ? partial_->progress.get() : nullptr);
+  if (read.state == ReadState::bad && options_.lenient) return read_relaxed(round, read);
+  // An origin-form has no host of its own.
+  if (read.state == ReadState::done && round.head.target.front() != '/' && hosts_disagree(round)) {
+    round.rule = Rule::host_disagrees;
+    return {.state = ReadState::bad, .error = Errc::bad_host, .status = 400};
+  }
+  return read;
+}
+
+// What lenient puts up with, written anew and read once more; else as it was refused.
+[[gnu::noinline]] ReadResult Http1Server::read_relaxed(Round& round, const ReadResult& refused) {
+  Relaxed relaxed = relax(round.rest, options_.limits);
+  if (relaxed.state == ReadState::partial) return {};
+  if (relaxed.state == ReadState::bad) return refused;
+  round.relaxed = std::move(relaxed.text);
+  ReadResult read = read_request(as_bytes(round.relaxed).first(relaxed.text_bytes), options_.limits,
+                                 round.fields, round.head, round.framing, options_.parser);
+  if (read.state != ReadState::done) return refused;
+  read.size = relaxed.size;
+  return read;
+}
+
+// RFC 9112, 3.2.2: a target in absolute-form goes before Host, which not everyone heeds.
+[[gnu::noinline]] bool Http1Server::hosts_disagree(const Round& round) const {
+  constexpr std::string_view kDefaultPort = ":80";
+  if (options_.lenient || round.head.method == "CONNECT" || round.head.target == "*") return false;
+  const Header* const host = round.head.find("host");
+  if (host == nullptr) return false;
+  const auto plain = [&](std::string_view text) {
+    return text.ends_with(kDefaultPort) ? text.substr(0, text.size() - kDefaultPort.size()) : text;
+  };
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c | 0x20 : c; };
+  return !std::ranges::equal(plain(host->value), plain(round.head.authority), {}, lower, lower);
+}
+
+void Http1Server::count(Rule rule) const {
+  if (rule != Rule::none) context_->counters().add(text_of(rule).counter);
+}
+
+[[gnu::noinline]] Http1Server::Turn Http1Server::refuse_head(Round& round, const ReadResult& read) {
+  count(round.rule == Rule::none ? broken_rule(round.rest, read.error) : round.rule);
+  return refuse(round, read.status, read.error);
 }
 
 // Marks cost more than they save where a head is short, and the next is as the last was.
@@ -260,6 +307,7 @@ bool Http1Server::feed(Round& round) {
   for (;;) {
     const Bytes data = request.body.data(round.rest);
     if (request.body.bad()) {
+      count(request.body.rule());
       round.error = Errc::bad_chunk;
       return false;
     }
@@ -325,6 +373,7 @@ Http1Server::Turn Http1Server::discard(Round& round) {
   message_->discarded += before - round.rest.size();
   round.progress |= before != round.rest.size();
   if (body.bad()) {
+    count(body.rule());
     round.error = Errc::bad_chunk;
     return Turn::close;
   }

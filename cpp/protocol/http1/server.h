@@ -8,11 +8,13 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "memory/recycled.h"
 #include "protocol/connection.h"
 #include "protocol/handler.h"
 #include "protocol/http1/response_sink.h"
+#include "protocol/http1/rule.h"
 #include "protocol/http1/state.h"
 
 namespace zyphos::http1 {
@@ -41,6 +43,8 @@ class Http1Server final : public Connection {
     Fields fields{};
     RequestHead head{};
     Framing framing{};
+    Rule rule = Rule::none;  // that it breaks, where its parser does not say so
+    std::string relaxed{};   // the head that was read last, where it had to be written anew
   };
   // A request whose exchange is under way, or the rest of whose body is read on. In between, and
   // for what is answered at once, a connection has none.
@@ -72,6 +76,11 @@ class Http1Server final : public Connection {
 
   Turn next_request(Round& round);
   Parser parser(const Round& round) const;
+  ReadResult read_head(Round& round);
+  ReadResult read_relaxed(Round& round, const ReadResult& refused);
+  bool hosts_disagree(const Round& round) const;
+  void count(Rule rule) const;
+  Turn refuse_head(Round& round, const ReadResult& read);
   static bool same_head_again(const Round& round);
   void skip_blank_line(Round& round);
   bool nothing_yet(Bytes rest) const;

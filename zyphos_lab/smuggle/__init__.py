@@ -1,0 +1,1 @@
+"""Request smuggling: techniques as data, and who reads them how."""
