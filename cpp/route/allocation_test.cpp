@@ -1,7 +1,7 @@
 // A lookup allocates nothing, whatever comes of it.
 #include <gtest/gtest.h>
 
-#include "route/routers_fixture.h"
+#include "route/samples.h"
 #include "testing/count_allocations.h"
 
 namespace zyphos::route {

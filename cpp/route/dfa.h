@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,6 +20,8 @@
 
 namespace zyphos::route::dfa {
 
+static_assert(std::endian::native == std::endian::little, "words are compared as they lie there");
+
 // A segment as it is compared: its first and its last 8 bytes, which overlap when it has under 16,
 // and are the same, with zeros behind, when it has under 8. What lies between them is in the text.
 struct Word {
@@ -28,22 +31,40 @@ struct Word {
 };
 
 struct Slot {
+  static constexpr std::uint32_t kFree = 0xffffffff;  // no segment is so long
+  static constexpr std::uint32_t kFurther = 1;  // a literal that belongs here or before lies behind
+  static constexpr std::uint32_t kText = 2;     // this one needs its text compared
+
   std::uint64_t first = 0;
   std::uint64_t last = 0;
-  std::uint32_t size = 0;
-  std::uint32_t next = 0;  // state; 0: there is no literal here
-  std::uint32_t text = 0;  // in the texts, of a segment of more than 16 bytes
-  std::uint32_t more = 0;  // a literal that belongs here or before lies further on
+  std::uint32_t size = kFree;  // as slot_size() has it
+  std::uint32_t next = 0;      // state, as where it lies behind the first one, in bytes
+  std::uint32_t text = 0;      // in the texts, of a segment of more than 16 bytes
+  std::uint32_t more = 0;      // kFurther, kText or both: why one look may not be enough
+
+  [[gnu::always_inline]] bool is(const Word& word) const {
+    return ((first ^ word.first) | (last ^ word.last) | (size ^ word.size)) == 0;
+  }
 };
+
+inline constexpr std::uint32_t kWhole_bytes_max = 16;  // what a word holds all of
+inline constexpr std::uint32_t kLong = 0x80000000;
+
+// Of a segment in a slot: one that a word does not hold all of is never found at first sight.
+constexpr std::uint32_t slot_size(std::uint32_t size) {
+  return size <= kWhole_bytes_max ? size : size | kLong;
+}
+// What of it must be compared besides the word.
+constexpr std::size_t inside(std::uint32_t size) { return size <= kWhole_bytes_max ? 0 : size; }
 
 // State 0 is where nothing fits any more, state 1 the first one.
 struct State {
-  static constexpr std::uint16_t kPlain = 0;    // `leaf` is the one that a path may end at, or kNone
+  static constexpr std::uint16_t kPlain = 0;  // `leaf` is the one that a path may end at, or kNone
   static constexpr std::uint16_t kSeveral = 1;  // `leaf`: in the ends, how many, and then which
 
   std::uint64_t factor = 0;
   std::uint32_t slots = 0;
-  std::uint32_t other = 0;  // after a segment that is none of the literals
+  std::uint32_t other = 0;  // state after a segment that is none of the literals, as in a slot
   std::uint32_t empty = 0;  // after an empty one
   std::uint32_t leaf = kNone;
   std::uint16_t kind = kPlain;
@@ -52,7 +73,7 @@ struct State {
 static_assert(sizeof(Slot) == 32 && sizeof(State) == 32);
 
 struct Automaton {
-  std::vector<State> states;
+  std::vector<State> states;  // less than 4 GiB of them
   std::vector<Slot> slots;
   std::vector<std::uint32_t> ends;
   std::string texts;

@@ -39,8 +39,8 @@ struct Branch {
   std::uint32_t next;
 };
 
-constexpr std::uint32_t kTried_max = 64;      // factors
-constexpr std::size_t kSought_max = 64;       // literals for which a factor is sought
+constexpr std::uint32_t kTried_max = 64;  // factors
+constexpr std::size_t kSought_max = 64;   // literals for which a factor is sought
 constexpr std::uint32_t kFirstState = 1;
 
 class Maker {
@@ -77,11 +77,15 @@ class Maker {
     return found->second;
   }
 
+  std::uint32_t offset_of(Members members) {
+    return state_of(std::move(members)) * static_cast<std::uint32_t>(sizeof(State));
+  }
+
   void expand(std::uint32_t at) {
     const Members& members = *members_[at - kFirstState];
     State state;
-    state.other = state_of(after(members, nullptr, false));
-    state.empty = state_of(after(members, nullptr, true));
+    state.other = offset_of(after(members, nullptr, false));
+    state.empty = offset_of(after(members, nullptr, true));
     put_ends(state, members);
     std::set<std::string> texts;
     for (const Member& one : members) {
@@ -90,7 +94,7 @@ class Maker {
     }
     std::vector<Branch> branches;
     for (const std::string& text : texts) {
-      branches.push_back({text, state_of(after(members, &text, text.empty()))});
+      branches.push_back({text, offset_of(after(members, &text, text.empty()))});
     }
     put_branches(state, branches);
     made_.states[at] = state;
@@ -157,8 +161,9 @@ class Maker {
     bits = seek_factor(state, words, bits);
     std::vector<Slot> slots(std::size_t{1} << bits);
     for (std::size_t i = 0; i < branches.size(); ++i) {
-      place(state, slots, {words[i].first, words[i].last, words[i].size, branches[i].next,
-                           text_at(branches[i].text), 0});
+      place(place_of(state, words[i]), slots,
+            {words[i].first, words[i].last, slot_size(words[i].size), branches[i].next,
+             text_at(branches[i].text), inside(words[i].size) > 0 ? Slot::kText : 0U});
     }
     state.slots = static_cast<std::uint32_t>(made_.slots.size());
     made_.slots.insert(made_.slots.end(), slots.begin(), slots.end());
@@ -172,7 +177,7 @@ class Maker {
 
   std::uint32_t text_at(const std::string& text) {
     const auto at = static_cast<std::uint32_t>(made_.texts.size());
-    if (text.size() > 2 * sizeof(std::uint64_t)) made_.texts += text;
+    if (text.size() > kWhole_bytes_max) made_.texts += text;
     return at;
   }
 
@@ -202,15 +207,12 @@ class Maker {
   }
 
   // At its place, or the next that is free; it grows at its end where that is beyond it.
-  static void place(const State& state, std::vector<Slot>& slots, const Slot& slot) {
-    std::size_t at = place_of(state, {slot.first, slot.last, slot.size});
-    while (slots[at].next != 0) {
-      slots[at].more = 1;
+  static void place(std::size_t at, std::vector<Slot>& slots, const Slot& slot) {
+    while (slots[at].size != Slot::kFree) {
+      slots[at].more |= Slot::kFurther;
       if (++at == slots.size()) slots.emplace_back();
     }
-    const std::uint32_t more = slots[at].more;
     slots[at] = slot;
-    slots[at].more = more;
   }
 
   std::size_t states_max_;

@@ -13,7 +13,7 @@ namespace zyphos::route {
 
 struct Leaf {
   static constexpr std::uint64_t kAbsent = 15;
-  static constexpr std::uint64_t kRest = 1ULL << 63;     // its last parameter takes all that is left
+  static constexpr std::uint64_t kRest = 1ULL << 63;  // its last parameter takes all that is left
   static constexpr std::uint64_t kChecked = 1ULL << 62;  // it has expressions
 
   std::uint64_t methods;     // 4 bits for each method: which of its routes, or kAbsent

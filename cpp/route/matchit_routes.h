@@ -152,7 +152,6 @@ inline constexpr std::array<std::string_view, 130> kMatchitRoutes = {
     "/users/{p1}/following/{p2}",
     "/users/{p1}/keys",
     "/user/keys",
-    "/user/keys/{p1}"
-};
+    "/user/keys/{p1}"};
 
 }  // namespace zyphos::route

@@ -20,6 +20,10 @@ bool is_name(std::string_view name) {
          std::ranges::all_of(name, [](char c) { return is_letter(c) || is_digit(c); });
 }
 
+bool is_escape(std::string_view text) {
+  return text.size() >= 3 && text[0] == '%' && is_hex(text[1]) && is_hex(text[2]);
+}
+
 std::optional<std::string> wrong_literal(std::string_view text) {
   if (text == "." || text == "..") {
     return "a dot segment ('" + std::string(text) + "') never comes: clients resolve it";
@@ -31,9 +35,7 @@ std::optional<std::string> wrong_literal(std::string_view text) {
       return "no path has the character '" + std::string(1, text[i]) +
              "' in it: percent-encode it (RFC 3986, 3.3)";
     }
-    if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) {
-      return "'%' without two hexadecimal digits";
-    }
+    if (!is_escape(text.substr(i))) return "'%' without two hexadecimal digits";
     i += 2;
   }
   return std::nullopt;
@@ -120,18 +122,10 @@ std::string Pattern::shape() const {
   for (const Segment& segment : segments) {
     text += '/';
     switch (segment.kind) {
-      case SegmentKind::literal:
-        text += segment.text;
-        break;
-      case SegmentKind::regex:
-        text += "{:" + segment.text + "}";
-        break;
-      case SegmentKind::parameter:
-        text += "{}";
-        break;
-      case SegmentKind::rest:
-        text += "{*}";
-        break;
+      case SegmentKind::literal: text += segment.text; break;
+      case SegmentKind::regex: text += "{:" + segment.text + "}"; break;
+      case SegmentKind::parameter: text += "{}"; break;
+      case SegmentKind::rest: text += "{*}"; break;
     }
   }
   return text;

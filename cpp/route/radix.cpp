@@ -39,15 +39,9 @@ Item item_of(const Shape& shape, std::uint32_t leaf) {
           item.tokens.push_back(static_cast<unsigned char>(c));
         }
         break;
-      case SegmentKind::regex:
-        item.tokens.push_back(kFirstExpression + shape.regexes[i]);
-        break;
-      case SegmentKind::parameter:
-        item.tokens.push_back(kParameter);
-        break;
-      case SegmentKind::rest:
-        item.tokens.push_back(kRest);
-        break;
+      case SegmentKind::regex: item.tokens.push_back(kFirstExpression + shape.regexes[i]); break;
+      case SegmentKind::parameter: item.tokens.push_back(kParameter); break;
+      case SegmentKind::rest: item.tokens.push_back(kRest); break;
     }
   }
   return item;
@@ -125,6 +119,7 @@ class Maker {
 
   Tree make() {
     node(items_, 0);
+    tree_.bytes.resize(tree_.bytes.size() + sizeof(std::uint64_t));
     return std::move(tree_);
   }
 
@@ -142,12 +137,19 @@ class Maker {
       made.leaf = items[0].leaf;
       items = items.subspan(1);
     }
+    put_tokens(made, items, at);
+    tree_.nodes[index] = made;
+    return index;
+  }
+
+  // What follows the node's bytes, by the next token of each item.
+  void put_tokens(Node& made, std::span<const Item> items, std::size_t at) {
     Branches branches;
     std::vector<Ranked> expressions;
     while (!items.empty()) {
       const Token token = items[0].tokens[at];
-      const auto others = std::ranges::find_if(
-          items, [&](const Item& item) { return item.tokens[at] != token; });
+      const auto others =
+          std::ranges::find_if(items, [&](const Item& item) { return item.tokens[at] != token; });
       const auto same = items.first(static_cast<std::size_t>(others - items.begin()));
       items = items.subspan(same.size());
       if (token == kRest) {
@@ -163,8 +165,6 @@ class Maker {
     put_expressions(made, expressions);
     put_branches(made, branches);
     made.choices = made.parameter != 0 || made.rest != kNone || !expressions.empty();
-    tree_.nodes[index] = made;
-    return index;
   }
 
   // Up to where all items hold the same bytes. The first and the last one differ most.
@@ -227,8 +227,7 @@ class Maker {
 
 class Radix final : public Router {
  public:
-  explicit Radix(const Table& table)
-      : table_(table), leaves_(table), tree_(Maker(table).make()) {}
+  explicit Radix(const Table& table) : table_(table), leaves_(table), tree_(Maker(table).make()) {}
 
   void find(Method method, std::string_view path, Match& match) const override {
     if (!begin_match(path, match)) return;
@@ -248,8 +247,7 @@ class Radix final : public Router {
 
   std::uint32_t child(const Node& node, std::uint8_t key) const {
     switch (node.size) {
-      case Size::none:
-        return 0;
+      case Size::none: return 0;
       case Size::four: {
         const Room4& room = tree_.fours[node.room];
         for (std::size_t i = 0; i < node.branches; ++i) {
@@ -257,14 +255,12 @@ class Radix final : public Router {
         }
         return 0;
       }
-      case Size::sixteen:
-        return among_sixteen(node, key);
+      case Size::sixteen: return among_sixteen(node, key);
       case Size::fortyeight: {
         const Room48& room = tree_.fortyeights[node.room];
         return room.children[room.places[key]];
       }
-      case Size::all:
-        return tree_.alls[node.room].children[key];
+      case Size::all: return tree_.alls[node.room].children[key];
     }
     return 0;
   }
@@ -274,8 +270,8 @@ class Radix final : public Router {
 #if defined(__SSE2__)
     const __m128i keys = _mm_loadu_si128(reinterpret_cast<const __m128i*>(room.keys.data()));
     const __m128i same = _mm_cmpeq_epi8(keys, _mm_set1_epi8(static_cast<char>(key)));
-    const auto hits = static_cast<std::uint32_t>(_mm_movemask_epi8(same)) &
-                      ((1U << node.branches) - 1);
+    const auto hits =
+        static_cast<std::uint32_t>(_mm_movemask_epi8(same)) & ((1U << node.branches) - 1);
     return hits == 0 ? 0 : room.children[static_cast<unsigned>(std::countr_zero(hits))];
 #else
     for (std::size_t i = 0; i < node.branches; ++i) {
@@ -311,8 +307,18 @@ class Radix final : public Router {
     }
   }
 
+  // 8 bytes at a time: both have as many behind them as that takes.
   bool same_prefix(const Node& node, const char* at) const {
-    return std::memcmp(at, tree_.bytes.data() + node.prefix, node.prefix_size) == 0;
+    const char* const prefix = tree_.bytes.data() + node.prefix;
+    for (std::uint32_t done = 0; done < node.prefix_size; done += 8) {
+      std::uint64_t one;
+      std::uint64_t other;
+      std::memcpy(&one, at + done, sizeof one);
+      std::memcpy(&other, prefix + done, sizeof other);
+      const std::uint32_t left = node.prefix_size - done;
+      if (((one ^ other) << (left < 8 ? 64 - 8 * left : 0)) != 0) return false;
+    }
+    return true;
   }
 
   bool by_choice(const Node& node, const Walk& walk, std::uint32_t at, std::uint32_t count) const {

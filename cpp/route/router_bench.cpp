@@ -5,17 +5,11 @@
 
 #include <algorithm>
 
-#include "route/matchit_routes.h"
-#include "route/routers_fixture.h"
+#include "base/random.h"
+#include "route/samples.h"
 
 namespace zyphos::route {
 namespace {
-
-std::vector<std::string> matchit_lines() {
-  std::vector<std::string> lines;
-  for (const std::string_view route : kMatchitRoutes) lines.push_back("GET " + std::string(route));
-  return lines;
-}
 
 void look_up(benchmark::State& state, const Router& router, const std::vector<PaddedPath>& paths) {
   for (auto _ : state) {
@@ -28,8 +22,6 @@ void look_up(benchmark::State& state, const Router& router, const std::vector<Pa
   }
   const auto lookups = state.iterations() * static_cast<std::int64_t>(paths.size());
   state.SetItemsProcessed(lookups);
-  state.counters["ns_per_lookup"] = benchmark::Counter(
-      static_cast<double>(lookups) / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 void matchit_routes(benchmark::State& state, Kind kind) {
@@ -70,14 +62,14 @@ void build(benchmark::State& state, Kind kind) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-#define ZY_KIND(kind)                                                                      \
-  BENCHMARK_CAPTURE(matchit_routes, kind, Kind::kind);                                     \
-  BENCHMARK_CAPTURE(routes, kind##_64_in_use, Kind::kind, 64)->Arg(10)->Arg(1000);         \
+#define ZY_KIND(kind)                                                              \
+  BENCHMARK_CAPTURE(matchit_routes, kind, Kind::kind);                             \
+  BENCHMARK_CAPTURE(routes, kind##_64_in_use, Kind::kind, 64)->Arg(10)->Arg(1000); \
   BENCHMARK_CAPTURE(build, kind, Kind::kind)->Arg(1000)->Unit(benchmark::kMillisecond)
-#define ZY_LARGE(kind)                                                                      \
-  BENCHMARK_CAPTURE(routes, kind##_64_in_use, Kind::kind, 64)->Arg(100)->Arg(10'000)->Arg(100'000); \
-  BENCHMARK_CAPTURE(routes, kind##_all_in_use, Kind::kind, 0)->Arg(100)->Arg(10'000)->Arg(100'000); \
-  BENCHMARK_CAPTURE(build, kind, Kind::kind)->Arg(100'000)->Unit(benchmark::kMillisecond)
+#define ZY_LARGE(kind)                                                                            \
+  BENCHMARK_CAPTURE(routes, kind##_64_in_use, Kind::kind, 64)->Arg(100)->Arg(10000)->Arg(100000); \
+  BENCHMARK_CAPTURE(routes, kind##_all_in_use, Kind::kind, 0)->Arg(100)->Arg(10000)->Arg(100000); \
+  BENCHMARK_CAPTURE(build, kind, Kind::kind)->Arg(100000)->Unit(benchmark::kMillisecond)
 ZY_KIND(linear);
 ZY_KIND(hash);
 ZY_KIND(trie);

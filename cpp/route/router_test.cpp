@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
 
-#include "route/matchit_routes.h"
-#include "route/routers_fixture.h"
+#include "base/random.h"
+#include "route/samples.h"
 #include "testing/guard_buffer.h"
 
 namespace zyphos::route {
@@ -47,7 +49,13 @@ std::vector<std::string> parts_of(std::string_view path) {
 class Oracle {
  public:
   explicit Oracle(const Table& table) : table_(table) {
-    for (const Route& route : table.routes()) patterns_.push_back(*read_pattern(route.pattern));
+    for (const Route& route : table.routes()) {
+      patterns_.push_back(*read_pattern(route.pattern));
+      for (const Segment& segment : patterns_.back().segments) {
+        if (segment.kind != SegmentKind::regex || expressions_.contains(segment.text)) continue;
+        expressions_.emplace(segment.text, std::move(*Regex::make(segment.text)));
+      }
+    }
   }
 
   std::string find(std::string_view method, std::string_view path) const {
@@ -91,36 +99,38 @@ class Oracle {
     return rank(one) < rank(other);
   }
 
-  static std::optional<std::vector<std::string>> values_of(const Pattern& pattern,
-                                                           std::string_view path) {
+  // Whether the segment takes the part; what it takes is added to the values.
+  bool takes(const Segment& segment, const std::string& part,
+             std::vector<std::string>& values) const {
+    if (segment.kind == SegmentKind::literal) return part == segment.text;
+    values.push_back(part);
+    if (segment.kind == SegmentKind::regex && !expressions_.at(segment.text).matches(part)) {
+      return false;
+    }
+    return !part.empty();
+  }
+
+  std::optional<std::vector<std::string>> values_of(const Pattern& pattern,
+                                                    std::string_view path) const {
     if (!path.starts_with('/')) return std::nullopt;
-    const auto parts = parts_of(path);
-    std::vector<std::string> values;
-    for (std::size_t i = 0; i < pattern.segments.size(); ++i) {
-      if (i == parts.size()) return std::nullopt;
-      const Segment& segment = pattern.segments[i];
-      if (segment.kind == SegmentKind::rest) {
-        std::string rest = parts[i];
-        for (std::size_t k = i + 1; k < parts.size(); ++k) rest += "/" + parts[k];
-        if (rest.empty()) return std::nullopt;
-        values.push_back(rest);
-        return values;
-      }
-      if (segment.kind == SegmentKind::literal) {
-        if (parts[i] != segment.text) return std::nullopt;
-      } else if (parts[i].empty() || (segment.kind == SegmentKind::regex &&
-                                      !Regex::make(segment.text)->matches(parts[i]))) {
-        return std::nullopt;
-      } else {
-        values.push_back(parts[i]);
+    auto parts = parts_of(path);
+    const std::size_t wanted = pattern.segments.size();
+    if (pattern.segments.back().kind == SegmentKind::rest) {
+      for (; parts.size() > wanted; parts.pop_back()) {
+        parts[parts.size() - 2] += "/" + parts.back();
       }
     }
-    if (pattern.segments.size() != parts.size()) return std::nullopt;
+    if (parts.size() != wanted) return std::nullopt;
+    std::vector<std::string> values;
+    for (std::size_t i = 0; i < wanted; ++i) {
+      if (!takes(pattern.segments[i], parts[i], values)) return std::nullopt;
+    }
     return values;
   }
 
   const Table& table_;
   std::vector<Pattern> patterns_;
+  std::map<std::string, Regex> expressions_;
 };
 
 class EachKind : public ::testing::TestWithParam<Kind> {
@@ -173,8 +183,7 @@ TEST_P(EachKind, TakesASegmentAsItWasSent) {
   EXPECT_EQ(find("GET", "/a%2Fb"), "found 1");
   EXPECT_EQ(find("GET", "/a%2fb"), "404") << "compared byte by byte";
   EXPECT_EQ(find("GET", "/a/b"), "404");
-  EXPECT_EQ(find("GET", std::string_view("/files/a\0b", 10)),
-            std::string("found 0 name=a\0b", 16));
+  EXPECT_EQ(find("GET", std::string_view("/files/a\0b", 10)), std::string("found 0 name=a\0b", 16));
 }
 
 TEST_P(EachKind, GoesBackWhereALiteralLeadsNowhere) {
@@ -204,6 +213,16 @@ TEST_P(EachKind, ComparesLongSegmentsWhole) {
   EXPECT_EQ(find("GET", std::string_view("/abcdefg\0", 9)), "404");
 }
 
+// A look that is not enough must not go on into what belongs to another node.
+TEST_P(EachKind, LooksNoFurtherThanItsOwn) {
+  for (char c = 'a'; c <= 'z'; ++c) {
+    const std::string name = std::string("longer-than-sixteen-bytes-") + c;
+    use({"GET /x/" + name, "GET /y/b", "GET /z/b", "GET /{*rest}"});
+    EXPECT_EQ(find("GET", "/x/b"), "found 3 rest=x/b");
+    EXPECT_EQ(find("GET", "/x/" + name), "found 0");
+  }
+}
+
 TEST_P(EachKind, TakesPathsOfAnyLengthAndDepth) {
   use({"GET /a/{b}", "GET /deep/{*rest}"});
   std::string deep = "/deep";
@@ -220,8 +239,7 @@ TEST_P(EachKind, TakesPathsOfAnyLengthAndDepth) {
 }
 
 TEST_P(EachKind, KnowsMatchitsRoutes) {
-  std::vector<std::string> lines;
-  for (const std::string_view route : kMatchitRoutes) lines.push_back("GET " + std::string(route));
+  const auto lines = matchit_lines();
   use(lines);
   const Oracle oracle(*table_);
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -234,8 +252,8 @@ TEST_P(EachKind, KnowsMatchitsRoutes) {
 
 TEST_P(EachKind, TriesExpressionsInTheOrderOfTheirTexts) {
   if (!regex_lack().empty()) GTEST_SKIP() << regex_lack();
-  use({"GET /{word:[a-z]+}/x", "GET /{id:[0-9]+}", "GET /{any}", "GET /{hex:[0-9a-f]+}",
-       "GET /12", "POST /{id:[0-9]+}/x"});
+  use({"GET /{word:[a-z]+}/x", "GET /{id:[0-9]+}", "GET /{any}", "GET /{hex:[0-9a-f]+}", "GET /12",
+       "POST /{id:[0-9]+}/x"});
   EXPECT_EQ(find("GET", "/12"), "found 4");
   EXPECT_EQ(find("GET", "/13"), "found 1 id=13") << "'[0-9]+' stands before '[0-9a-f]+'";
   EXPECT_EQ(find("GET", "/1f"), "found 3 hex=1f");
@@ -258,9 +276,7 @@ std::string random_pattern(Random& random, bool with_regexes) {
     const std::string number = std::to_string(i);
     switch (random.below(8)) {
       case 0:
-      case 1:
-        pattern += "/{p" + number + "}";
-        break;
+      case 1: pattern += "/{p" + number + "}"; break;
       case 2:
         if (i + 1 == depth) return pattern + "/{*r}";
         pattern += "/b";
@@ -293,18 +309,20 @@ std::string random_path(Random& random) {
 // Only what a table has no complaint of.
 std::vector<std::string> random_routes(Random& random, bool with_regexes) {
   std::vector<std::string> lines;
-  const std::uint64_t count = 1 + random.below(60);
+  std::set<std::string> seen;
+  const std::uint64_t count = 1 + random.below(40);
   for (std::uint64_t i = 0; i < count; ++i) {
-    lines.push_back(any_of(random, {"GET", "GET", "POST", "HEAD", "*"}) + " " +
-                    random_pattern(random, with_regexes));
-    if (!Table::make(routes_of(lines))) lines.pop_back();
+    const std::string pattern = random_pattern(random, with_regexes);
+    const std::string method = any_of(random, {"GET", "GET", "POST", "HEAD", "*"});
+    if (!seen.insert(method + read_pattern(pattern)->shape()).second) continue;
+    lines.push_back(method + " " + pattern);
   }
   return lines;
 }
 
 TEST_P(EachKind, SaysWhatTheOracleSaysOfRandomTables) {
   const bool with_regexes = regex_lack().empty();
-  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(seed);
     Random random(seed);
     const auto lines = random_routes(random, with_regexes && seed % 3 == 0);
@@ -321,7 +339,7 @@ TEST_P(EachKind, SaysWhatTheOracleSaysOfRandomTables) {
 
 // What was taken out of the path, put back into the route's pattern, is the path.
 TEST_P(EachKind, GivesPiecesThatMakeThePathAgain) {
-  for (std::uint64_t seed = 1000; seed < 1100; ++seed) {
+  for (std::uint64_t seed = 1000; seed < 1040; ++seed) {
     SCOPED_TRACE(seed);
     Random random(seed);
     use(random_routes(random, false));
@@ -344,7 +362,7 @@ TEST_P(EachKind, GivesPiecesThatMakeThePathAgain) {
 }
 
 TEST_P(EachKind, HoldsThousandsOfRoutes) {
-  const auto lines = made_routes(GetParam() == Kind::linear ? 1200 : 24000);
+  const auto lines = made_routes(GetParam() == Kind::linear ? 1200 : 12000);
   use(lines);
   for (std::size_t i = 0; i < lines.size(); i += 97) {
     const std::string path = path_for(lines[i].substr(4), "x");
@@ -357,27 +375,21 @@ TEST_P(EachKind, HoldsThousandsOfRoutes) {
 INSTANTIATE_TEST_SUITE_P(All, EachKind,
                          ::testing::Values(Kind::linear, Kind::hash, Kind::trie, Kind::radix,
                                            Kind::dfa),
-                         [](const ::testing::TestParamInfo<Kind>& info) {
-                           return std::string(kKinds[static_cast<std::size_t>(info.param)]);
+                         [](const ::testing::TestParamInfo<Kind>& kind) {
+                           return std::string(kKinds[static_cast<std::size_t>(kind.param)]);
                          });
 
 // --- the automaton's price ----------------------------------------------------------------------
 
 // Each level doubles the sets of nodes: 2^n states where a tree has a few n.
 TEST(Dfa, RefusesWhatWouldExplode) {
-  std::vector<std::string> lines;
-  for (int i = 0; i < 16; ++i) {
-    std::string pattern;
-    for (int k = 0; k < 16; ++k) pattern += k == i ? "/a" : "/{p" + std::to_string(k) + "}";
-    lines.push_back("GET " + pattern + "/end" + std::to_string(i));
-  }
-  const Table table = table_of(lines);
-  const auto refused = make_router(Kind::dfa, table, 10'000);
+  const Table table = table_of(exploding_routes(12));
+  const auto refused = make_router(Kind::dfa, table, 4'000);
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().find("more than 10000 states: take another kind"), std::string::npos)
+  EXPECT_NE(refused.error().find("more than 4000 states: take another kind"), std::string::npos)
       << refused.error();
-  EXPECT_TRUE(make_router(Kind::dfa, table, 1'000'000));
-  EXPECT_TRUE(make_router(Kind::radix, table, 10'000));
+  EXPECT_TRUE(make_router(Kind::dfa, table, 10'000));
+  EXPECT_TRUE(make_router(Kind::radix, table, 4'000));
 }
 
 }  // namespace

@@ -148,12 +148,11 @@ class TableMaker {
 
   void put_in_order() {
     auto& shapes = table_.shapes_;
-    std::ranges::sort(shapes, [](const Shape& a, const Shape& b) {
-      return comes_before(a.pattern, b.pattern);
-    });
+    std::ranges::sort(
+        shapes, [](const Shape& a, const Shape& b) { return comes_before(a.pattern, b.pattern); });
     for (const Shape& shape : shapes) {
-      table_.segments_max_ = std::max(table_.segments_max_,
-                                      static_cast<std::uint32_t>(shape.pattern.segments.size()));
+      table_.segments_max_ =
+          std::max(table_.segments_max_, static_cast<std::uint32_t>(shape.pattern.segments.size()));
     }
   }
 
@@ -177,8 +176,8 @@ class TableMaker {
     }
     for (const auto& [route, taker] : takers) {
       if (taker == kNone) continue;
-      complain(route_text(table_.routes_[route]) + " is never reached: " +
-               route_text(table_.routes_[taker]) + " takes all");
+      complain(route_text(table_.routes_[route]) +
+               " is never reached: " + route_text(table_.routes_[taker]) + " takes all");
     }
   }
 

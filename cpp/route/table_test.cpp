@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "route/routers_fixture.h"
+#include "route/samples.h"
 
 namespace zyphos::route {
 namespace {
@@ -130,8 +130,7 @@ TEST(Methods, HaveNames) {
   EXPECT_EQ(methods_of("*"), kAnyMethod);
   EXPECT_EQ(allow_text(static_cast<MethodSet>(set_of(Method::patch) | set_of(Method::get))),
             "GET, PATCH");
-  EXPECT_EQ(allow_text(kAnyMethod),
-            "GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH");
+  EXPECT_EQ(allow_text(kAnyMethod), "GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH");
 }
 
 }  // namespace

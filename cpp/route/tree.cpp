@@ -24,18 +24,10 @@ class Maker {
     const auto& segments = shape.pattern.segments;
     for (std::size_t i = 0; i < segments.size(); ++i) {
       switch (segments[i].kind) {
-        case SegmentKind::literal:
-          at = literal(at, segments[i].text);
-          break;
-        case SegmentKind::regex:
-          at = expression(at, shape.regexes[i]);
-          break;
-        case SegmentKind::parameter:
-          at = parameter(at);
-          break;
-        case SegmentKind::rest:
-          nodes_[at].rest = leaf;
-          return;
+        case SegmentKind::literal: at = literal(at, segments[i].text); break;
+        case SegmentKind::regex: at = expression(at, shape.regexes[i]); break;
+        case SegmentKind::parameter: at = parameter(at); break;
+        case SegmentKind::rest: nodes_[at].rest = leaf; return;
       }
     }
     nodes_[at].leaf = leaf;

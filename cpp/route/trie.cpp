@@ -54,10 +54,8 @@ class Trie final : public Router {
   bool from(const TreeNode& node, std::uint32_t i, Walk& walk) const {
     if (i == walk.split.count) return ends(node.leaf, walk);
     const std::string_view segment = walk.split.segment(walk.path.data(), i);
-    const auto literal = std::ranges::lower_bound(node.literals, segment, {},
-                                                  [](const auto& l) -> std::string_view {
-                                                    return l.text;
-                                                  });
+    const auto literal = std::ranges::lower_bound(
+        node.literals, segment, {}, [](const auto& l) -> std::string_view { return l.text; });
     if (literal != node.literals.end() && literal->text == segment &&
         from(nodes_[literal->child], i + 1, walk)) {
       return true;

@@ -1,4 +1,5 @@
-// For tests and benches of routers: tables from a few words, and every kind made of one.
+// Tables from a few words, and every kind of router made of one: for tests, benches and
+// zyphos-code.
 #pragma once
 
 #include <memory>
@@ -8,7 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/random.h"
+#include "route/matchit_routes.h"
 #include "route/router.h"
 
 namespace zyphos::route {
@@ -18,8 +19,8 @@ inline std::vector<Route> routes_of(const std::vector<std::string>& lines) {
   std::vector<Route> routes;
   for (const std::string& line : lines) {
     const auto space = line.find(' ');
-    routes.push_back({line.substr(0, space), line.substr(space + 1),
-                      std::to_string(routes.size() + 1)});
+    routes.push_back(
+        {line.substr(0, space), line.substr(space + 1), std::to_string(routes.size() + 1)});
   }
   return routes;
 }
@@ -56,9 +57,30 @@ inline std::vector<std::string> made_routes(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::string head = "GET /v1/collection" + std::to_string(i / 12);
     const std::string name = "/action" + std::to_string(i % 12);
-    const std::string tail = i % 3 == 0 ? name : i % 3 == 1 ? "/{id}" + name
-                                                            : "/{id}" + name + "/{item}";
+    const std::string tail = i % 3 == 0   ? name
+                             : i % 3 == 1 ? "/{id}" + name
+                                          : "/{id}" + name + "/{item}";
     lines.push_back(head + tail);
+  }
+  return lines;
+}
+
+inline std::vector<std::string> matchit_lines() {
+  std::vector<std::string> lines;
+  for (const std::string_view route : kMatchitRoutes) lines.push_back("GET " + std::string(route));
+  return lines;
+}
+
+// As many routes as levels, each with its literal in another one: a path may still be of any set of
+// them, so that an automaton has 2^levels states where trees have some levels * levels nodes.
+inline std::vector<std::string> exploding_routes(std::size_t levels) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < levels; ++i) {
+    std::string pattern;
+    for (std::size_t k = 0; k < levels; ++k) {
+      pattern += k == i ? "/a" : "/{p" + std::to_string(k) + "}";
+    }
+    lines.push_back("GET " + pattern + "/end" + std::to_string(i));
   }
   return lines;
 }
