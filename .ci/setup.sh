@@ -33,7 +33,8 @@ sources() {
   cat "$stamps/venv" 2>/dev/null || true
   cat .ci/setup.sh
   ls /usr/include/liburing.h /usr/include/bpf/libbpf.h /usr/include/gtest/gtest.h \
-    /usr/include/benchmark/benchmark.h /usr/include/openssl/ssl.h 2>/dev/null || true
+    /usr/include/benchmark/benchmark.h /usr/include/openssl/ssl.h /usr/include/re2/re2.h \
+    2>/dev/null || true
   PATH=$PATH:/usr/sbin command -v clang bpftool g++ || true
 }
 

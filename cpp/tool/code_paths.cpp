@@ -13,10 +13,14 @@
 #include "testing/surroundings.h"
 #include "tool/clock_paths.h"
 #include "tool/code_path.h"
+#include "tool/regex_paths.h"
+#include "tool/route_paths.h"
 #include "tool/words.h"
 
 namespace zyphos {
 namespace {
+
+using route::Kind;
 
 constexpr std::size_t kHello_bytes = 13;
 
@@ -269,6 +273,21 @@ constexpr std::array kPaths = {
     NamedCodePath{"http1_server_simd", "the same by parser simd", made<SimdServerPath>},
     NamedCodePath{"http1_server_table", "the same by parser table", made<TableServerPath>},
     NamedCodePath{"nothing", "what the measuring loop itself costs", made<NothingPath>},
+    NamedCodePath{"regex_backtracking", "an expression matched by std::regex, depth first",
+                  regex_backtracking},
+    NamedCodePath{"regex_lazy_dfa", "an expression matched by RE2", regex_lazy_dfa},
+    NamedCodePath{"regex_nfa", "an expression matched by std::regex, breadth first", regex_nfa},
+    NamedCodePath{"route_build_dfa", "making a router: the result is its bytes for each route",
+                  route_build_by<Kind::dfa>},
+    NamedCodePath{"route_build_hash", "the same of another kind", route_build_by<Kind::hash>},
+    NamedCodePath{"route_build_linear", "and another", route_build_by<Kind::linear>},
+    NamedCodePath{"route_build_radix", "and another", route_build_by<Kind::radix>},
+    NamedCodePath{"route_build_trie", "and another", route_build_by<Kind::trie>},
+    NamedCodePath{"route_dfa", "one lookup of a route by an automaton", route_lookup_by<Kind::dfa>},
+    NamedCodePath{"route_hash", "by a hash of static paths", route_lookup_by<Kind::hash>},
+    NamedCodePath{"route_linear", "by each route in turn", route_lookup_by<Kind::linear>},
+    NamedCodePath{"route_radix", "by an adaptive radix tree", route_lookup_by<Kind::radix>},
+    NamedCodePath{"route_trie", "by a tree of segments", route_lookup_by<Kind::trie>},
     NamedCodePath{"spin", "two instructions for each byte of input, one of them a branch",
                   made<SpinPath>},
 };
