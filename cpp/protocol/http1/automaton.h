@@ -37,7 +37,7 @@ class Chars {
 };
 
 template <class State, class Do>
-struct Rule {
+struct AutomatonRule {
   State from;
   Chars on;
   State to;
@@ -68,7 +68,7 @@ class RuleTable {
   };
 
   template <std::size_t... kRules>
-  consteval explicit RuleTable(const std::array<Rule<State, Do>, kRules>&... parts) {
+  consteval explicit RuleTable(const std::array<AutomatonRule<State, Do>, kRules>&... parts) {
     // GCC 12 leaves zeros in the object file for what only its default initialiser set.
     for (auto& row : steps_) row.fill(Step{.to = 0, .action = Do::wrong});
     (add(parts), ...);
@@ -85,8 +85,8 @@ class RuleTable {
 
  private:
   template <std::size_t kRules>
-  consteval void add(const std::array<Rule<State, Do>, kRules>& rules) {
-    for (const Rule<State, Do>& rule : rules) {
+  consteval void add(const std::array<AutomatonRule<State, Do>, kRules>& rules) {
+    for (const AutomatonRule<State, Do>& rule : rules) {
       auto& row = steps_[static_cast<std::size_t>(rule.from)];
       rule.on.each([&](std::size_t byte) {
         if (row[byte].action != Do::wrong) return;

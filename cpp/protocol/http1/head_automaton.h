@@ -77,7 +77,7 @@ enum class HeadDo : std::uint8_t {
   line_end,
 };
 
-using HeadRule = Rule<HeadState, HeadDo>;
+using HeadRule = AutomatonRule<HeadState, HeadDo>;
 inline constexpr const char* kDigits = "0123456789";
 
 consteval auto request_line_rules() {
