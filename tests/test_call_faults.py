@@ -61,7 +61,7 @@ def present(fault: Fault) -> None:
 
 
 @pytest.mark.answers("m01.build.3", "s1.2")
-@pytest.mark.parametrize("fault", faults("While it starts"), ids=str)
+@pytest.mark.parametrize("fault", list(faults("While it starts")), ids=str)
 def test_who_cannot_start_says_why(fault: Fault, tmp_path: Path) -> None:
     present(fault)
     log = tmp_path / "strace"
@@ -76,7 +76,7 @@ def test_who_cannot_start_says_why(fault: Fault, tmp_path: Path) -> None:
 
 
 @pytest.mark.answers("m01.build.3", "s1.2")
-@pytest.mark.parametrize("fault", faults("While it serves"), ids=str)
+@pytest.mark.parametrize("fault", list(faults("While it serves")), ids=str)
 def test_who_serves_goes_on_by_the_rule(fault: Fault, tmp_path: Path) -> None:
     present(fault)
     log = tmp_path / "strace"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from machine import assert_usable
 from probe_programs import Servant, servant
 from running import served
 from zyphos_lab.cli.main import run as command
@@ -166,7 +167,9 @@ def test_our_engine_s_are_in_the_record_and_on_the_page(tmp_path: Path) -> None:
     assert series["time_ns"][0] < 0 and series["descriptors"][0] < 60
     assert max(series["descriptors"]) == row["server_descriptors_open_max"]
     page = (store.path / "report.html").read_text(encoding="utf-8")
-    assert page.count("<h2>Descriptors over time</h2>") == 1
+    assert_usable(row)
+    drawn = row["verdict"] != "INVALID"  # what the machine disturbed so much is not
+    assert page.count("<h2>Descriptors over time</h2>") == int(drawn)
 
 
 @pytest.mark.native
