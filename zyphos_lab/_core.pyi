@@ -104,6 +104,7 @@ def head_automaton() -> dict[str, Any]:
 
 def read_chunked(body: bytes) -> str:
     """What the chunked coding's reader says of exactly these bytes: done, partial or bad."""
+
 def http1_rules() -> list[tuple[str, str, str, str]]:
     """The rules by which the server refuses requests: name, clause, what is refused, and what
     strictness=lenient does instead ("": refuses as well)."""

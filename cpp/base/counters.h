@@ -155,7 +155,7 @@ namespace zyphos {
   ZYPHOS_WORKER_COUNTERS(X)                                                       \
   ZYPHOS_RING_COUNTERS(X)                                                         \
   ZYPHOS_TURN_COUNTERS(X)                                                         \
-  ZYPHOS_DATAGRAM_COUNTERS(X) \
+  ZYPHOS_DATAGRAM_COUNTERS(X)                                                     \
   ZYPHOS_REFUSAL_COUNTERS(X)
 
 enum class Counter : std::uint8_t {

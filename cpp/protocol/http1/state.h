@@ -35,7 +35,7 @@ class Upgrader {
 struct ServerOptions {
   ReadLimits limits;
   Parser parser = kDescent;
-  bool lenient = false;  // what common servers put up with is taken (rule.h), else refused
+  bool lenient = false;      // what common servers put up with is taken (rule.h), else refused
   bool known_heads = false;  // a head of the same bytes as the one before is only compared
   std::uint64_t body_bytes_max = std::uint64_t{1} << 40;  // beyond: 413
   std::int64_t idle_timeout_ns =
