@@ -168,7 +168,7 @@ def test_somebodys_own_server_is_asked_and_what_is_not_loopback_is_not(tmp_path:
     assert found["servers"][url]["readings"]["te_cl"]["sign"] == "400"
     assert found["servers"][url]["took_what_is_to_be_refused"] == []
     refused = runner.invoke(cli, ["smuggle", "http://198.51.100.7/"], standalone_mode=False)
-    assert "--i-own-this" in str(refused.exception)
+    assert "198.51.100.7 is not on loopback" in str(refused.exception)
 
 
 @pytest.mark.native

@@ -31,9 +31,9 @@ Examples:
   zyphos-lab smuggle --list
 
 With a URL the techniques go to that server; with --behind, to a front end of yours that passes on
-to 127.0.0.1:PORT, where our server reads what arrives. Only loopback is attacked, unless you say
-that the server is yours. Other people's servers that are not here are skipped, with the command
-that gets them; those of Python and Go are looked for in ZYPHOS_PEERS (~/.cache/zyphos-lab/peers).
+to 127.0.0.1:PORT, where our server reads what arrives. Only loopback is attacked. Other people's
+servers that are not here are skipped, with the command that gets them; those of Python and Go are
+looked for in ZYPHOS_PEERS (~/.cache/zyphos-lab/peers).
 Exit code 3: something succeeded, or was detected. 5: nothing succeeded through the control either.
 """
 NONE = "none"
@@ -50,7 +50,6 @@ NONE = "none"
 @click.option("--behind", type=click.IntRange(1, 65535), help="URL passes on to this port of ours.")
 @click.option("--host", default="lab", show_default=True, help="For the Host field.")
 @click.option("--patience", default="2s", show_default=True, help="For a peer who says nothing.")
-@click.option("--i-own-this", "owned", is_flag=True, help="The URL is mine to attack.")
 @click.option("--full", is_flag=True, help="Also what everyone takes alike.")
 @click.option(
     "--detect",
@@ -74,7 +73,6 @@ def command(
     behind: int | None,
     host: str,
     patience: str,
-    owned: bool,
     full: bool,
     detect: BinaryIO | None,
     listing: bool,
@@ -94,7 +92,7 @@ def command(
     pairs = _pairs(("own",) if url else fronts, backs, bool(url), alone_only)
     patience_s = parsed("--patience", patience, parse_duration) / 1e9
     wanted = Wanted(techniques, alone, pairs, patience_s, host)
-    matrix = _own(url, behind, owned, wanted) if url else _all(wanted)
+    matrix = _own(url, behind, wanted) if url else _all(wanted)
     _shown(matrix, full, output, as_json)
     return _judged(matrix)
 
@@ -168,11 +166,11 @@ def _all(wanted: Wanted) -> Matrix:
         return run(wanted, Children(Path(folder)), say)
 
 
-def _own(url: str, behind: int | None, owned: bool, wanted: Wanted) -> Matrix:
+def _own(url: str, behind: int | None, wanted: Wanted) -> Matrix:
     from zyphos_lab.child import Children
     from zyphos_lab.smuggle import own
 
-    address, port = own.place(url, owned)
+    address, port = own.place(url)
     if behind is None:
         return own.server(url, address, port, wanted)
     with tempfile.TemporaryDirectory(prefix="zyphos-") as folder:

@@ -16,10 +16,8 @@ from zyphos_lab.smuggle.tap import Tap
 PORT_DEFAULT = 80
 
 
-def place(url: str, owned: bool) -> tuple[str, int]:
-    """Address and port of `http://HOST:PORT/`. UsageError where it is none, or not loopback and
-    nobody has said that it is theirs to attack (`owned`).
-    """
+def place(url: str) -> tuple[str, int]:
+    """Address and port of `http://HOST:PORT/`. UsageError where it is none, or not loopback."""
     parts = urlsplit(url)
     try:
         port = parts.port or PORT_DEFAULT
@@ -32,8 +30,8 @@ def place(url: str, owned: bool) -> tuple[str, int]:
     except OSError as error:
         raise UsageError(f"{url}: {error.strerror}") from error
     address = str(found[0][4][0])
-    if not ipaddress.ip_address(address).is_loopback and not owned:
-        hint = "--i-own-this, if the server and all that is in front of it are yours to attack"
+    if not ipaddress.ip_address(address).is_loopback:
+        hint = "run it on the server's machine, or through a tunnel that ends on loopback"
         raise UsageError(f"{address} is not on loopback: techniques of attack go there only", hint)
     return address, port
 
