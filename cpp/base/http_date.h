@@ -27,6 +27,7 @@ class HttpDate {
     for (;;) {
       const auto before = version_.load(std::memory_order_acquire);
       if (before == 0) return 0;
+#pragma GCC unroll 8
       for (std::size_t i = 0; i < words_.size(); ++i) {
         const std::uint64_t word = words_[i].load(std::memory_order_acquire);
         std::memcpy(to + 8 * i, &word, sizeof(word));

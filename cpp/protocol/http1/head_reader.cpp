@@ -31,7 +31,7 @@ void each_member(std::string_view list, Take take) {
 
 // uri-host [ ":" port ], possibly empty (RFC 9110, 7.2); "[" IP-literal "]" as RFC 3986, 3.2.2 has
 // it.
-bool valid_host(std::string_view host) {
+[[gnu::always_inline]] inline bool valid_host(std::string_view host) {
   if (is_plain_host(host)) return true;
   const char* at = host.data();
   const char* end = at + host.size();

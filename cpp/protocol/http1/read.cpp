@@ -233,7 +233,7 @@ class ResponseReader : public TableReader {
 }
 
 Parser parser_for(ConstBytes in, Parser parser) {
-  return in.size() < kMarked_bytes_min ? kDescent : parser;
+  return in.size() < kMarked_bytes_min ? parser.for_short() : parser;
 }
 
 }  // namespace

@@ -43,6 +43,12 @@ class Parser {
 
   constexpr const scan::Kernel* kernel() const { return kernel_; }
   constexpr bool by_table() const { return table_; }
+  // Without marks.
+  constexpr Parser for_short() const {
+    Parser made(nullptr);
+    made.table_ = table_;
+    return made;
+  }
   // "descent", "table", or the kernel's.
   constexpr std::string_view name() const {
     if (kernel_ != nullptr) return kernel_->name;

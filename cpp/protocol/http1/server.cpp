@@ -132,6 +132,17 @@ Http1Server::Turn Http1Server::timed_out(Round& round, Turn turn) {
   return exchange(round);
 }
 
+[[gnu::always_inline]] inline void Http1Server::read_head(Round& round, ReadResult& read) {
+  read = read_request(round.rest, options_.limits, round.fields, round.head, round.framing,
+                      parser(round), partial_ ? partial_->progress.get() : nullptr);
+  if (read.state == ReadState::done) [[likely]] {
+    // An origin-form has no host of its own.
+    if (round.head.target.front() != '/') check_hosts(round, read);
+  } else if (read.state == ReadState::bad && options_.lenient) {
+    read_relaxed(round, read);
+  }
+}
+
 Http1Server::Turn Http1Server::next_request(Round& round) {
   if (round.out.room() < kRoomToBegin_bytes) return Turn::room;
   if (round.rest.empty() || round.rest.front() == std::byte{'\r'}) {
@@ -141,7 +152,8 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
   std::size_t size = round.known.size();
   if (!same_head_again(round)) {
     round.known = {};
-    const ReadResult read = read_head(round);
+    ReadResult read;
+    read_head(round, read);
     if (read.state == ReadState::partial) return partial_request(round);
     if (read.state == ReadState::bad) return refuse_head(round, read);
     size = round.head_bytes = read.size;
@@ -151,43 +163,32 @@ Http1Server::Turn Http1Server::next_request(Round& round) {
   return begin(round);
 }
 
-[[gnu::always_inline]] inline ReadResult Http1Server::read_head(Round& round) {
-  const ReadResult read =
-      read_request(round.rest, options_.limits, round.fields, round.head, round.framing,
-                   parser(round), partial_ ? partial_->progress.get() : nullptr);
-  if (read.state == ReadState::bad && options_.lenient) return read_relaxed(round, read);
-  // An origin-form has no host of its own.
-  if (read.state == ReadState::done && round.head.target.front() != '/' && hosts_disagree(round)) {
-    round.rule = Rule::host_disagrees;
-    return {.state = ReadState::bad, .error = Errc::bad_host, .status = 400};
-  }
-  return read;
-}
-
 // What lenient puts up with, written anew and read once more; else as it was refused.
-[[gnu::noinline]] ReadResult Http1Server::read_relaxed(Round& round, const ReadResult& refused) {
+[[gnu::noinline]] void Http1Server::read_relaxed(Round& round, ReadResult& refused) {
   Relaxed relaxed = relax(round.rest, options_.limits);
-  if (relaxed.state == ReadState::partial) return {};
-  if (relaxed.state == ReadState::bad) return refused;
+  if (relaxed.state == ReadState::partial) refused = {};
+  if (relaxed.state != ReadState::done) return;
   round.relaxed = std::move(relaxed.text);
   ReadResult read = read_request(as_bytes(round.relaxed).first(relaxed.text_bytes), options_.limits,
                                  round.fields, round.head, round.framing, options_.parser);
-  if (read.state != ReadState::done) return refused;
+  if (read.state != ReadState::done) return;
   read.size = relaxed.size;
-  return read;
+  refused = read;
 }
 
 // RFC 9112, 3.2.2: a target in absolute-form goes before Host, which not everyone heeds.
-[[gnu::noinline]] bool Http1Server::hosts_disagree(const Round& round) const {
+[[gnu::noinline]] void Http1Server::check_hosts(Round& round, ReadResult& read) const {
   constexpr std::string_view kDefaultPort = ":80";
-  if (options_.lenient || round.head.method == "CONNECT" || round.head.target == "*") return false;
+  if (options_.lenient || round.head.method == "CONNECT" || round.head.target == "*") return;
   const Header* const host = round.head.find("host");
-  if (host == nullptr) return false;
+  if (host == nullptr) return;
   const auto plain = [&](std::string_view text) {
     return text.ends_with(kDefaultPort) ? text.substr(0, text.size() - kDefaultPort.size()) : text;
   };
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c | 0x20 : c; };
-  return !std::ranges::equal(plain(host->value), plain(round.head.authority), {}, lower, lower);
+  if (std::ranges::equal(plain(host->value), plain(round.head.authority), {}, lower, lower)) return;
+  round.rule = Rule::host_disagrees;
+  read = {.state = ReadState::bad, .error = Errc::bad_host, .status = 400};
 }
 
 void Http1Server::count(Rule rule) const {
@@ -202,7 +203,7 @@ void Http1Server::count(Rule rule) const {
 // Marks cost more than they save where a head is short, and the next is as the last was.
 inline Parser Http1Server::parser(const Round& round) const {
   const bool short_before = round.head_bytes > 0 && round.head_bytes < kMarked_bytes_min;
-  return short_before && !options_.parser.by_table() ? kDescent : options_.parser;
+  return short_before ? options_.parser.for_short() : options_.parser;
 }
 
 inline bool Http1Server::same_head_again(const Round& round) {

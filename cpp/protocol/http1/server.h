@@ -76,9 +76,9 @@ class Http1Server final : public Connection {
 
   Turn next_request(Round& round);
   Parser parser(const Round& round) const;
-  ReadResult read_head(Round& round);
-  ReadResult read_relaxed(Round& round, const ReadResult& refused);
-  bool hosts_disagree(const Round& round) const;
+  void read_head(Round& round, ReadResult& read);
+  void check_hosts(Round& round, ReadResult& read) const;
+  void read_relaxed(Round& round, ReadResult& refused);
   void count(Rule rule) const;
   Turn refuse_head(Round& round, const ReadResult& read);
   static bool same_head_again(const Round& round);
