@@ -40,7 +40,6 @@ ZY_AVX2_INLINE Vector high_half(Vector bytes) {
 }
 
 // --- masking
-// --------------------------------------------------------------------------------------
 
 ZY_AVX2 void mask(std::byte* data, std::size_t size, std::uint32_t key) {
   const Vector keys = _mm256_set1_epi32(static_cast<int>(key));
@@ -52,7 +51,6 @@ ZY_AVX2 void mask(std::byte* data, std::size_t size, std::uint32_t key) {
 }
 
 // --- UTF-8
-// ----------------------------------------------------------------------------------------
 
 // What may be wrong with two bytes that follow each other. Each is found where the first byte's
 // halves and the second one's upper half all allow for it.
@@ -162,7 +160,6 @@ ZY_AVX2 bool is_utf8(const char* text, std::size_t size) {
 }
 
 // --- base64
-// ---------------------------------------------------------------------------------------
 
 // 24 bytes to 32 values of 6 bits.
 ZY_AVX2_INLINE Vector spread(const std::byte* at) {
@@ -234,7 +231,11 @@ ZY_AVX2 std::size_t base64_decode(const char* text, std::size_t size, std::byte*
 }
 
 // --- percent escapes
-// ------------------------------------------------------------------------------
+
+bool more_than_two(std::uint32_t bits) {
+  bits &= bits - 1;
+  return (bits & (bits - 1)) != 0;
+}
 
 // What lies before an escape in 32 bytes is taken at once. 32 are written where fewer are meant:
 // the rest is written again, and there is room, because what was made is never more than was read.
@@ -246,6 +247,12 @@ ZY_AVX2 std::size_t percent_decode(const char* text, std::size_t size, char* out
     const Vector bytes = load(text + i);
     const auto escapes =
         static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, all('%'))));
+    if (more_than_two(escapes)) {  // a jump to each would cost more than all the steps
+      for (const std::size_t end = i + kWidth_bytes; i < end;) {
+        i += percent_step(text + i, out++, bad);
+      }
+      continue;
+    }
     const auto plain = static_cast<std::size_t>(std::countr_zero(escapes));
     store(out, bytes);
     if (plain == kWidth_bytes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "scan/codec.h"
@@ -28,5 +29,17 @@ constexpr std::array<std::uint8_t, 256> make_hex() {
   return hex;
 }
 inline constexpr std::array<std::uint8_t, 256> kHex = make_hex();
+
+// One character of a percent-encoded text to `out`; how many bytes of the text it took. What is not
+// hexadecimal stays in `bad`. No branch depends on what the text says: a '%' alone changes how far
+// a step goes. Two characters behind it are read in any case.
+[[gnu::always_inline]] inline std::size_t percent_step(const char* text, char* out, unsigned& bad) {
+  const unsigned high = kHex[static_cast<unsigned char>(text[1])];
+  const unsigned low = kHex[static_cast<unsigned char>(text[2])];
+  const unsigned escape = *text == '%' ? 1 : 0;
+  bad |= (high | low) & kNotHex & (0U - escape);
+  *out = static_cast<char>(escape != 0 ? high << 4 | low : static_cast<unsigned char>(*text));
+  return 1 + std::size_t{2} * escape;
+}
 
 }  // namespace zyphos::scan

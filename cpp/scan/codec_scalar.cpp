@@ -121,20 +121,11 @@ std::size_t base64_decode(const char* text, std::size_t size, std::byte* out) {
   return out == nullptr ? kRefused : static_cast<std::size_t>(out - begin);
 }
 
-// No branch depends on what the text says: a '%' alone changes how far a step goes.
 std::size_t percent_decode(const char* text, std::size_t size, char* out) {
   char* const begin = out;
   std::size_t i = 0;
   unsigned bad = 0;
-  while (i < size) {
-    const char c = text[i];
-    const unsigned high = kHex[static_cast<unsigned char>(text[i + 1])];
-    const unsigned low = kHex[static_cast<unsigned char>(text[i + 2])];
-    const unsigned escape = c == '%' ? 1 : 0;
-    bad |= (high | low) & kNotHex & (0U - escape);
-    *out++ = static_cast<char>(escape != 0 ? high << 4 | low : static_cast<unsigned char>(c));
-    i += 1 + std::size_t{2} * escape;
-  }
+  while (i < size) i += percent_step(text + i, out++, bad);
   return bad != 0 || i > size ? kRefused : static_cast<std::size_t>(out - begin);
 }
 
