@@ -64,10 +64,10 @@ def test_who_sends_datagrams_has_no_ceiling() -> None:
     ("old", "new", "said"),
     [
         ("connections: 1", "connections: 2", ":8:3: datagrams come from one socket"),
-        ("connections: 1", "connections: 1\n  pipeline: 4", ":9:3: a load of datagrams has no use"),
-        ("protocol: echo", "protocol: http1", ":7:13: a load of datagrams is protocol echo"),
+        ("connections: 1", "connections: 1\n  pipeline: 4", ":9:3: datagrams have no use"),
+        ("protocol: echo", "protocol: http1", ":7:13: datagrams are those of echo"),
         ("law: constant", "law: poisson", ":9:3: datagrams come as `in_flight` lets them"),
-        ("connections: 1", "connections: 1\n  message_bytes: 4", "has 16 to 1472 bytes"),
+        ("connections: 1", "connections: 1\n  message_bytes: 4", "have 16 to 1472 bytes"),
         ("in_flight: 100", "in_flight: 5000", "in_flight"),
         ("send: gso", "send: gsoo", "did you mean `gso`?"),
         (

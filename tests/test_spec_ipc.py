@@ -59,7 +59,7 @@ def test_who_asks_has_no_ceiling() -> None:
             "connections: 1\n  arrival: {law: closed, think: 1ms}",
             ":9:3: messages between processes come one after the other",
         ),
-        ("connections: 1", "connections: 1\n  message_bytes: 4", "has 8 to 1048576 bytes"),
+        ("connections: 1", "connections: 1\n  message_bytes: 4", "have 8 to 1048576 bytes"),
         ("spins: 9", "buffer: 100", ":9:37: `buffer` must hold two messages of 64 bytes"),
         ("by: futex", "by: spin", "who waits by spin never sleeps"),
         ("by: futex", "by: fuetx", "did you mean `futex`?"),

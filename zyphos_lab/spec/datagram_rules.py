@@ -6,19 +6,13 @@ from collections.abc import Iterator
 
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.cell import Cell
-from zyphos_lab.spec.source import Path, Source
+from zyphos_lab.spec.own_load_rules import LOAD, OwnLoad, own_load
+from zyphos_lab.spec.source import Source
 from zyphos_lab.spec.target_models import CodeTarget, CommandTarget
 
 Found = Iterator[Complaint]
 
-LOAD: Path = ("load",)
-# Of a load, what they have no use for.
-USELESS = (
-    *("generator", "family", "addresses", "pool", "processes", "threads", "pipeline", "fetch"),
-    *("ipc", "requests_per_connection", "wire_timeout", "read_rate", "kernel_timestamps"),
-    *("socket", "write_pattern", "send_call"),
-)
-MESSAGE_BYTES = (16, 1472)  # as cpp/datagram/options.h has them
+DATAGRAMS = OwnLoad("datagrams", ("processes", "ipc"), (16, 1472))  # cpp/datagram/options.h
 LAWS = ("closed", "constant")
 
 
@@ -26,6 +20,7 @@ def datagrams(cell: Cell, source: Source) -> Found:
     """Nothing where there are none."""
     if cell.load.datagrams is None or isinstance(cell.target, CodeTarget):
         return
+    yield from own_load(cell, DATAGRAMS, source)
     yield from _load(cell, source)
     if not isinstance(cell.target, CommandTarget):
         message = f"the target `{cell.target_name}` is no server of datagrams"
@@ -35,13 +30,6 @@ def datagrams(cell: Cell, source: Source) -> Found:
 
 def _load(cell: Cell, source: Source) -> Found:
     load = cell.load
-    for key in USELESS:
-        if source.at((*LOAD, key)) is not None:
-            mark = source.key_mark((*LOAD, key))
-            yield mark.complaint(f"a load of datagrams has no use for `{key}`")
-    if load.protocol != "echo":
-        message = f"a load of datagrams is protocol echo, not {load.protocol}"
-        yield source.mark((*LOAD, "protocol")).complaint(message)
     if load.connections != 1:
         mark = source.owner_mark((*LOAD, "connections"))
         yield mark.complaint("datagrams come from one socket", "`connections: 1`, and `in_flight`")
@@ -49,7 +37,3 @@ def _load(cell: Cell, source: Source) -> Found:
         mark = source.owner_mark((*LOAD, "arrival"))
         message = "datagrams come as `in_flight` lets them, or at a constant rate"
         yield mark.complaint(message, "law closed without `think`, or constant")
-    least, most = MESSAGE_BYTES
-    if not least <= load.message_bytes <= most:
-        mark = source.owner_mark((*LOAD, "message_bytes"))
-        yield mark.complaint(f"a datagram has {least} to {most} bytes")

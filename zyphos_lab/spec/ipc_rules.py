@@ -6,19 +6,13 @@ from collections.abc import Iterator
 
 from zyphos_lab.errors import Complaint
 from zyphos_lab.spec.cell import Cell
-from zyphos_lab.spec.source import Path, Source
+from zyphos_lab.spec.own_load_rules import LOAD, OwnLoad, own_load
+from zyphos_lab.spec.source import Source
 from zyphos_lab.spec.target_models import CodeTarget, CommandTarget
 
 Found = Iterator[Complaint]
 
-LOAD: Path = ("load",)
-# Of a load, what they have no use for.
-USELESS = (
-    *("generator", "family", "addresses", "pool", "threads", "pipeline", "fetch"),
-    *("requests_per_connection", "wire_timeout", "poll", "read_rate", "kernel_timestamps"),
-    *("socket", "write_pattern", "send_call"),
-)
-MESSAGE_BYTES = (8, 1 << 20)  # as cpp/ipc/options.h has them
+MESSAGES = OwnLoad("messages between processes", ("poll",), (8, 1 << 20))  # cpp/ipc/options.h
 SLEEPING = ("eventfd", "futex")
 
 
@@ -26,6 +20,7 @@ def ipc(cell: Cell, source: Source) -> Found:
     """Nothing where there are none."""
     if cell.load.ipc is None or isinstance(cell.target, CodeTarget):
         return
+    yield from own_load(cell, MESSAGES, source)
     yield from _load(cell, source)
     yield from _channel(cell, source)
     if not isinstance(cell.target, CommandTarget):
@@ -41,13 +36,6 @@ def ipc(cell: Cell, source: Source) -> Found:
 
 def _load(cell: Cell, source: Source) -> Found:
     load = cell.load
-    for key in USELESS:
-        if source.at((*LOAD, key)) is not None:
-            mark = source.key_mark((*LOAD, key))
-            yield mark.complaint(f"messages between processes have no use for `{key}`")
-    if load.protocol != "echo":
-        message = f"messages between processes are those of echo, not {load.protocol}"
-        yield source.mark((*LOAD, "protocol")).complaint(message)
     if load.connections != 1:
         mark = source.owner_mark((*LOAD, "connections"))
         yield mark.complaint("there is one channel between two processes", "`connections: 1`")
@@ -60,10 +48,6 @@ def _load(cell: Cell, source: Source) -> Found:
 def _channel(cell: Cell, source: Source) -> Found:
     load, found = cell.load, cell.load.ipc
     assert found is not None
-    least, most = MESSAGE_BYTES
-    if not least <= load.message_bytes <= most:
-        mark = source.owner_mark((*LOAD, "message_bytes"))
-        yield mark.complaint(f"a message between processes has {least} to {most} bytes")
     if found.buffer_bytes < 2 * load.message_bytes:
         mark = source.owner_mark((*LOAD, "ipc", "buffer"))
         yield mark.complaint(f"`buffer` must hold two messages of {load.message_bytes} bytes")
