@@ -7,6 +7,7 @@ from typing import get_args
 
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from zyphos_lab.smuggle.matrix import Matrix, Pair, counted, found_hidden
 from zyphos_lab.smuggle.pairs import Verdict
@@ -26,7 +27,6 @@ def shown(console: Console, matrix: Matrix, full: bool) -> None:
     rows = [one for one in matrix.techniques if full or _telling(one, matrix)]
     for part in _matrices(rows, matrix, console.width):
         console.print(part)
-    console.print(LEGEND, style="dim")
     if not full and len(rows) < len(matrix.techniques):
         alike = len(matrix.techniques) - len(rows)
         console.print(f"{alike} techniques that all take alike are left out (--full has them)")
@@ -44,7 +44,8 @@ def verdict(matrix: Matrix) -> str:
     found = matrix.exploited()
     if not real:
         return f"{attacks} techniques to {len(matrix.readings)} servers"
-    said = f"{attacks} techniques through {len(real)} pairs: "
+    pairs = "1 pair" if len(real) == 1 else f"{len(real)} pairs"
+    said = f"{attacks} techniques through {pairs}: "
     control = len(matrix.exploited(models=True))
     behind = f"; {control} through the control, which is made to fail" if control else ""
     if not found:
@@ -83,7 +84,7 @@ def _table(first: str, others: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, GAP - 1, 0, 0), caption_justify="left")
     table.add_column(first, no_wrap=True)
     for name in others:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     return table
 
 
@@ -98,8 +99,10 @@ def _telling(one: Technique, matrix: Matrix) -> bool:
 
 
 def _matrices(rows: Sequence[Technique], matrix: Matrix, width: int) -> Iterator[RenderableType]:
-    """As many tables as it takes for all columns to fit."""
-    first = max((len(one.name) for one in rows), default=0) + GAP
+    """As many tables as it takes for all columns to fit, and what their signs mean."""
+    if not rows:
+        return
+    first = max(len(one.name) for one in rows) + GAP
     columns: list[str | Pair] = [*matrix.readings]
     columns += [pair for pair in matrix.passings if not pair.is_model]
     while columns:
@@ -112,6 +115,7 @@ def _matrices(rows: Sequence[Technique], matrix: Matrix, width: int) -> Iterator
         yield ""
         yield _matrix(rows, columns[:count], matrix)
         columns = columns[count:]
+    yield Text(LEGEND, style="dim")
 
 
 def _matrix(rows: Sequence[Technique], columns: Sequence[str | Pair], matrix: Matrix) -> Table:
